@@ -1,0 +1,99 @@
+"""Errors with an address and an owner (RFC 9457 problem details).
+
+Each error has a stable `code`, says whose fault it is, which status it travels as, and whether trying again may help.
+`docs/errors/<code>.md` explains each; a house test holds the two together.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+Fault = Literal["client", "upstream", "ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """One row of the error table. `title` is public and constant; an occurrence may add a detail."""
+
+    code: str
+    status: int
+    fault: Fault
+    title: str
+    retryable: bool = False
+
+
+def _table(*rows: ErrorSpec) -> dict[str, ErrorSpec]:
+    return {row.code: row for row in rows}
+
+
+ERRORS = _table(
+    # whose fault: the client's
+    ErrorSpec("malformed_request", 400, "client", "The request is not valid HTTP/1.1."),
+    ErrorSpec("invalid_parameter", 400, "client", "A parameter of the request is not valid."),
+    ErrorSpec("key_missing", 401, "client", "This route needs an API key in the X-Api-Key header."),
+    ErrorSpec("key_invalid", 401, "client", "The API key is not known here."),
+    ErrorSpec("token_required", 401, "client", "The console needs the token that foregate printed at start."),
+    ErrorSpec("origin_refused", 403, "client", "A page of another origin may not change anything here."),
+    ErrorSpec("route_not_found", 404, "client", "No route matches this path."),
+    ErrorSpec("not_found", 404, "client", "There is nothing here under this name."),
+    ErrorSpec("method_not_allowed", 405, "client", "This address does not take this method."),
+    ErrorSpec("request_timeout", 408, "client", "The request was not sent in time.", retryable=True),
+    ErrorSpec("conflict", 409, "client", "The request contradicts the present state."),
+    ErrorSpec("body_too_large", 413, "client", "The request body is larger than this route takes."),
+    ErrorSpec("uri_too_long", 414, "client", "The request line is too long."),
+    ErrorSpec("expectation_failed", 417, "client", "Only Expect: 100-continue is understood."),
+    ErrorSpec("rate_limited", 429, "client", "The limit of this key is used up for now.", retryable=True),
+    ErrorSpec("headers_too_large", 431, "client", "The request headers are too large."),
+    ErrorSpec("client_closed", 499, "client", "The client went away before the answer was complete."),
+    # the upstream's
+    ErrorSpec("upstream_refused", 502, "upstream", "The service could not be reached.", retryable=True),
+    ErrorSpec(
+        "upstream_closed",
+        502,
+        "upstream",
+        "The service closed the connection before it answered.",
+        retryable=True,
+    ),
+    ErrorSpec("upstream_malformed", 502, "upstream", "The service's answer was not valid HTTP."),
+    ErrorSpec("upstream_truncated", 502, "upstream", "The service broke off in the middle of its answer."),
+    ErrorSpec(
+        "circuit_open",
+        503,
+        "upstream",
+        "The service has been failing and is given time to recover.",
+        retryable=True,
+    ),
+    ErrorSpec("upstream_timeout", 504, "upstream", "The service did not answer in time.", retryable=True),
+    # ours
+    ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
+    ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),
+    ErrorSpec("overloaded", 503, "ours", "A bound of this gateway is reached.", retryable=True),
+)
+
+
+class ForegateError(Exception):
+    """An error from the table, raised where exceptions are the right tool (never on the gateway's ordinary path).
+
+    `detail` is public; `internal` is for the log alone.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, internal: str = "") -> None:
+        self.spec = ERRORS[code]
+        self.detail = detail
+        self.internal = internal
+        super().__init__(f"{code}: {detail or self.spec.title}" + (f" ({internal})" if internal else ""))
+
+
+def problem(spec: ErrorSpec, request_id: str, detail: str = "") -> bytes:
+    """The application/problem+json body of one occurrence of `spec`."""
+    body = {
+        "type": f"urn:foregate:error:{spec.code}",
+        "title": spec.title,
+        "status": spec.status,
+        "code": spec.code,
+        "request_id": request_id,
+        "retryable": spec.retryable,
+    }
+    if detail:
+        body["detail"] = detail
+    return json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,27 @@
+"""Every bound of the product that is not a setting, with what happens when it is reached."""
+
+# --- HTTP/1.1, towards clients and upstreams -------------------------------------------------------------------
+REQUEST_LINE_BYTES_MAX = 8_192  # 414, connection closed
+HEADER_BYTES_MAX = 32_768  # all of one message: 431, connection closed (502 when an upstream sends it)
+HEADER_COUNT_MAX = 100  # 431, connection closed
+BODY_BYTES_MAX = 1_073_741_824  # default of `body_bytes_max`: 413, connection closed
+PIPELINED_REQUESTS_MAX = 16  # reading from the connection pauses
+WRITE_BUFFER_BYTES_HIGH = 65_536  # reading from the other side pauses above it (back-pressure)
+HEADER_TIMEOUT_S = 10.0  # a client that sends its request head slower: 408, connection closed
+IDLE_TIMEOUT_S = 75.0  # a keep-alive connection without a request is closed
+UPSTREAM_IDLE_S = 60.0  # a pooled upstream connection unused for so long is closed
+UPSTREAM_IDLE_CONNECTIONS_MAX = 256  # per target and worker; beyond it a finished connection is closed, not pooled
+REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so cannot be retried
+
+# --- events ----------------------------------------------------------------------------------------------------
+SPOOL_SEGMENT_BYTES = 4_194_304  # one memory-mapped file of a worker's spool
+SPOOL_SEGMENTS_MAX = 16  # when the bus refuses for so long: newest events are shed and counted
+EVENT_BYTES_MAX = 16_384  # one encoded event; longer strings are cut before encoding
+BUS_BATCH_EVENTS_MAX = 5_000
+BUS_RETENTION_S = 86_400.0  # older batches that every group has read are deleted
+
+# --- windows and judgement -------------------------------------------------------------------------------------
+ENTITIES_MAX = 20_000  # (org, service, route, environment) kept live; beyond it events count to route "other"
+LATE_EVENT_S = 900.0  # an event later than this is counted late, not windowed
+HISTORY_MINUTES_MAX = 240  # how much of its own past an entity is compared with
+OPEN_ALERTS_MAX = 1_000

@@ -1,0 +1,43 @@
+"""The bus: a durable, partitioned, append-only log of batches."""
+
+from typing import NamedTuple, Protocol
+
+
+class Batch(NamedTuple):
+    """`offset` grows by one per batch within (topic, partition). `payload` is a MessagePack array of messages."""
+
+    partition: int
+    offset: int
+    time_s: float
+    count: int
+    payload: bytes
+
+
+class Bus(Protocol):
+    """Appends are atomic and idempotent per (topic, producer, sequence); readers keep their own place."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions every topic has."""
+        ...
+
+    def append(self, topic: str, partition: int, payload: bytes, count: int, *, producer: str, sequence: int) -> bool:
+        """Store one batch durably before returning. False when (producer, sequence) was stored before.
+
+        Raises OSError when nothing can be stored now (disk full, lock timeout): the caller keeps the batch.
+        """
+        ...
+
+    def read(self, topic: str, partition: int, after: int, batches_max: int) -> list[Batch]:
+        """Batches with offset > `after`, oldest first; `after=-1` starts at the oldest kept."""
+        ...
+
+    def last_offset(self, topic: str, partition: int) -> int:
+        """The newest offset, or -1 when the partition is empty."""
+        ...
+
+    def expire(self, topic: str, older_than_s: float) -> int:
+        """Delete batches appended before `older_than_s` (Unix seconds). Returns how many."""
+        ...
+
+    def close(self) -> None: ...

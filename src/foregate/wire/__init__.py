@@ -1,0 +1,13 @@
+"""What the planes say to each other: frozen messages, encoded with msgspec as MessagePack arrays.
+
+Consumes and emits nothing by itself. Promise: a field is only ever added at the end, with a default, so a reader of
+any version understands a writer of any other; a message starts with its version where that is not enough.
+Bus topics are named here too, because a topic is part of what is said.
+"""
+
+from typing import Final
+
+TOPIC_EVENTS: Final = "events"  # batches of wire.event.RequestEvent
+TOPIC_RISKS: Final = "risks"  # batches of wire.risk.Risk
+TOPIC_ANOMALIES: Final = "anomalies"  # batches of wire.anomaly.Anomaly
+TOPIC_ALERTS: Final = "alerts"  # batches of wire.alert.Alert, one per change of state

@@ -1,0 +1,39 @@
+"""An alarm for people: a failure is coming."""
+
+from typing import Literal
+
+import msgspec
+
+from foregate.wire.entity import Entity
+
+AlertState = Literal["open", "closed"]
+AlertOutcome = Literal[
+    "pending",
+    "failed",  # the entity did fail within the horizon: the alert was right
+    "no_failure",  # the horizon passed without a failure: a false alarm (or somebody mended it in time)
+]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A predicted failure. A newer version of the same `id` replaces the older one.
+
+    `outcome` is the product judging itself: was there a failure onset within `horizon_s`, and `lead_s` how long before
+    its first bad minute the alert was raised.
+    """
+
+    id: str
+    raised_s: float
+    updated_s: float
+    entity: Entity
+    state: AlertState
+    outcome: AlertOutcome
+    score: float  # when raised
+    peak_score: float
+    threshold: float
+    horizon_s: int
+    model_version: str
+    title: str
+    reasons: tuple[str, ...]
+    failed_s: float | None = None  # start of the first bad minute
+    lead_s: float | None = None
+    closed_s: float | None = None

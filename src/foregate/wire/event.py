@@ -1,0 +1,62 @@
+"""One event per request: all that the gateway says about it, once it is over."""
+
+from typing import Literal
+
+import msgspec
+
+from foregate.wire.entity import Entity
+
+LimitOutcome = Literal["none", "allowed", "refused"]
+BreakerOutcome = Literal["none", "closed", "half_open", "open"]  # as met by the last attempt; open = no attempt made
+CacheOutcome = Literal["none", "hit", "miss", "bypass"]
+
+
+class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A finished request. Times are Unix seconds, durations milliseconds, sizes bytes of body.
+
+    `status` is what the client saw (499 when it left first). `error` is a code of `foregate.kernel.errors` when
+    foregate itself made the answer or the exchange broke, else "". `upstream_ms` is the last attempt's time to its
+    first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
+    itself included.
+    """
+
+    time_s: float
+    org: str
+    service: str
+    route: str
+    method: str
+    status: int
+    latency_ms: float
+    upstream_ms: float
+    request_bytes: int
+    response_bytes: int
+    key_id: str
+    environment: str
+    request_id: str
+    trace_id: str
+    span_id: str
+    attempts: int
+    limit: LimitOutcome
+    breaker: BreakerOutcome
+    cache: CacheOutcome
+    error: str
+    target: str
+    inflight: int
+    first_byte_ms: float
+
+    @property
+    def entity(self) -> Entity:
+        return Entity(self.org, self.service, self.route, self.environment)
+
+    @property
+    def failed(self) -> bool:
+        """A failure in the sense of the failure definition: 5xx (504 included). Refusals by limit and 4xx are not."""
+        return self.status >= 500
+
+    @property
+    def timed_out(self) -> bool:
+        return self.error == "upstream_timeout"
+
+
+encode_event = msgspec.msgpack.Encoder().encode
+decode_events = msgspec.msgpack.Decoder(list[RequestEvent]).decode

@@ -1,0 +1,73 @@
+"""What a stretch of time looked like for one entity."""
+
+import msgspec
+
+from foregate.wire.entity import Entity
+
+SPANS_S = (10, 60, 300, 900)  # pane for the live page, and the 1 m / 5 m / 15 m windows
+
+
+class WindowStats(msgspec.Struct, array_like=True, frozen=True):
+    """Numbers of one window of one entity. Quantiles are in ms, from a sketch with 1 % relative error; 0 when empty."""
+
+    start_s: float
+    span_s: int
+    requests: int = 0
+    errors: int = 0  # 5xx as the client saw them, timeouts included
+    timeouts: int = 0
+    client_errors: int = 0  # 4xx except what we limited
+    limited: int = 0  # refused by a rate limit of ours
+    broken: int = 0  # refused by an open circuit
+    retries: int = 0  # attempts beyond the first
+    request_bytes: int = 0
+    response_bytes: int = 0
+    inflight_max: int = 0
+    mean_ms: float = 0.0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
+    p99_ms: float = 0.0
+    upstream_mean_ms: float = 0.0
+
+    @property
+    def error_rate(self) -> float:
+        """Share of requests that failed, 0 to 1; 0 for an empty window."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def timeout_rate(self) -> float:
+        return self.timeouts / self.requests if self.requests else 0.0
+
+    @property
+    def rps(self) -> float:
+        return self.requests / self.span_s
+
+    @property
+    def bad(self) -> bool:
+        """The failure definition for one minute: 5xx and timeouts ≥ 5 % of requests, and at least 5 of them."""
+        return self.errors >= 5 and self.error_rate >= 0.05
+
+
+class Tick(msgspec.Struct, array_like=True, frozen=True):
+    """One entity as seen at `time_s`: hopping windows that end there, over the last 1, 5 and 15 minutes.
+
+    `minutes_seen` says how many minutes of its past the windows really cover.
+    """
+
+    time_s: float
+    entity: Entity
+    w1: WindowStats
+    w5: WindowStats
+    w15: WindowStats
+    minutes_seen: float
+
+
+class StoredWindow(msgspec.Struct, array_like=True, frozen=True):
+    """A tumbling window on its way to or from a series store: the numbers and the sketches they came from.
+
+    `latency` and `upstream` are encoded `telemetry.windows.sketch` states; storing them keeps the window mergeable.
+    """
+
+    entity: Entity
+    stats: WindowStats
+    latency: bytes
+    upstream: bytes
