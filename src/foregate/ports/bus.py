@@ -4,12 +4,12 @@ from typing import NamedTuple, Protocol
 
 
 class Batch(NamedTuple):
-    """`offset` grows by one per batch within (topic, partition). `payload` is a MessagePack array of messages."""
+    """`offset` grows by one per batch within (topic, partition). `payload` is a MessagePack array of `items` messages."""
 
     partition: int
     offset: int
     time_s: float
-    count: int
+    items: int
     payload: bytes
 
 
@@ -21,7 +21,7 @@ class Bus(Protocol):
         """How many partitions every topic has."""
         ...
 
-    def append(self, topic: str, partition: int, payload: bytes, count: int, *, producer: str, sequence: int) -> bool:
+    def append(self, topic: str, partition: int, payload: bytes, items: int, *, producer: str, sequence: int) -> bool:
         """Store one batch durably before returning. False when (producer, sequence) was stored before.
 
         Raises OSError when nothing can be stored now (disk full, lock timeout): the caller keeps the batch.

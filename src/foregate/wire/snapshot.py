@@ -11,7 +11,7 @@ class Breaker(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """`attempts` counts the first one too. Wait before attempt n+1: min(base·2^(n-1), max) ± jitter."""
+    """`attempts` tries more after the first one; before the n-th of them wait min(base·2^(n-1), max) ± jitter."""
 
     attempts: int = 3
     base_s: float = 1.0
