@@ -1,0 +1,48 @@
+"""Logs: one JSON object a line on stderr for machines, or coloured lines for people."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+LogFormat = Literal["json", "console"]
+
+
+def configure_logs(format: LogFormat, process: str, level: str = "info") -> structlog.typing.FilteringBoundLogger:  # noqa: A002
+    """Set up this process's logging, the standard library's included. `process` is on every line."""
+    if format == "console":
+        colors = sys.stderr.isatty()
+        last: list[Any] = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=32)]
+    else:
+        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _named(process), *last],
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(process=process)
+    return logger
+
+
+def _named(process: str) -> Any:
+    def add(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        event["process"] = process
+        return event
+
+    return add

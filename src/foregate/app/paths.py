@@ -1,0 +1,83 @@
+"""Where things lie in a data directory."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from foregate.kernel.secrets import new_pepper, new_token
+
+
+@dataclass(frozen=True)
+class DataDir:
+    """The names of everything that foregate keeps on disk."""
+
+    root: Path
+
+    @property
+    def snapshot(self) -> Path:
+        return self.root / "snapshot.json"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def bus(self) -> Path:
+        return self.root / "bus.sqlite"
+
+    @property
+    def series(self) -> Path:
+        return self.root / "series.sqlite"
+
+    @property
+    def findings(self) -> Path:
+        return self.root / "findings.sqlite"
+
+    @property
+    def counters(self) -> Path:
+        return self.root / "counters.bin"
+
+    @property
+    def processes(self) -> Path:
+        return self.root / "processes.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    def spool(self, worker: int) -> Path:
+        return self.root / "spool" / f"w{worker}"
+
+    def create(self) -> None:
+        """Make the directory for its owner alone. Raises OSError when that is not possible."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def pepper(self) -> bytes:
+        """The pepper of API key hashes; made at the first call, in a file only its owner may read."""
+        return bytes.fromhex(self.secret("pepper", lambda: new_pepper().hex()))
+
+    def console_token(self) -> str:
+        """The console's token; made at the first call."""
+        return self.secret("console.token", new_token)
+
+    def secret(self, name: str, make: Callable[[], str]) -> str:
+        """The content of the secret file `name`, made by `make` when it is not there (atomically, mode 0600)."""
+        path = self.root / name
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            pass
+        write_private(path, make() + "\n")
+        return path.read_text().strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by `text` at once and durably, readable by its owner alone."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,76 @@
+"""One supervised process."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from foregate.app.supervise.backoff import Backoff
+
+ChildState = Literal["starting", "running", "waiting", "stopped"]
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """`argv` is run as it is; lower `stop_order` stops earlier; `env` is all the child's environment."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stop_order: int = 0
+
+
+class Child:
+    """A process that was started, and can be stopped. Its standard input is the pipe that ties it to us."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self.backoff = Backoff()
+        self.state: ChildState = "starting"
+        self.restarts = 0
+        self.started_s = 0.0
+        self.last_exit: int | None = None
+        self._stop_asked = False
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.state == "running" else None
+
+    async def start(self, now_s: float) -> None:
+        """Start the process."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self.spec.argv,
+            stdin=asyncio.subprocess.PIPE,
+            env=dict(self.spec.env),
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone, which stops in order
+        )
+        self.state, self.started_s = "running", now_s
+        if self._stop_asked:  # while it was being started
+            self._process.terminate()
+
+    async def wait(self) -> int:
+        """The exit status of the started process, once it has ended (negative: the signal that ended it)."""
+        assert self._process is not None, "start() comes first"  # noqa: S101 - for the type checker
+        self.last_exit = await self._process.wait()
+        return self.last_exit
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Ask the process to end, and end it after `timeout_s`. False when it had to be killed."""
+        self._stop_asked = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return True
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            return False
+        return True
