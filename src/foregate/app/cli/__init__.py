@@ -1,0 +1,34 @@
+"""The command line: `foregate <noun> <verb>`. Exit status 0 ok, 1 findings, 2 usage or configuration, 3 runtime."""
+
+import importlib
+import sys
+
+import typer
+
+from foregate import __version__
+
+app = typer.Typer(
+    name="foregate",
+    help="An API gateway that sees failures coming.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry point of the `foregate` script."""
+    for noun in ("up", "demo", "serve"):
+        importlib.import_module(f"foregate.app.cli.{noun}").register(app)
+    for noun in ("config", "keys", "predict"):
+        app.add_typer(importlib.import_module(f"foregate.app.cli.{noun}").app, name=noun)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,23 @@
+"""How a refused configuration looks in a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from foregate.app.config import ConfigRefused
+
+EXIT_USAGE = 2
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn ConfigRefused into its sentences on stderr and exit status 2."""
+    try:
+        yield
+    except ConfigRefused as refused:
+        for problem in refused.problems:
+            typer.echo(f"error: {problem}", err=True)
+        many = len(refused.problems) > 1
+        typer.echo(f"foregate did not start: {len(refused.problems)} problem{'s' if many else ''} above.", err=True)
+        raise typer.Exit(EXIT_USAGE) from None

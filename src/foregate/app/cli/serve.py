@@ -1,0 +1,26 @@
+"""`foregate serve --role`: one process of a cluster, or one to debug."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from foregate.app.cli.up import Format
+from foregate.app.paths import DataDir
+from foregate.app.roles.options import RoleOptions
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(
+    role: Annotated[Literal["gateway", "analyzer", "control"], typer.Option(help="What this process shall be.")],
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="A directory that `foregate up` has prepared.")],
+    worker: Annotated[int, typer.Option(min=0, max=63, help="Which gateway worker, from 0.")] = 0,
+    log_format: Format = "json",
+) -> None:
+    """Run one role in this process, unsupervised."""
+    options = RoleOptions(role, DataDir(data_dir), worker, log_format)
+    raise typer.Exit(importlib.import_module(f"foregate.app.roles.{role}").run(options))

@@ -1,0 +1,150 @@
+"""`foregate up`: from a configuration to running, supervised processes."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from foregate.app.config import Loaded
+from foregate.app.config.compile import compile_snapshot
+from foregate.app.config.problems import ConfigRefused, Problem
+from foregate.app.config.schema import parse_address
+from foregate.app.logs import LogFormat
+from foregate.app.paths import DataDir, write_private
+from foregate.app.readiness import wait_ready
+from foregate.app.roles.options import RoleOptions
+from foregate.app.runtime import Runtime, write_runtime
+from foregate.app.supervise import ChildSpec, Supervisor
+from foregate.kernel.clock import SystemClock
+from foregate.kernel.secrets import new_token
+from foregate.kernel.tasks import spawn
+from foregate.wire.snapshot import encode_snapshot
+
+READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start. `lab_control_url` is set by the demo, which also starts the lab."""
+
+    loaded: Loaded
+    data: DataDir
+    workers: int
+    log_format: LogFormat
+    environ: dict[str, str]
+    lab_control_url: str | None = None
+
+
+def prepare(launch: Launch) -> Runtime:
+    """Check what can be checked before anything starts, and write what the children read. Raises ConfigRefused."""
+    for key in ("gateway", "console"):
+        _refuse_taken_port(launch.loaded, key)
+    config, data = launch.loaded.config, launch.data
+    host, port = parse_address(config.listen.console)
+    runtime = Runtime(
+        console_host=host,
+        console_port=port,
+        gateway_url=f"http://{config.listen.gateway}",
+        workers=launch.workers,
+        alert_threshold=config.alerts.threshold,
+        webhook=config.alerts.webhook,
+        model_path=config.predict.model_path,
+        login_code=new_token(),
+        lab_control_url=launch.lab_control_url,
+    )
+    write_private(data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper())).decode())
+    write_runtime(data, runtime)
+    data.console_token()
+    return runtime
+
+
+def start(
+    launch: Launch, runtime: Runtime, announce: Callable[[Runtime], None], log: structlog.typing.FilteringBoundLogger
+) -> int:
+    """Run until SIGINT or SIGTERM. Returns the exit status. `announce` is called once everything answers."""
+    return asyncio.run(_supervise(launch, runtime, announce, log))
+
+
+async def _supervise(
+    launch: Launch, runtime: Runtime, announce: Callable[[Runtime], None], log: structlog.typing.FilteringBoundLogger
+) -> int:
+    supervisor = Supervisor(child_specs(launch), clock=SystemClock(), log=log, status_file=launch.data.processes)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, supervisor.stop)
+    addresses = [launch.loaded.config.listen.gateway, launch.loaded.config.listen.console]
+
+    async def announce_when_ready() -> None:
+        late = await wait_ready(addresses, READY_TIMEOUT_S)
+        if late:
+            log.error("not_ready", addresses=late, after_s=READY_TIMEOUT_S)
+        else:
+            announce(runtime)
+
+    announcing = spawn(announce_when_ready(), name="announce")
+    status = await supervisor.run()
+    announcing.cancel()
+    return status
+
+
+def child_specs(launch: Launch) -> Sequence[ChildSpec]:
+    """The processes of one machine. Traffic stops first, then the workers drain, then those who still read."""
+    specs = [_spec(launch, "control", stop_order=2), _spec(launch, "analyzer", stop_order=2)]
+    specs += [_spec(launch, "gateway", worker=worker, stop_order=1) for worker in range(launch.workers)]
+    if launch.lab_control_url is not None:
+        specs.append(_spec(launch, "lab", stop_order=0))
+    return specs
+
+
+def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0) -> ChildSpec:
+    options = RoleOptions(role, launch.data, worker, launch.log_format, supervised=True)
+    name = f"gateway-{worker}" if role == "gateway" else role
+    argv = (sys.executable, "-m", "foregate.app.roles", *options.argv())
+    return ChildSpec(name, argv, launch.environ, stop_order)
+
+
+def _refuse_taken_port(loaded: Loaded, key: str) -> None:
+    host, port = parse_address(getattr(loaded.config.listen, key))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            sentence = f"cannot listen on {host}:{port}: {reason}. Stop what uses it, or choose another address"
+            raise loaded.refuse(("listen", key), sentence) from error
+
+
+@contextmanager
+def owned(data: DataDir) -> Iterator[None]:
+    """Hold the data directory: two foregates in one would count everything twice. Raises ConfigRefused."""
+    try:
+        data.create()
+        descriptor = os.open(data.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigRefused([Problem("--data-dir", "", f"{data.root} cannot be used: {error.strerror}")]) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigRefused([Problem("--data-dir", "", f"{data.root} is in use by another foregate")]) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def default_file() -> Path | None:
+    """`foregate.yaml` here, when there is one."""
+    file = Path("foregate.yaml")
+    return file if file.is_file() else None

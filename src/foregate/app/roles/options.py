@@ -1,0 +1,40 @@
+"""What a role process is told on its command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foregate.app.logs import LogFormat
+from foregate.app.paths import DataDir
+
+ROLES = ("gateway", "analyzer", "control", "lab")
+
+
+@dataclass(frozen=True)
+class RoleOptions:
+    """`worker` counts gateway workers from 0; `supervised`: end when standard input closes."""
+
+    role: str
+    data: DataDir
+    worker: int = 0
+    log_format: LogFormat = "json"
+    supervised: bool = False
+
+    def argv(self) -> tuple[str, ...]:
+        """The arguments that `parse` turns back into these options."""
+        words = [self.role, "--data-dir", str(self.data.root), "--worker", str(self.worker)]
+        words += ["--log-format", self.log_format]
+        return (*words, "--supervised") if self.supervised else tuple(words)
+
+
+def parse(argv: Sequence[str]) -> RoleOptions:
+    """Read the command line of a role process; a mistake ends the process with status 2."""
+    parser = argparse.ArgumentParser(prog="foregate serve")
+    parser.add_argument("role", choices=ROLES)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--worker", type=int, default=0)
+    parser.add_argument("--log-format", choices=("json", "console"), default="json")
+    parser.add_argument("--supervised", action="store_true")
+    given = parser.parse_args(argv)
+    return RoleOptions(given.role, DataDir(given.data_dir), given.worker, given.log_format, given.supervised)
