@@ -1,0 +1,73 @@
+# Everything a person does with this checkout. `make` alone explains itself.
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt web bench train soak fuzz lock wheel clean
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+ASSETS := src/foregate/control/console/assets/index.html
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+ARGS ?=
+
+help: ## Show this help.
+	@echo "foregate: an API gateway that sees failures coming."; echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services with faults to switch on. Ctrl-C stops it. ARGS="--help" for more.
+	@$(BIN)/foregate demo $(ARGS)
+
+test: $(BIN)/.dev $(ASSETS) ## Run all tests: real sockets, processes, stores and a real browser.
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(BIN)/.dev web/node_modules/.installed ## Lint, types, import contracts and house rules (under a minute).
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest tests/house
+	npm --prefix web run --silent check
+
+fmt: $(BIN)/.dev ## Format the Python code.
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+web: $(ASSETS) ## Build the console.
+
+bench: $(BIN)/.dev ## Measure against the peers found on this machine (nginx, Go, haproxy); prints ratios and CPU per request.
+	$(BIN)/python -m bench $(ARGS)
+
+train: $(BIN)/.dev ## Train the bundled model anew from lab runs, with its card.
+	$(BIN)/foregate predict train $(ARGS)
+
+lock: ## Renew the lock files (needs uv): hashes, no registry addresses.
+	uv pip compile -q pyproject.toml --group build --generate-hashes --no-emit-index-url --python-version 3.11 --no-header -o requirements/run.lock
+	uv pip compile -q pyproject.toml --extra train --group dev --generate-hashes --no-emit-index-url --python-version 3.11 --no-header -o requirements/dev.lock
+
+wheel: $(BIN)/.dev $(ASSETS) ## Build the wheel, console included, into dist/.
+	$(BIN)/hatchling build -t wheel
+
+clean: ## Remove what was installed and built here (not the data directory).
+	rm -rf .venv web/node_modules src/foregate/control/console/assets dist bench/out .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "foregate needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.run: $(BIN)/python requirements/run.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.run requirements/dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm >/dev/null || { echo "the console needs Node.js 20 or newer with npm to be built" >&2; exit 1; }
+	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(ASSETS): web/node_modules/.installed $(WEB_SOURCES)
+	npm --prefix web run --silent build
+	@touch $@
