@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 
 class Batch(NamedTuple):
-    """`offset` grows by one per batch within (topic, partition). `payload` is a MessagePack array of `items` messages."""
+    """`offset` grows by one per batch within (topic, partition); `payload` is a MessagePack array of `items` messages."""
 
     partition: int
     offset: int
