@@ -1,1 +1,10 @@
-"""."""
+"""One machine, no services: SQLite, memory-mapped files, plain HTTP outward.
+
+Import the module you need; this package imports none, because a gateway worker may load only `spool`, `counters` and
+`bus` (standard library and msgspec), never the rest.
+- `counters.open_counters` keeps `ports.counters`; `spool.Spool` keeps `ports.sink` and moves events into a bus
+- `bus.EmbeddedBus` keeps `ports.bus`; `series.EmbeddedSeries`, `findings.EmbeddedFindings` keep their ports
+- `notifier.Webhook` keeps `ports.notifier`
+
+Promise: what was acknowledged survives kill -9; a damaged or newer file is refused with a sentence, never wiped.
+"""
