@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 
 class Batch(NamedTuple):
-    """`offset` grows by one per batch within (topic, partition); `payload` is a MessagePack array of `items` messages."""
+    """`offset` grows by one per batch within (topic, partition); `payload`: a MessagePack array of `items` messages."""
 
     partition: int
     offset: int
@@ -24,6 +24,7 @@ class Bus(Protocol):
     def append(self, topic: str, partition: int, payload: bytes, items: int, *, producer: str, sequence: int) -> bool:
         """Store one batch durably before returning. False when (producer, sequence) was stored before.
 
+        The sequences of one producer in one topic only rise; an adapter may remember just the highest.
         Raises OSError when nothing can be stored now (disk full, lock timeout): the caller keeps the batch.
         """
         ...

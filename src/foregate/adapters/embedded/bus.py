@@ -1,0 +1,144 @@
+"""The bus on one machine: an SQLite file, one row per batch, written by several processes.
+
+A batch is durable (fsync) before `append` returns. Offsets never restart, even when all batches have expired, and
+`time_s` never goes back within a partition, so that "older than" and "before this offset" mean the same.
+"""
+
+import threading
+from pathlib import Path
+
+from foregate.adapters.embedded.database import failures_of, open_database, transaction
+from foregate.kernel.clock import Clock
+from foregate.ports.bus import Batch
+
+_EXPIRE_BATCHES_MAX = 500  # per transaction: appenders wait no longer than one such
+_PRODUCER_MEMORY_S = 90 * 86_400.0  # a producer silent for so long is forgotten; its spool would be as old
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE heads (
+        topic TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, time_s REAL NOT NULL,
+        PRIMARY KEY (topic, partition)
+    ) WITHOUT ROWID;
+    CREATE TABLE producers (
+        topic TEXT NOT NULL, producer TEXT NOT NULL, sequence INTEGER NOT NULL, time_s REAL NOT NULL,
+        PRIMARY KEY (topic, producer)
+    ) WITHOUT ROWID;
+    CREATE TABLE batches (
+        topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, time_s REAL NOT NULL,
+        items INTEGER NOT NULL, payload BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX batches_by_offset ON batches (topic, partition, offset, time_s)
+    """,
+)
+
+
+class EmbeddedBus:
+    """Keeps `foregate.ports.bus.Bus` in the file at `path`. Threads may share it; each process opens its own.
+
+    `partitions` counts when the file is made; later the file decides.
+    """
+
+    def __init__(self, path: Path, clock: Clock, *, partitions: int = 4) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._db = open_database(path, _MIGRATIONS, durable=True)
+        try:
+            with failures_of(path):
+                self._partitions = self._settle_partitions(partitions)
+        except OSError:
+            self._db.close()
+            raise
+
+    def _settle_partitions(self, wanted: int) -> int:
+        with transaction(self._db):
+            self._db.execute("INSERT OR IGNORE INTO settings VALUES ('partitions', ?)", (wanted,))
+            row = self._db.execute("SELECT value FROM settings WHERE name = 'partitions'").fetchone()
+        return int(row[0])
+
+    @property
+    def partitions(self) -> int:
+        return self._partitions
+
+    def append(self, topic: str, partition: int, payload: bytes, items: int, *, producer: str, sequence: int) -> bool:
+        """Store one batch durably. False when this producer's `sequence` (or a later one) was stored before.
+
+        Raises OSError when nothing can be stored now.
+        """
+        self._check(partition)
+        with self._lock, failures_of(self._path), transaction(self._db):
+            if not self._is_next(topic, producer, sequence):
+                return False
+            offset, time_s = self._place(topic, partition)
+            self._db.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", (topic, partition, offset, time_s, items, payload)
+            )
+        return True
+
+    def _is_next(self, topic: str, producer: str, sequence: int) -> bool:
+        """Note the producer's newest sequence. One row per producer, not one per batch, makes the memory bounded."""
+        noted = self._db.execute(
+            "INSERT INTO producers VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, "
+            "time_s = excluded.time_s WHERE excluded.sequence > sequence",
+            (topic, producer, sequence, self._clock.now()),
+        )
+        return noted.rowcount > 0
+
+    def _place(self, topic: str, partition: int) -> tuple[int, float]:
+        row = self._db.execute(
+            "INSERT INTO heads VALUES (?, ?, 1, ?) ON CONFLICT DO UPDATE SET next_offset = next_offset + 1, "
+            "time_s = max(time_s, excluded.time_s) RETURNING next_offset - 1, time_s",
+            (topic, partition, self._clock.now()),
+        ).fetchone()
+        return int(row[0]), float(row[1])
+
+    def read(self, topic: str, partition: int, after: int, batches_max: int) -> list[Batch]:
+        """Batches with offset > `after`, oldest first."""
+        self._check(partition)
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute(
+                "SELECT partition, offset, time_s, items, payload FROM batches "
+                "WHERE topic = ? AND partition = ? AND offset > ? ORDER BY offset LIMIT ?",
+                (topic, partition, after, batches_max),
+            ).fetchall()
+        return [Batch._make(row) for row in rows]
+
+    def last_offset(self, topic: str, partition: int) -> int:
+        """The newest offset ever given, or -1; it stays when the batch itself has expired."""
+        self._check(partition)
+        with self._lock, failures_of(self._path):
+            row = self._db.execute(
+                "SELECT next_offset - 1 FROM heads WHERE topic = ? AND partition = ?", (topic, partition)
+            ).fetchone()
+        return -1 if row is None else int(row[0])
+
+    def expire(self, topic: str, older_than_s: float) -> int:
+        """Delete batches appended before `older_than_s`, a few hundred per transaction. Returns how many."""
+        deleted = 0
+        for partition in range(self._partitions):
+            while (gone := self._expire_some(topic, partition, older_than_s)) > 0:
+                deleted += gone
+        with self._lock, failures_of(self._path):
+            self._db.execute("DELETE FROM producers WHERE time_s < ?", (self._clock.now() - _PRODUCER_MEMORY_S,))
+        return deleted
+
+    def _expire_some(self, topic: str, partition: int, older_than_s: float) -> int:
+        with self._lock, failures_of(self._path):
+            gone = self._db.execute(
+                "DELETE FROM batches WHERE rowid IN (SELECT rowid FROM batches INDEXED BY batches_by_offset "
+                "WHERE topic = ? AND partition = ? AND offset < coalesce((SELECT min(offset) FROM batches "
+                "INDEXED BY batches_by_offset WHERE topic = ? AND partition = ? AND time_s >= ?), 1 << 62) "
+                "ORDER BY offset LIMIT ?)",
+                (topic, partition, topic, partition, older_than_s, _EXPIRE_BATCHES_MAX),
+            )
+            return gone.rowcount
+
+    def _check(self, partition: int) -> None:
+        if not 0 <= partition < self._partitions:
+            raise ValueError(f"partition {partition} of {self._partitions}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
