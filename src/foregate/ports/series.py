@@ -22,6 +22,10 @@ class SeriesWriter(Protocol):
         """Partition → last offset whose events are in the stored windows."""
         ...
 
+    def newest_s(self, span_s: int) -> float | None:
+        """The start of the newest window of this span, None when there is none."""
+        ...
+
     def expire(self, span_s: int, older_than_s: float) -> int:
         """Delete windows of this span that started before `older_than_s`. Returns how many."""
         ...

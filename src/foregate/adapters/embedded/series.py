@@ -1,0 +1,133 @@
+"""The series store on one machine: an SQLite file, one row per window, one writer beside many readers.
+
+Windows, the bus offsets they cover and the accounts change in one transaction. A commit survives kill -9; after a power
+loss the newest transactions may be missing as a whole, and the bus, which is durable, is simply read again from the
+older offsets.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from foregate.adapters.embedded.database import failures_of, open_database, transaction
+from foregate.wire.entity import Entity
+from foregate.wire.window import StoredWindow, WindowStats
+
+_EXPIRE_ROWS_MAX = 5_000  # per transaction
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE entities (
+        id INTEGER PRIMARY KEY, org TEXT NOT NULL, service TEXT NOT NULL, route TEXT NOT NULL,
+        environment TEXT NOT NULL, UNIQUE (org, service, route, environment)
+    );
+    CREATE TABLE windows (
+        span_s INTEGER NOT NULL, start_s REAL NOT NULL, entity INTEGER NOT NULL REFERENCES entities (id),
+        stats BLOB NOT NULL, latency BLOB NOT NULL, upstream BLOB NOT NULL,
+        PRIMARY KEY (span_s, start_s, entity)
+    ) WITHOUT ROWID;
+    CREATE INDEX windows_by_entity ON windows (entity, span_s, start_s);
+    CREATE TABLE offsets (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
+    CREATE TABLE counts (outcome TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID
+    """,
+)
+_UPSERT = (
+    "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET stats = excluded.stats, "
+    "latency = excluded.latency, upstream = excluded.upstream"
+)
+_SCAN = (
+    "SELECT org, service, route, environment, stats, latency, upstream FROM windows JOIN entities ON id = entity "
+    "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
+    "ORDER BY org, service, route, environment, start_s LIMIT ?"
+)
+_OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
+
+_encode_stats = msgspec.msgpack.Encoder().encode
+_decode_stats = msgspec.msgpack.Decoder(WindowStats).decode
+
+
+class EmbeddedSeries:
+    """Keeps `SeriesWriter` and `SeriesReader` of `foregate.ports.series` in the file at `path`.
+
+    One process writes; any process may open its own to read. Threads may share one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._ids: dict[Entity, int] = {}  # as many as there are entities in the file, which retention bounds
+        self._db = open_database(path, _MIGRATIONS, durable=False)
+
+    def write(self, windows: Sequence[StoredWindow], offsets: Mapping[int, int], counts: Mapping[str, int]) -> None:
+        """Upsert windows, set offsets and add to the accounts in one transaction."""
+        known = dict(self._ids)  # an id given inside a transaction that fails must not be remembered
+        with self._lock, failures_of(self._path), transaction(self._db):
+            self._db.executemany(_UPSERT, list(self._rows(windows, known)))
+            self._db.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?)", offsets.items())
+            self._db.executemany(
+                "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET items = items + excluded.items",
+                counts.items(),
+            )
+        self._ids = known
+
+    def _rows(
+        self, windows: Sequence[StoredWindow], known: dict[Entity, int]
+    ) -> Iterable[tuple[int, float, int, bytes, bytes, bytes]]:
+        for window in windows:
+            entity, stats = window.entity, window.stats
+            number = known.get(entity)
+            if number is None:
+                number = known[entity] = self._number_of(entity)
+            yield stats.span_s, stats.start_s, number, _encode_stats(stats), window.latency, window.upstream
+
+    def _number_of(self, entity: Entity) -> int:
+        names = (entity.org, entity.service, entity.route, entity.environment)
+        self._db.execute("INSERT OR IGNORE INTO entities (org, service, route, environment) VALUES (?, ?, ?, ?)", names)
+        row = self._db.execute(f"SELECT id FROM entities WHERE TRUE {_OF_ONE}", names).fetchone()  # noqa: S608
+        return int(row[0])
+
+    def offsets(self) -> dict[int, int]:
+        """Partition → last offset whose events are in the stored windows."""
+        with self._lock, failures_of(self._path):
+            return dict(self._db.execute("SELECT partition, offset FROM offsets").fetchall())
+
+    def newest_s(self, span_s: int) -> float | None:
+        """The start of the newest window of this span, None when there is none."""
+        with self._lock, failures_of(self._path):
+            row = self._db.execute("SELECT max(start_s) FROM windows WHERE span_s = ?", (span_s,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def expire(self, span_s: int, older_than_s: float) -> int:
+        """Delete windows of this span that started before `older_than_s`, some thousand per transaction."""
+        deleted = 0
+        while True:
+            with self._lock, failures_of(self._path):
+                gone = self._db.execute(
+                    "DELETE FROM windows WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "
+                    "FROM windows WHERE span_s = ? AND start_s < ? LIMIT ?)",
+                    (span_s, older_than_s, _EXPIRE_ROWS_MAX),
+                ).rowcount
+            deleted += gone
+            if gone < _EXPIRE_ROWS_MAX:
+                return deleted
+
+    def scan(
+        self, span_s: int, from_s: float, until_s: float, *, entity: Entity | None = None, rows_max: int = 50_000
+    ) -> list[StoredWindow]:
+        """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
+        which = () if entity is None else (entity.org, entity.service, entity.route, entity.environment)
+        query = _SCAN.format(which=_OF_ONE if which else "")
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute(query, (span_s, from_s, until_s, *which, rows_max)).fetchall()
+        return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), latency=row[5], upstream=row[6]) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """The telemetry accounts: outcome → items, since ever."""
+        with self._lock, failures_of(self._path):
+            return dict(self._db.execute("SELECT outcome, items FROM counts").fetchall())
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
