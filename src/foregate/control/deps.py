@@ -1,0 +1,118 @@
+"""What control needs from others: plain values, ports, and small Protocols that `app/wiring.py` joins."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from foregate.kernel.clock import Clock
+from foregate.ports.findings import FindingsReader
+from foregate.wire.entity import Entity
+from foregate.wire.event import RequestEvent
+from foregate.wire.snapshot import Snapshot
+from foregate.wire.window import WindowStats
+
+BreakerState = Literal["closed", "half_open", "open"]
+
+
+class MetricsAnswer(NamedTuple):
+    """Windows per entity, oldest first; the same windows merged over entities; and everything merged into one.
+
+    Quantiles of `total` and `summary` come from merged sketches, never from averaged quantiles.
+    """
+
+    series: Mapping[Entity, Sequence[WindowStats]]
+    total: Sequence[WindowStats]
+    summary: WindowStats
+
+
+class EventTail(Protocol):
+    """A reader's own place in the log of events."""
+
+    def read(self, limit: int) -> list[RequestEvent]:
+        """Up to `limit` events that came since the last call, oldest first; skips ahead when it fell far behind."""
+        ...
+
+
+class TelemetryQuery(Protocol):
+    """What is asked about traffic. Blocking (files): control calls it off the event loop, from several threads."""
+
+    def metrics(
+        self, *, span_s: int, from_s: float, until_s: float, service: str | None, route: str | None
+    ) -> MetricsAnswer:
+        """Windows with from_s ≤ start < until_s. Raises ForegateError("invalid_parameter") when that is too much."""
+        ...
+
+    def recent_events(self, limit: int) -> list[RequestEvent]:
+        """The newest events, newest first."""
+        ...
+
+    def tail(self) -> EventTail:
+        """A reader that begins after the newest event."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """The telemetry accounts: outcome → items, since ever."""
+        ...
+
+    def lag_events(self) -> int | None:
+        """Events in the log that no stored window covers yet; None when that is not known."""
+        ...
+
+
+class LabClient(Protocol):
+    """The lab's control endpoint. Blocking. Raises ForegateError ("not_found", "invalid_parameter") or OSError."""
+
+    def faults(self) -> dict[str, Any]: ...
+
+    def start(self, command: dict[str, Any]) -> dict[str, Any]: ...
+
+    def stop(self, fault_id: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class ProcessHealth:
+    """One supervised process. `since_s` is when it last started (Unix seconds)."""
+
+    name: str
+    role: str
+    state: Literal["running", "starting", "restarting", "stopped"]
+    pid: int | None
+    since_s: float | None
+    restarts: int
+
+
+class Log(Protocol):
+    """The part of a structlog logger that control uses."""
+
+    def info(self, event: str, **fields: Any) -> Any: ...
+
+    def warning(self, event: str, **fields: Any) -> Any: ...
+
+    def exception(self, event: str, **fields: Any) -> Any: ...
+
+
+def _no_processes() -> Sequence[ProcessHealth]:
+    return ()
+
+
+@dataclass(frozen=True)
+class ControlDeps:
+    """Everything `create_app` needs. All callables may block; control calls them in its thread pool.
+
+    `hosts`: Host names (without port) beside the loopback ones under which the console may be asked.
+    `breakers`: target URL → state as far as known.
+    """
+
+    telemetry: TelemetryQuery
+    findings: FindingsReader
+    clock: Clock
+    snapshot: Callable[[], Snapshot]
+    console_token: str
+    threshold: float
+    log: Log
+    version: str
+    lab: LabClient | None = None
+    model_card: Mapping[str, Any] | None = None
+    processes: Callable[[], Sequence[ProcessHealth]] = _no_processes
+    breakers: Callable[[], Mapping[str, BreakerState]] | None = None
+    hosts: frozenset[str] = field(default_factory=frozenset)
