@@ -17,6 +17,7 @@ from foregate.app.config import Loaded
 from foregate.app.config.compile import compile_snapshot
 from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.schema import parse_address
+from foregate.app.console import console_link
 from foregate.app.logs import LogFormat
 from foregate.app.paths import DataDir, write_private
 from foregate.app.readiness import wait_ready
@@ -24,11 +25,11 @@ from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, write_runtime
 from foregate.app.supervise import ChildSpec, Supervisor
 from foregate.kernel.clock import SystemClock
-from foregate.kernel.secrets import new_token
 from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import encode_snapshot
 
 READY_TIMEOUT_S = 60.0
+Announce = Callable[[Runtime, str], None]  # what the children were told, and the link that opens the console once
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,6 @@ def prepare(launch: Launch) -> Runtime:
         alert_threshold=config.alerts.threshold,
         webhook=config.alerts.webhook,
         model_path=config.predict.model_path,
-        login_code=new_token(),
         lab_control_url=launch.lab_control_url,
     )
     write_private(data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper())).decode())
@@ -66,15 +66,13 @@ def prepare(launch: Launch) -> Runtime:
     return runtime
 
 
-def start(
-    launch: Launch, runtime: Runtime, announce: Callable[[Runtime], None], log: structlog.typing.FilteringBoundLogger
-) -> int:
+def start(launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger) -> int:
     """Run until SIGINT or SIGTERM. Returns the exit status. `announce` is called once everything answers."""
     return asyncio.run(_supervise(launch, runtime, announce, log))
 
 
 async def _supervise(
-    launch: Launch, runtime: Runtime, announce: Callable[[Runtime], None], log: structlog.typing.FilteringBoundLogger
+    launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger
 ) -> int:
     supervisor = Supervisor(child_specs(launch), clock=SystemClock(), log=log, status_file=launch.data.processes)
     loop = asyncio.get_running_loop()
@@ -87,7 +85,7 @@ async def _supervise(
         if late:
             log.error("not_ready", addresses=late, after_s=READY_TIMEOUT_S)
         else:
-            announce(runtime)
+            announce(runtime, await asyncio.to_thread(console_link, runtime, launch.data))
 
     announcing = spawn(announce_when_ready(), name="announce")
     status = await supervisor.run()

@@ -17,7 +17,6 @@ class Runtime(msgspec.Struct, frozen=True):
     alert_threshold: float
     webhook: str | None = None
     model_path: str | None = None
-    login_code: str = ""  # opens the console once
     lab_control_url: str | None = None  # only in the demo
 
 

@@ -9,10 +9,11 @@ import typer
 from foregate.app.cli.refusal import refusals
 from foregate.app.config import load
 from foregate.app.config.document import default_environ
+from foregate.app.console import console_link
 from foregate.app.launch import Launch, default_file, owned, prepare, start
 from foregate.app.logs import LogFormat, configure_logs
 from foregate.app.paths import DataDir
-from foregate.app.runtime import Runtime
+from foregate.app.runtime import Runtime, read_runtime
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration; default: foregate.yaml here, if any.")
@@ -26,6 +27,7 @@ Format = Annotated[LogFormat, typer.Option("--log-format", help="json for machin
 
 def register(app: typer.Typer) -> None:
     app.command()(up)
+    app.command(name="console-link")(link)
 
 
 def up(
@@ -42,21 +44,25 @@ def up(
         with owned(DataDir(data_dir)):
             launch = Launch(loaded, DataDir(data_dir), workers or os.cpu_count() or 1, log_format, environ)
             runtime = prepare(launch)
-            status = start(launch, runtime, lambda ready: announce(ready), log)
+            status = start(launch, runtime, announce, log)
     raise typer.Exit(status)
 
 
-def console_link(runtime: Runtime) -> str:
-    """The address that opens the console once."""
-    host = f"[{runtime.console_host}]" if ":" in runtime.console_host else runtime.console_host
-    return f"http://{host}:{runtime.console_port}/login?code={runtime.login_code}"
+def link(data_dir: DataDirectory = Path(".foregate")) -> None:
+    """Print a new link that opens the console of a running foregate once."""
+    data = DataDir(data_dir)
+    try:
+        typer.echo(console_link(read_runtime(data), data))
+    except OSError as error:
+        typer.echo(f"error: no running foregate with its data in {data_dir}: {error}", err=True)
+        raise typer.Exit(3) from None
 
 
-def announce(runtime: Runtime) -> None:
+def announce(runtime: Runtime, link: str) -> None:
     """Tell the person who started us where things are."""
     typer.echo("")
-    typer.echo(f"  foregate is up.  Gateway  {runtime.gateway_url}")
-    typer.echo(f"                   Console  {console_link(runtime)}")
-    typer.echo("                   (the link works once; the token for later is in the data directory: console.token)")
-    typer.echo("  Ctrl-C stops everything.")
+    typer.echo("  foregate is up.   Ctrl-C stops everything.")
+    typer.echo(f"  gateway   {runtime.gateway_url}")
+    typer.echo(f"  console   {link}")
+    typer.echo("            (works once; for another: foregate console-link)")
     typer.echo("")
