@@ -1,0 +1,1 @@
+"""Faults: what each kind does to the mechanisms of the model, and the board that switches them on and off."""

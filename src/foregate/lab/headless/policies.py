@@ -1,0 +1,55 @@
+"""The simulated front's circuit breaker and token bucket."""
+
+from foregate.wire.event import BreakerOutcome
+
+
+class Breaker:
+    """Open after `failures` in a row; after `open_s` one call at a time may try."""
+
+    __slots__ = ("_failures", "_in_a_row", "_open_s", "_opened_s", "_trying")
+
+    def __init__(self, failures: int, open_s: float) -> None:
+        self._failures = failures
+        self._open_s = open_s
+        self._in_a_row = 0
+        self._opened_s: float | None = None
+        self._trying = False
+
+    def admit(self, now_s: float) -> BreakerOutcome:
+        if self._opened_s is None:
+            return "closed"
+        if self._trying or now_s - self._opened_s < self._open_s:
+            return "open"
+        self._trying = True
+        return "half_open"
+
+    def record(self, good: bool, now_s: float) -> None:
+        if good:
+            self._in_a_row = 0
+            self._opened_s = None
+            self._trying = False
+            return
+        self._in_a_row += 1
+        if self._trying or (self._opened_s is None and self._in_a_row >= self._failures):
+            self._opened_s = now_s
+            self._trying = False
+
+
+class Bucket:
+    """`per_s` tokens a second, `burst` at most."""
+
+    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")
+
+    def __init__(self, per_s: float, burst: float) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._tokens = burst
+        self._at_s = 0.0
+
+    def admit(self, now_s: float) -> bool:
+        self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
