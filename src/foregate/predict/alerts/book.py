@@ -1,0 +1,136 @@
+"""The alert book: raise, keep one per entity and horizon, close with hysteresis, and judge the outcome."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from foregate.kernel.limits import OPEN_ALERTS_MAX
+from foregate.predict.failures import BAD_IN_A_ROW
+from foregate.wire.alert import Alert
+from foregate.wire.entity import Entity
+
+CLOSE_SHARE: Final = 0.5  # an open alert closes when its score stays below half of the threshold …
+CLOSE_TICKS: Final = 6  # … for so many ticks (a minute)
+PEAK_STEP: Final = 0.02  # a peak is told again when it has grown by so much
+_CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A score at or below an entity's threshold, as the book needs it. `eligible`: a new failure could begin now."""
+
+    time_s: float
+    entity: Entity
+    score: float
+    eligible: bool
+    model_version: str
+    title: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Page:
+    alert: Alert
+    low_ticks: int = 0
+
+
+def alert_id(entity: Entity, raised_s: float) -> str:
+    """The same alert has the same id whenever it is computed: a replay replaces it, never pages twice."""
+    told = "\0".join((entity.org, entity.service, entity.route, entity.environment, repr(raised_s)))
+    return "alr_" + hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+
+
+class AlertBook:
+    """Every alert whose outcome is still open, one per entity. Pure: time comes with the calls.
+
+    An alert is valid for one horizon and then pages again: otherwise one endless alarm would foresee everything.
+    At most `pages_max` at a time; beyond it new ones are refused and counted in `refused`.
+    """
+
+    def __init__(self, *, threshold: float, horizon_s: int, pages_max: int = OPEN_ALERTS_MAX) -> None:
+        self._threshold, self._horizon_s, self._pages_max = threshold, horizon_s, pages_max
+        self._pages: dict[Entity, _Page] = {}
+        self.refused = 0
+
+    def restore(self, alerts: list[Alert]) -> None:
+        """Take up again the alerts whose outcome was open before a restart."""
+        for alert in sorted(alerts, key=lambda a: a.raised_s):
+            if alert.outcome == "pending" or alert.state == "open":
+                self._pages[alert.entity] = _Page(alert)
+
+    def offer(self, c: Candidate) -> Alert | None:
+        """One score. Returns the alert when it is new or changed."""
+        page = self._pages.get(c.entity)
+        if page is None:
+            return self._raise(c) if c.score >= self._threshold and c.eligible else None
+        return self._follow(page, c)
+
+    def _raise(self, c: Candidate) -> Alert | None:
+        if len(self._pages) >= self._pages_max:
+            self.refused += 1
+            return None
+        alert = Alert(
+            id=alert_id(c.entity, c.time_s),
+            raised_s=c.time_s,
+            updated_s=c.time_s,
+            entity=c.entity,
+            state="open",
+            outcome="pending",
+            score=c.score,
+            peak_score=c.score,
+            threshold=self._threshold,
+            horizon_s=self._horizon_s,
+            model_version=c.model_version,
+            title=c.title,
+            reasons=c.reasons,
+        )
+        self._pages[c.entity] = _Page(alert)
+        return alert
+
+    def _follow(self, page: _Page, c: Candidate) -> Alert | None:
+        alert = page.alert
+        page.low_ticks = page.low_ticks + 1 if c.score < self._threshold * CLOSE_SHARE else 0
+        if alert.state == "closed" and c.score >= self._threshold and alert.outcome == "pending":
+            return self._update(page, c.time_s, state="open", closed_s=None)  # the same alarm, not a second one
+        if alert.state == "open" and page.low_ticks >= CLOSE_TICKS:
+            return self._update(page, c.time_s, state="closed", closed_s=c.time_s)
+        if c.score >= alert.peak_score + PEAK_STEP:
+            return self._update(page, c.time_s, peak_score=c.score)
+        return None
+
+    def failed(self, entity: Entity, onset_s: float, time_s: float) -> Alert | None:
+        """A failure of the entity is certain; it began at `onset_s`. Returns its alert when that foresaw it."""
+        page = self._pages.get(entity)
+        if page is None or page.alert.outcome != "pending" or onset_s > page.alert.raised_s + self._horizon_s:
+            return None
+        return self._update(page, time_s, outcome="failed", failed_s=onset_s, lead_s=onset_s - page.alert.raised_s)
+
+    def expire(self, time_s: float, suspects: dict[Entity, float]) -> list[Alert]:
+        """Close what is over at `time_s`. `suspects`: first bad minutes that may still turn out to be failures."""
+        changed = []
+        for entity, page in list(self._pages.items()):
+            end_s = page.alert.raised_s + self._horizon_s
+            if time_s < end_s:
+                continue
+            pending = page.alert.outcome == "pending"
+            suspect_s = suspects.get(entity)
+            # Its last minute closes up to a minute after the horizon; a spell begun within it needs three bad minutes.
+            waits = time_s < end_s + 60 or (suspect_s is not None and suspect_s <= end_s)
+            if pending and waits and time_s < end_s + _CONFIRM_S:
+                continue
+            del self._pages[entity]
+            outcome = "no_failure" if pending else page.alert.outcome
+            closed_s = time_s if page.alert.closed_s is None else page.alert.closed_s
+            changed.append(
+                replace(page.alert, updated_s=time_s, state="closed", outcome=outcome, closed_s=closed_s),
+            )
+        return changed
+
+    def _update(self, page: _Page, time_s: float, **fields: object) -> Alert:
+        page.alert = replace(page.alert, updated_s=time_s, **fields)
+        return page.alert
+
+    def unresolved(self) -> list[Alert]:
+        return [page.alert for page in self._pages.values()]

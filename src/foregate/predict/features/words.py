@@ -1,0 +1,34 @@
+"""Numbers as people read them."""
+
+
+def ms(value: float) -> str:
+    """A duration given in milliseconds: "7.5 ms", "480 ms", "2.4 s"."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def percent(share: float) -> str:
+    """A share of 1: "0.4 %", "12 %"."""
+    return f"{share * 100:.0f} %" if share >= 0.0995 else f"{share * 100:.1f} %"
+
+
+def rate(per_s: float) -> str:
+    return f"{per_s:.0f} req/s" if per_s >= 10 else f"{per_s:.1f} req/s"
+
+
+def times(ratio: float) -> str:
+    """A ratio to the usual level: "3.2×", "0.4×"."""
+    return f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"
+
+
+def minutes(count: float) -> str:
+    whole = max(1, round(count))
+    return "1 minute" if whole == 1 else f"{whole} minutes"
+
+
+def against_usual(what: str, value: str, ratio: float, usual: str) -> str:
+    """E.g. "p95 latency is 480 ms, 3.2× its usual 150 ms", or "… , near its usual 150 ms"."""
+    if 0.87 <= ratio <= 1.15:
+        return f"{what} is {value}, near its usual {usual}"
+    return f"{what} is {value}, {times(ratio)} its usual {usual}"

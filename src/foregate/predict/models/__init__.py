@@ -1,0 +1,1 @@
+"""Models: load, check, score. A model that cannot be trusted is refused, never guessed around."""
