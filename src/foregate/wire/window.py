@@ -64,7 +64,7 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
 class StoredWindow(msgspec.Struct, array_like=True, frozen=True):
     """A tumbling window on its way to or from a series store: the numbers and the sketches they came from.
 
-    `latency` and `upstream` are encoded `telemetry.windows.sketch` states; storing them keeps the window mergeable.
+    `latency` and `upstream` are encoded `telemetry.sketch` states; storing them keeps the window mergeable.
     """
 
     entity: Entity

@@ -5,7 +5,7 @@ Consumes `wire.event.RequestEvent`s in any order; emits `StoredWindow` (tumbling
 recomputation from their panes; quantiles within 1 %; entities, windows and sketches are bounded.
 """
 
-from foregate.telemetry.windows.sketch import Sketch
+from foregate.telemetry.sketch import Sketch
 from foregate.telemetry.windows.windower import RESTORE_S, Windower
 
 __all__ = ["RESTORE_S", "Sketch", "Windower"]

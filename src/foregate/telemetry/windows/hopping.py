@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foregate.telemetry.windows.sketch import BUCKETS, HEAD_BYTES, QUANTILES, middle_ms, read_head
-from foregate.telemetry.windows.tally import NUMBERS, Tally, Window, window_stats
+from foregate.telemetry.sketch import BUCKETS, HEAD_BYTES, QUANTILES, middle_ms, read_head
+from foregate.telemetry.tally import NUMBERS, Tally, Window, window_stats
 from foregate.wire.window import WindowStats
 
 PANE_S = 10

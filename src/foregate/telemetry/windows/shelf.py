@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from foregate.telemetry.windows.tally import Window
+from foregate.telemetry.tally import Window
 from foregate.wire.entity import Entity
 
 _AWAKE_S = 30  # a window that ended so long ago sleeps as bytes; a late event wakes it up

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator
 from math import log
 
 from foregate.kernel.limits import ENTITIES_MAX, LATE_EVENT_S
-from foregate.telemetry.windows.hopping import HOP_MAX_S, HOPS_S, PANE_S, Hopping
-from foregate.telemetry.windows.shelf import EntityWindows, Minutes, Shelf
-from foregate.telemetry.windows.sketch import BUCKETS, MIN_MS, PER_LOG
-from foregate.telemetry.windows.tally import (
+from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG
+from foregate.telemetry.tally import (
     BROKEN,
     CLIENT_ERRORS,
     ERRORS,
@@ -25,6 +23,8 @@ from foregate.telemetry.windows.tally import (
     Tally,
     Window,
 )
+from foregate.telemetry.windows.hopping import HOP_MAX_S, HOPS_S, PANE_S, Hopping
+from foregate.telemetry.windows.shelf import EntityWindows, Minutes, Shelf
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent
 from foregate.wire.window import SPANS_S, StoredWindow, Tick, WindowStats
@@ -32,6 +32,8 @@ from foregate.wire.window import SPANS_S, StoredWindow, Tick, WindowStats
 OTHER_ROUTE = "other"  # takes the events of entities beyond the bound
 _FUTURE_MAX_S = 300.0  # an event further ahead of `now_s` is invalid: its clock is wrong
 _LATENCY_MAX_MS = 1e9  # a longer one (12 days) is not a measurement
+_BYTES_MAX = 1 << 44  # 16 TB in one body is not one either
+_SMALL_MAX = 1 << 24  # nor so many attempts, or requests at once
 _STEP_MAX_S = 100  # a tick further on than this is computed from scratch
 _SLACK_S = 120  # windows are kept so much longer than late events need: panes that have yet to leave the longest hop
 _MINUTES_MAX = 200_000  # not yet given by closed_minutes
@@ -74,8 +76,7 @@ class Windower:
         accepted = late = invalid = 0
         for event in events:
             time_s = event.time_s
-            # written so that NaN fails too
-            if not (0.0 <= time_s <= future_s and 0.0 <= event.latency_ms <= _LATENCY_MAX_MS):
+            if not (time_s <= future_s and _possible(event)):  # NaN fails too
                 invalid += 1
                 continue
             if time_s > watermark_s:
@@ -218,6 +219,18 @@ class Windower:
 def _minutes_seen(of: EntityWindows, end_s: int) -> float:
     first_s = end_s if of.first_s is None else of.first_s
     return max(0.0, min(end_s - first_s, HOP_MAX_S) / 60.0)
+
+
+def _possible(event: RequestEvent) -> bool:
+    """Whether the numbers can have been measured: nothing a hostile or broken sender says may overflow a sum."""
+    return (
+        event.time_s >= 0.0
+        and 0.0 <= event.latency_ms <= _LATENCY_MAX_MS
+        and 0 <= event.request_bytes <= _BYTES_MAX
+        and 0 <= event.response_bytes <= _BYTES_MAX
+        and 0 <= event.attempts <= _SMALL_MAX
+        and 0 <= event.inflight <= _SMALL_MAX
+    )
 
 
 def _count(tally: Tally, event: RequestEvent) -> None:

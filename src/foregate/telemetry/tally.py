@@ -10,7 +10,7 @@ What goes where (`wire.window.WindowStats` has the fields):
 
 from collections.abc import Sequence
 
-from foregate.telemetry.windows.sketch import Sketch
+from foregate.telemetry.sketch import Sketch
 from foregate.wire.window import WindowStats
 
 # Indexes into Tally.numbers, in the order of WindowStats.
