@@ -1,0 +1,5 @@
+"""`python -m foregate.app.cli`: the same as the `foregate` script."""
+
+from foregate.app.cli import main
+
+main()

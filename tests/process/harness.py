@@ -1,0 +1,113 @@
+"""A real foregate as a person would start it: `foregate up` in a process of its own, and an upstream beside it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foregate.app.listeners import free_ports
+
+KEY = "fg_test_0123456789abcdefghij"
+START_TIMEOUT_S = 40.0
+STOP_TIMEOUT_S = 30.0
+
+
+@dataclass
+class Foregate:
+    """A running foregate: its addresses, its data directory and its processes."""
+
+    process: subprocess.Popen[bytes]
+    gateway: str
+    console: str
+    data: Path
+    log: Path
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def children(self) -> dict[str, dict[str, Any]]:
+        return {row["name"]: row for row in json.loads((self.data / "processes.json").read_text())}
+
+    def pid(self, name: str) -> int:
+        """The process id of a running child; waits for one that is being restarted."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            pid = self.children()[name]["pid"]
+            if pid is not None and Path(f"/proc/{pid}").exists():
+                return int(pid)
+            time.sleep(0.05)
+        raise TimeoutError(f"{name} did not come back:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self, name: str) -> int:
+        """kill -9 of one child. Returns the process id it had."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def api(self, path: str) -> Any:
+        """A GET of the console's API with the token."""
+        token = (self.data / "console.token").read_text().strip()
+        request = urllib.request.Request(f"{self.console}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def upstream(*, script: str = "upstream.py", arguments: tuple[str, ...] = ()) -> Iterator[str]:
+    """A real HTTP service in a process of its own; gives its URL."""
+    path = Path(__file__).with_name(script)
+    with subprocess.Popen([sys.executable, str(path), *arguments], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+@contextmanager
+def foregate(folder: Path, services: str, *, workers: int = 2) -> Iterator[Foregate]:
+    """`foregate up` with `services` (YAML of services and routes) until the block ends; then it must stop cleanly."""
+    gateway_port, console_port = free_ports(2)
+    file = folder / "foregate.yaml"
+    file.write_text(
+        f"listen: {{gateway: 127.0.0.1:{gateway_port}, console: 127.0.0.1:{console_port}}}\n{services}\n"
+        "keys:\n  - {name: test, secret: ${env:FOREGATE_TEST_KEY}}\n"
+    )
+    log, data = folder / "log", folder / "data"
+    command = [sys.executable, "-m", "foregate.app.cli", "up", "-c", str(file), "--data-dir", str(data)]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [*command, "--workers", str(workers)],
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "FOREGATE_TEST_KEY": KEY},
+            start_new_session=True,
+        )
+    running = Foregate(process, f"http://127.0.0.1:{gateway_port}", f"http://127.0.0.1:{console_port}", data, log)
+    try:
+        _wait_until_up(running)
+        yield running
+        if process.poll() is None:
+            assert running.stop() == 0, log.read_text()[-3000:]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_until_up(running: Foregate) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while "foregate is up" not in running.log.read_text():
+        if running.process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"foregate did not come up:\n{running.log.read_text()[-3000:]}")
+        time.sleep(0.05)
