@@ -12,7 +12,7 @@ from foregate.control.api.events import events_out
 from foregate.control.api.lab import lab_out
 from foregate.control.api.metrics import SUMMARY_S, metrics_out
 from foregate.control.api.risks import risks_out
-from foregate.control.api.status import status_out
+from foregate.control.api.status import Status, status_out
 from foregate.control.deps import ControlDeps, EventTail
 from foregate.control.live.hub import Hub, Message
 
@@ -84,16 +84,27 @@ class Sources:
 async def produce(hub: Hub, deps: ControlDeps) -> None:
     """Run until cancelled. Asks nothing while nobody listens; one failing source does not stop the others."""
     sources = Sources(deps)
+    said: dict[str, str] = {}
     while True:
         if not hub.wanted.is_set():
             hub.forget()
+            said.clear()
             await hub.wanted.wait()
             await run_in_threadpool(_guarded, "tail", sources.restart, deps)
         for name, make in sources.table().items():
             model = await run_in_threadpool(_guarded, name, make, deps)
-            if model is not None:
+            if model is not None and said.get(name) != (content := substance(model)):
+                said[name] = content
                 hub.publish(Message(name, model.model_dump_json().encode()), keep=name != "events")
         await asyncio.sleep(INTERVAL_S)
+
+
+def substance(model: BaseModel) -> str:
+    """What must differ for a message to be worth sending: all but the time it was made at.
+
+    `status` is sent each time: its clock tells the page how old everything else is.
+    """
+    return model.model_dump_json(exclude=None if isinstance(model, Status) else {"now_s"})
 
 
 def _guarded(name: str, make: Callable[[], BaseModel | None], deps: ControlDeps) -> BaseModel | None:

@@ -1,0 +1,285 @@
+// Made by web/tools/generate_types.py from /api/v1/openapi.json. Do not edit; run `npm run generate`.
+
+/** One fault that is on. `ends_s` is null when it stays until somebody switches it off. */
+export type ActiveFault = {
+  id: string;
+  kind: string;
+  service: string;
+  severity: number | null;
+  started_s: number;
+  ends_s: number | null;
+  origin: string;
+};
+
+/** One announced failure. `lead_s` is how long before the first failing minute it was raised. */
+export type AlertOut = {
+  id: string;
+  entity: EntityOut;
+  state: "open" | "closed";
+  outcome: "pending" | "failed" | "no_failure";
+  raised_s: number;
+  updated_s: number;
+  closed_s: number | null;
+  failed_s: number | null;
+  lead_s: number | null;
+  score: number;
+  peak_score: number;
+  threshold: number;
+  horizon_s: number;
+  model_version: string;
+  title: string;
+  reasons: string[];
+};
+
+/** One page, newest first. `next_cursor` gets the next page; null on the last one. */
+export type Alerts = {
+  now_s: number;
+  alerts: AlertOut[];
+  next_cursor: string | null;
+};
+
+export type Anomalies = {
+  now_s: number;
+  anomalies: AnomalyOut[];
+};
+
+/** `z` is the robust z-score of its worst moment, `expected` the route's own median; `ended_s` null while on. */
+export type AnomalyOut = {
+  id: string;
+  entity: EntityOut;
+  metric: "p95_ms" | "error_rate" | "rps";
+  started_s: number;
+  updated_s: number;
+  ended_s: number | null;
+  value: number;
+  expected: number;
+  z: number;
+  sentence: string;
+};
+
+/** One feature's exact SHAP share of the score, in log-odds (positive raises the risk). */
+export type ContributionOut = {
+  feature: string;
+  value: number;
+  shap: number;
+  sentence: string;
+};
+
+/** The watched thing: one route of one service. */
+export type EntityOut = {
+  service: string;
+  route: string;
+  environment: string;
+};
+
+/** One finished request as the client saw it; durations in ms, sizes in bytes of body. */
+export type EventOut = {
+  time_s: number;
+  entity: EntityOut;
+  method: string;
+  status: number;
+  latency_ms: number;
+  upstream_ms: number;
+  first_byte_ms: number;
+  request_bytes: number;
+  response_bytes: number;
+  key_id: string;
+  request_id: string;
+  trace_id: string;
+  attempts: number;
+  limit: "none" | "allowed" | "refused";
+  breaker: "none" | "closed" | "half_open" | "open";
+  cache: "none" | "hit" | "miss" | "bypass";
+  error: string;
+  target: string;
+};
+
+/** `skipped` counts what a live tail left out because more came than it shows. */
+export type Events = {
+  now_s: number;
+  events: EventOut[];
+  skipped: number;
+};
+
+/** Switch a fault on. Without a severity the kind's usual one is taken; without a duration it stays on. */
+export type FaultCommand = {
+  kind: string;
+  service: string;
+  severity?: number | null;
+  duration_s?: number | null;
+};
+
+/** One kind of fault. `foreseeable` says whether it gives signs before requests fail. */
+export type FaultKind = {
+  kind: string;
+  title: string;
+  description: string;
+  gradual: boolean;
+  foreseeable: boolean;
+  services: string[];
+};
+
+export type LabFaults = {
+  kinds: FaultKind[];
+  active: ActiveFault[];
+  scheduled: ActiveFault[];
+};
+
+/** A link that signs one browser in. */
+export type LoginLink = {
+  url: string;
+  expires_in_s: number;
+};
+
+/** `total` merges all series per window, `summary` merges everything: sketches are merged, quantiles never averaged. `summary` covers the whole range; in the live stream it covers the last minute. */
+export type Metrics = {
+  now_s: number;
+  from_s: number;
+  span_s: number;
+  series: Series[];
+  total: Point[];
+  summary: Point;
+};
+
+/** `card` is the file that lies beside the model: data, seeds, results and baselines, command to reproduce. */
+export type ModelCard = {
+  version: string;
+  threshold: number;
+  card: Record<string, unknown>;
+};
+
+/** One window. Rates are shares from 0 to 1; quantiles in ms from a mergeable sketch (1 % relative error). `rps` of the window that is still open counts only the time it has been open. `complete` tells it apart. */
+export type Point = {
+  t: number;
+  requests: number;
+  rps: number;
+  error_rate: number;
+  timeout_rate: number;
+  p50_ms: number;
+  p95_ms: number;
+  p99_ms: number;
+  errors: number;
+  timeouts: number;
+  client_errors: number;
+  limited: number;
+  broken: number;
+  retries: number;
+  inflight_max: number;
+  complete: boolean;
+};
+
+/** RFC 9457 problem details; each `code` has a page in docs/errors. */
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  request_id: string;
+  retryable: boolean;
+  detail: string | null;
+};
+
+export type ProcessOut = {
+  name: string;
+  role: string;
+  state: "running" | "starting" | "restarting" | "stopped";
+  pid: number | null;
+  since_s: number | null;
+  restarts: number;
+};
+
+export type RiskHistory = {
+  now_s: number;
+  from_s: number;
+  threshold: number;
+  series: RiskSeries[];
+};
+
+/** The newest verdict on one route. `score` is the probability of a failure within `horizon_s`, null without one. `stale` is true when the verdict is older than `stale_after_s`: the predictor is silent, not the route healthy. */
+export type RiskOut = {
+  entity: EntityOut;
+  state: "learning" | "scored" | "failing" | "quiet";
+  score: number | null;
+  stale: boolean;
+  time_s: number;
+  stale_after_s: number;
+  horizon_s: number;
+  model_version: string;
+  minutes_seen: number;
+  minutes_needed: number;
+  contributions: ContributionOut[];
+};
+
+export type RiskPoint = {
+  t: number;
+  score: number | null;
+  state: "learning" | "scored" | "failing" | "quiet";
+};
+
+export type RiskSeries = {
+  entity: EntityOut;
+  points: RiskPoint[];
+};
+
+/** `threshold` is the score above which an alert is raised; `model_version` is empty when nothing was judged yet. */
+export type Risks = {
+  now_s: number;
+  threshold: number;
+  model_version: string;
+  risks: RiskOut[];
+};
+
+export type RouteOut = {
+  path: string;
+  strip: boolean;
+  needs_key: boolean;
+  rate_per_s: number | null;
+  burst: number | null;
+};
+
+export type Series = {
+  entity: EntityOut;
+  points: Point[];
+};
+
+export type ServiceOut = {
+  name: string;
+  timeout_s: number;
+  breaker_failures: number;
+  breaker_open_s: number;
+  retry_attempts: number;
+  targets: TargetOut[];
+  routes: RouteOut[];
+};
+
+/** The configuration in force. Keys are counted, never shown. */
+export type Services = {
+  version: string;
+  environment: string;
+  gateway_url: string;
+  keys: number;
+  services: ServiceOut[];
+};
+
+/** `windows_age_s` and `judgement_age_s`: seconds since the newest window began and since the newest verdict. Null means that there is none within the last 15 minutes. `accounts` counts every telemetry item by outcome. */
+export type Status = {
+  now_s: number;
+  version: string;
+  environment: string;
+  configuration: string;
+  model_version: string;
+  threshold: number;
+  has_lab: boolean;
+  processes: ProcessOut[];
+  lag_events: number | null;
+  windows_age_s: number | null;
+  judgement_age_s: number | null;
+  judgement_stale: boolean;
+  accounts: Record<string, number>;
+};
+
+/** One upstream address. `breaker` is null when its state is not known here. */
+export type TargetOut = {
+  url: string;
+  breaker: "closed" | "half_open" | "open" | null;
+};
