@@ -8,7 +8,7 @@ is old is shown as old; memory stays bounded whatever subscribers do.
 """
 
 from foregate.control.app import create_app
-from foregate.control.deps import ControlDeps, LabClient, MetricsAnswer, ProcessHealth, TelemetryQuery
+from foregate.control.deps import ControlDeps, LabClient, ProcessHealth, TelemetryQuery
 from foregate.control.server import serve
 
-__all__ = ["ControlDeps", "LabClient", "MetricsAnswer", "ProcessHealth", "TelemetryQuery", "create_app", "serve"]
+__all__ = ["ControlDeps", "LabClient", "ProcessHealth", "TelemetryQuery", "create_app", "serve"]

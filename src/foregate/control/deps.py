@@ -2,27 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from foregate.kernel.clock import Clock
 from foregate.ports.findings import FindingsReader
-from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent
 from foregate.wire.snapshot import Snapshot
-from foregate.wire.window import WindowStats
+from foregate.wire.window import MetricsAnswer
 
 BreakerState = Literal["closed", "half_open", "open"]
-
-
-class MetricsAnswer(NamedTuple):
-    """Windows per entity, oldest first; the same windows merged over entities; and everything merged into one.
-
-    Quantiles of `total` and `summary` come from merged sketches, never from averaged quantiles.
-    """
-
-    series: Mapping[Entity, Sequence[WindowStats]]
-    total: Sequence[WindowStats]
-    summary: WindowStats
 
 
 class EventTail(Protocol):

@@ -3,8 +3,11 @@
 Consumes batches of `wire.event.RequestEvent` (bus topic "events"); emits `wire.window` messages: stored windows, ticks
 for judgement, closed minutes. Promises: every event ends as exactly one of accepted, late, invalid; a window counts an
 event exactly once across kill -9; quantiles are within 1 %.
-Three doors, so that asking costs no numpy: `telemetry.windows` (pure), `telemetry.consumer` (the loop of the analyzer),
-`telemetry.query` (answers for the API). They share `sketch` and `tally`.
+This door is for asking. Making windows has its own, so that asking costs no numpy: `telemetry.windows` (pure) and
+`telemetry.consumer` (the loop of the analyzer). They share `sketch` and `tally`.
 """
 
-__all__: list[str] = []
+from foregate.telemetry.query import Query
+from foregate.telemetry.sketch import Sketch
+
+__all__ = ["Query", "Sketch"]

@@ -1,5 +1,7 @@
 """What a stretch of time looked like for one entity."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from foregate.wire.entity import Entity
@@ -71,3 +73,16 @@ class StoredWindow(msgspec.Struct, array_like=True, frozen=True):
     stats: WindowStats
     latency: bytes
     upstream: bytes
+
+
+class MetricsAnswer(NamedTuple):
+    """Windows per entity, oldest first; the same windows merged over entities; and everything merged into one.
+
+    Quantiles of `total` and `summary` come from merged sketches, never from averaged quantiles. `summary` begins with
+    the first window on the grid and ends with the last one or at the asked end, whichever is earlier, so that its
+    `rps` is right while the last window is still filling.
+    """
+
+    series: dict[Entity, list[WindowStats]]
+    total: list[WindowStats]
+    summary: WindowStats

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from foregate.control.api.shapes import EntityOut, Out, RangeS, RoutePath, ServiceName, entity_out
-from foregate.control.deps import ControlDeps, MetricsAnswer
+from foregate.control.deps import ControlDeps
 from foregate.kernel.errors import ForegateError
 from foregate.wire.entity import Entity
-from foregate.wire.window import WindowStats
+from foregate.wire.window import MetricsAnswer, WindowStats
 
 SpanS = Literal[10, 60, 300, 900]
 POINTS_MAX = 2_000  # per series; more is refused with invalid_parameter

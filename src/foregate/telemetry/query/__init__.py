@@ -7,6 +7,6 @@ ForegateError("invalid_parameter") that says what to ask instead.
 
 from foregate.telemetry.query.answers import Query
 from foregate.telemetry.query.events import EventTail, recent_events
-from foregate.telemetry.query.metrics import MetricsAnswer, metrics
+from foregate.telemetry.query.metrics import metrics
 
-__all__ = ["EventTail", "MetricsAnswer", "Query", "metrics", "recent_events"]
+__all__ = ["EventTail", "Query", "metrics", "recent_events"]

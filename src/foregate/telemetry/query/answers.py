@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from foregate.ports.bus import Bus
 from foregate.ports.series import SeriesReader
 from foregate.telemetry.query.events import EventTail, recent_events
-from foregate.telemetry.query.metrics import MetricsAnswer, metrics
+from foregate.telemetry.query.metrics import metrics
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import RequestEvent
+from foregate.wire.window import MetricsAnswer
 
 _LAG_BATCHES_MAX = 64  # per partition: beyond it the lag is "at least"
 

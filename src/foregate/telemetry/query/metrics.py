@@ -2,28 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from foregate.kernel.errors import ForegateError
 from foregate.ports.series import SeriesReader
 from foregate.telemetry.sketch import Sketch
 from foregate.telemetry.tally import Tally, Window
 from foregate.wire.entity import Entity
-from foregate.wire.window import SPANS_S, StoredWindow, WindowStats
+from foregate.wire.window import SPANS_S, MetricsAnswer, StoredWindow, WindowStats
 
 WINDOWS_MAX = 50_000  # read for one answer
-
-
-class MetricsAnswer(NamedTuple):
-    """Windows per entity, oldest first; the same windows merged over entities; and everything merged into one.
-
-    `summary` begins with the first window on the grid and ends with the last one or at the asked end, whichever is
-    earlier, so that its `rps` is right while the last window is still filling.
-    """
-
-    series: dict[Entity, list[WindowStats]]
-    total: list[WindowStats]
-    summary: WindowStats
 
 
 def metrics(

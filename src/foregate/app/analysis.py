@@ -1,0 +1,114 @@
+"""The analyzer's work: events become windows, windows verdicts, and verdicts reach the stores, the bus and people."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.notify import Notifications
+from foregate.kernel.clock import Clock
+from foregate.kernel.ids import new_id
+from foregate.kernel.limits import HISTORY_MINUTES_MAX, OPEN_ALERTS_MAX
+from foregate.predict import Analyst, Verdicts
+from foregate.telemetry.consumer import Consumer
+from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_RISKS
+
+TICK_S = 10
+TICK_DELAY_S = 2.0  # how long a tick waits for events that are on their way through spool and bus
+MINUTE_DELAY_S = 5.0  # the same for a closed minute, which is learnt once and for all
+EXPIRE_EVERY_S = 60.0
+FINDINGS_RETENTION_S = 30 * 86_400.0
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Analysis:
+    """One analyzer. Call `step` about once a second; it may raise OSError, then call it again: nothing is lost."""
+
+    def __init__(
+        self,
+        *,
+        bus: EmbeddedBus,
+        series: EmbeddedSeries,
+        findings: EmbeddedFindings,
+        consumer: Consumer,
+        analyst: Analyst,
+        notifications: Notifications,
+        recover: Callable[[], int],
+        clock: Clock,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._bus = bus
+        self._series = series
+        self._findings = findings
+        self._consumer = consumer
+        self._analyst = analyst
+        self._notifications = notifications
+        self._recover = recover
+        self._clock = clock
+        self._log = log
+        self._producer = new_id("a")
+        self._sequence = 0
+        self._last_tick_s = 0.0
+        self._last_expire_s = clock.monotonic()
+
+    def restore(self) -> None:
+        """Take up what an earlier analyzer knew: its open findings, and each entity's past minutes."""
+        now_s = self._clock.now()
+        alerts = self._findings.alerts(state=None, limit=OPEN_ALERTS_MAX, before=None)
+        anomalies = self._findings.anomalies(from_s=now_s - 86_400.0, limit=OPEN_ALERTS_MAX)
+        self._analyst.restore(
+            [alert for alert in alerts if alert.state == "open" or alert.outcome == "pending"],
+            [anomaly for anomaly in anomalies if anomaly.ended_s is None],
+        )
+        # Minutes that the windower will close again itself are the younger ones; both sides know where that begins.
+        until_s = (now_s - MINUTE_DELAY_S) // 60 * 60
+        self._consumer.windower.closed_minutes(until_s)
+        stored = self._series.scan(60, until_s - HISTORY_MINUTES_MAX * 60, until_s, rows_max=4_000_000)
+        self._analyst.learn((window.entity, window.stats) for window in stored)
+
+    def step(self) -> None:
+        """Read the bus, and judge when a tick is due."""
+        self._consumer.step()
+        now_s = self._clock.now()
+        tick_s = (now_s - TICK_DELAY_S) // TICK_S * TICK_S
+        if tick_s != self._last_tick_s and self._consumer.caught_up:
+            self._analyst.learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
+            self._deliver(self._analyst.judge(self._consumer.windower.ticks(tick_s)))
+            self._last_tick_s = tick_s
+        if self._clock.monotonic() - self._last_expire_s > EXPIRE_EVERY_S:
+            self._last_expire_s = self._clock.monotonic()
+            self._tidy(now_s)
+
+    def _tidy(self, now_s: float) -> None:
+        recovered = self._recover()
+        if recovered:
+            self._log.warning("orphaned_spool_recovered", events=recovered)
+        self._consumer.expire()
+        self._findings.expire(now_s - FINDINGS_RETENTION_S)
+        for topic in (TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS):
+            self._bus.expire(topic, now_s - 3_600.0)
+
+    def _deliver(self, verdicts: Verdicts) -> None:
+        if verdicts.risks:
+            self._findings.put_risks(verdicts.risks)
+            self._publish(TOPIC_RISKS, verdicts.risks)
+        if verdicts.anomalies:
+            self._findings.put_anomalies(verdicts.anomalies)
+            self._publish(TOPIC_ANOMALIES, verdicts.anomalies)
+        if verdicts.alerts:
+            self._findings.put_alerts(verdicts.alerts)
+            self._publish(TOPIC_ALERTS, verdicts.alerts)
+        for alert in verdicts.alerts:
+            if alert.raised_s == alert.updated_s:
+                self._log.warning("alert", id=alert.id, title=alert.title, score=alert.score, reasons=alert.reasons)
+            else:
+                self._log.info("alert_changed", id=alert.id, state=alert.state, outcome=alert.outcome)
+            self._notifications.offer(alert)
+
+    def _publish(self, topic: str, messages: Sequence[Any]) -> None:
+        self._sequence += 1
+        self._bus.append(topic, 0, _encode(messages), len(messages), producer=self._producer, sequence=self._sequence)

@@ -1,0 +1,83 @@
+"""The analyzer process: windows, judgement, alerts. The only one that imports numpy and xgboost."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.notifier import Webhook
+from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.adapters.embedded.spool import recover
+from foregate.app.analysis import Analysis
+from foregate.app.logs import configure_logs
+from foregate.app.notify import Notifications
+from foregate.app.roles.lifetime import stop_event
+from foregate.app.roles.options import RoleOptions
+from foregate.app.runtime import Runtime, read_runtime
+from foregate.kernel.clock import SystemClock
+from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
+from foregate.telemetry.consumer import Consumer
+from foregate.telemetry.windows import Windower
+
+STEP_S = 0.5
+RETRY_S = 2.0
+EXIT_RUNTIME = 3
+
+
+def run(options: RoleOptions) -> int:
+    """Analyze until told to stop."""
+    log = configure_logs(options.log_format, "analyzer")
+    try:
+        return asyncio.run(_main(options, read_runtime(options.data), log))
+    except OSError as error:
+        log.error("stopped_by_error", error=str(error))
+        return EXIT_RUNTIME
+
+
+async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
+    stop = await stop_event(options.supervised)
+    clock, data = SystemClock(), options.data
+    bus, series, findings = EmbeddedBus(data.bus, clock), EmbeddedSeries(data.series), EmbeddedFindings(data.findings)
+    notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
+    analysis = Analysis(
+        bus=bus,
+        series=series,
+        findings=findings,
+        consumer=Consumer(bus, series, series, Windower(), clock),
+        analyst=Analyst(_model(runtime, log), threshold=runtime.alert_threshold),
+        notifications=notifications,
+        recover=lambda: recover(data.root / "spool", bus),
+        clock=clock,
+        log=log,
+    )
+    await asyncio.to_thread(analysis.restore)
+    log.info("analyzing", threshold=runtime.alert_threshold)
+    while not stop.is_set():
+        wait_s = STEP_S
+        try:
+            await asyncio.to_thread(analysis.step)
+        except OSError as error:  # a full disk, a locked file: what was read is owed, and paid when it works again
+            log.error("step_failed", error=str(error), again_in_s=RETRY_S)
+            wait_s = RETRY_S
+        try:
+            await asyncio.wait_for(stop.wait(), wait_s)
+        except TimeoutError:
+            continue
+    await asyncio.to_thread(notifications.close)
+    for store in (bus, series, findings):
+        store.close()
+    return 0
+
+
+def _model(runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> Model | None:
+    """The model to judge with. One that cannot be used switches predictions off, visibly; it is never replaced by
+    another in silence."""
+    try:
+        model = load_model(Path(runtime.model_path)) if runtime.model_path else bundled_model()
+    except (ModelError, OSError) as error:
+        log.error("model_unusable", model=runtime.model_path or "bundled", error=str(error))
+        return None
+    log.info("model_loaded", version=model.version)
+    return model

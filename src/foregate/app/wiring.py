@@ -1,0 +1,91 @@
+"""Where planes that never import one another are joined."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from foregate import __version__
+from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.paths import DataDir
+from foregate.app.runtime import Runtime
+from foregate.control import ControlDeps, ProcessHealth
+from foregate.control.lab_client import HttpLabClient
+from foregate.kernel.clock import SystemClock
+from foregate.telemetry.query import Query
+from foregate.wire.snapshot import Snapshot, decode_snapshot
+
+_STATES: Mapping[str, Literal["running", "starting", "restarting", "stopped"]] = {
+    "running": "running",
+    "starting": "starting",
+    "waiting": "restarting",
+    "stopped": "stopped",
+}
+
+
+def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> ControlDeps:
+    """What the console needs, on the embedded stores. Raises OSError when a store cannot be opened."""
+    clock = SystemClock()
+    series = EmbeddedSeries(data.series)
+    return ControlDeps(
+        telemetry=Query(series, EmbeddedBus(data.bus, clock), series.offsets),
+        findings=EmbeddedFindings(data.findings),
+        clock=clock,
+        snapshot=_snapshot(data.snapshot),
+        console_token=data.console_token(),
+        threshold=runtime.alert_threshold,
+        log=log,
+        version=__version__,
+        lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
+        model_card=_model_card(runtime),
+        processes=lambda: _processes(data.processes),
+    )
+
+
+def _snapshot(file: Path) -> Callable[[], Snapshot]:
+    """The snapshot in force; read again only when the file has changed."""
+    known: tuple[float, Snapshot] | None = None
+
+    def current() -> Snapshot:
+        nonlocal known
+        changed_s = file.stat().st_mtime
+        if known is None or known[0] != changed_s:
+            known = (changed_s, decode_snapshot(file.read_bytes()))
+        return known[1]
+
+    return current
+
+
+def _model_card(runtime: Runtime) -> dict[str, Any] | None:
+    """The card that lies beside the model in use, when there is one."""
+    folder = (
+        Path(runtime.model_path).parent if runtime.model_path else Path(__file__).parents[1] / "predict/models/bundled"
+    )
+    try:
+        card: dict[str, Any] = json.loads((folder / "card.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return card
+
+
+def _processes(file: Path) -> Sequence[ProcessHealth]:
+    """What the supervisor wrote; nothing when this process runs without one."""
+    try:
+        rows = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return ()
+    return [
+        ProcessHealth(
+            name=row["name"],
+            role=row["name"].partition("-")[0],
+            state=_STATES[row["state"]],
+            pid=row["pid"],
+            since_s=row["started_s"] or None,
+            restarts=row["restarts"],
+        )
+        for row in rows
+    ]
