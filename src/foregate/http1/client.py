@@ -1,0 +1,334 @@
+"""The client side of one connection: send a request, parse the answer, stream both ways, time out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+import httptools
+
+from foregate.http1.deadlines import NEVER, Deadlines
+from foregate.http1.headers import HeaderList
+from foregate.kernel import limits
+from foregate.kernel.clock import Clock
+
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class ResponseReceiver(Protocol):
+    """Who asked. Exactly one of `complete=True` and `response_failed` ends an exchange, unless it was abandoned."""
+
+    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
+        """The head is in `connection.status`, `.headers`, `.content_length`; with what of the body came along."""
+        ...
+
+    def response_body(self, chunks: list[bytes], complete: bool) -> None: ...
+
+    def response_failed(self, code: str) -> None:
+        """`upstream_closed`, `upstream_malformed`, `upstream_timeout`, or `upstream_truncated` after the head."""
+        ...
+
+    def request_paused(self, paused: bool) -> None:
+        """The upstream takes the request's body slower than it comes, or has caught up."""
+        ...
+
+
+class ConnectionOwner(Protocol):
+    """The pool: hears when a connection may be used again and when it is gone."""
+
+    def connection_idle(self, connection: ClientConnection) -> None: ...
+
+    def connection_closed(self, connection: ClientConnection) -> None: ...
+
+
+class _Stop(Exception):
+    """Ends the parser's run from within a callback."""
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection to an upstream; one exchange at a time.
+
+    `reused` says that the connection had served an exchange before this one, `answered` that bytes of an answer have
+    come: together they tell a dead keep-alive connection from a failing upstream.
+    """
+
+    __slots__ = (
+        "_body_until_eof",
+        "_clock",
+        "_complete",
+        "_deadlines",
+        "_head_bytes",
+        "_head_complete",
+        "_head_only",
+        "_head_told",
+        "_header_bytes",
+        "_inbox",
+        "_interim",
+        "_owner",
+        "_parser",
+        "_reading",
+        "_receiver",
+        "_request_chunked",
+        "_request_done",
+        "_spoiled",
+        "answered",
+        "congested",
+        "content_length",
+        "deadline_s",
+        "headers",
+        "reused",
+        "status",
+        "timeout_s",
+        "transport",
+    )
+
+    def __init__(self, owner: ConnectionOwner, clock: Clock, deadlines: Deadlines) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._deadlines = deadlines
+        self._parser = httptools.HttpResponseParser(self)
+        self._receiver: ResponseReceiver | None = None
+        self._inbox: list[bytes] = []
+        self._reading = True
+        self._spoiled = False  # not to be used for another exchange
+        self._request_done = True
+        self._request_chunked = False
+        self.transport: asyncio.Transport | None = None
+        self.deadline_s = NEVER
+        self.timeout_s = 0.0
+        self.reused = False
+        self.congested = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self._head_complete = self._head_told = self._complete = False
+        self._interim = self._body_until_eof = self._head_only = False
+        self._header_bytes = self._head_bytes = 0
+        self.answered = False
+        self.status = 0
+        self.headers: HeaderList = []
+        self.content_length: int | None = None
+
+    # --- called by who asks ----------------------------------------------------------------------------------
+
+    def send(
+        self,
+        receiver: ResponseReceiver,
+        data: bytes,
+        timeout_s: float,
+        *,
+        head_only: bool,
+        complete: bool,
+        chunked: bool,
+    ) -> None:
+        """Begin an exchange. `data` is the head, or head and whole body when `complete`.
+
+        `timeout_s` bounds the wait for the response head and every later silence. `head_only`: the answer to HEAD.
+        """
+        self._clear()
+        self._receiver = receiver
+        self._head_only = head_only
+        self._request_done = complete
+        self._request_chunked = chunked
+        self.timeout_s = timeout_s
+        self.deadline_s = self._clock.monotonic() + timeout_s
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def write(self, chunks: list[bytes], complete: bool) -> None:
+        """Send more of the request's body."""
+        if self.transport is None or self._request_done:
+            return
+        if self._request_chunked:
+            data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
+            data += _LAST_CHUNK if complete else b""
+        else:
+            data = b"".join(chunks)
+        self._request_done = complete
+        self.deadline_s = self._clock.monotonic() + self.timeout_s
+        if data:
+            self.transport.write(data)
+
+    def pause_response(self, paused: bool) -> None:
+        """Stop or resume reading the answer: back-pressure from where it goes. A pause of ours is not its silence."""
+        if self.transport is None or self._reading is not paused:
+            return
+        self._reading = not paused
+        if paused:
+            self.deadline_s = NEVER
+            self.transport.pause_reading()
+        else:
+            self.deadline_s = self._clock.monotonic() + self.timeout_s
+            self.transport.resume_reading()
+
+    def abandon(self) -> None:
+        """Nobody wants the answer any more: close, tell nobody but the owner."""
+        self._receiver = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        self._spoiled = True
+        if self.transport is not None:
+            self.transport.close()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a new exchange may begin on it."""
+        return self._receiver is None and not self._spoiled and self.transport is not None
+
+    # --- called by the loop ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
+        self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
+        self._deadlines.watch(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._deadlines.forget(self)
+        if self._receiver is not None:
+            self._ended(clean=exc is None)
+        self._owner.connection_closed(self)
+
+    def eof_received(self) -> bool:
+        self._spoiled = True
+        if self._receiver is not None:
+            self._ended(clean=True)
+        return False
+
+    def pause_writing(self) -> None:
+        self.congested = True
+        if self._receiver is not None:
+            self._receiver.request_paused(True)
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        if self._receiver is not None:
+            self._receiver.request_paused(False)
+
+    def expire(self) -> None:
+        """Called by the sweep when the deadline has passed."""
+        if self._receiver is not None:
+            self._fail("upstream_timeout")
+        else:
+            self.deadline_s = NEVER
+            self.close()
+
+    def data_received(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:  # an upstream that speaks unasked cannot be trusted with the next exchange
+            self.close()
+            return
+        self.answered = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, _Stop):
+                raise  # a mistake of ours
+            self._spoiled = True
+            if not self._complete:
+                self._fail("upstream_malformed")
+                return
+        if self._head_complete:
+            self._tell(receiver)
+        else:
+            self._head_bytes += len(data)  # llhttp would collect one endless header for ever
+            if self._head_bytes > 2 * limits.HEADER_BYTES_MAX:
+                self._fail("upstream_malformed")
+        if self._receiver is not None and self._reading:
+            self.deadline_s = self._clock.monotonic() + self.timeout_s
+
+    # --- the answer ------------------------------------------------------------------------------------------
+
+    def _tell(self, receiver: ResponseReceiver) -> None:
+        """Hand over what has come."""
+        chunks, complete = self._inbox, self._complete
+        self._inbox = []
+        if complete:
+            self._release()
+        if not self._head_told:
+            self._head_told = True
+            receiver.response_head(self, chunks, complete)
+        elif chunks or complete:
+            receiver.response_body(chunks, complete)
+
+    def _release(self) -> None:
+        """The exchange is over: back to the pool, or close."""
+        self._receiver = None
+        if self._spoiled or not self._request_done or not self._parser.should_keep_alive() or self._body_until_eof:
+            self.close()
+            return
+        if self._head_only:
+            self._parser = httptools.HttpResponseParser(self)  # it still waits for the body that HEAD does not have
+        self.reused = True
+        self.deadline_s = self._clock.monotonic() + limits.UPSTREAM_IDLE_S
+        if not self._reading and self.transport is not None:
+            self._reading = True
+            self.transport.resume_reading()
+        self._owner.connection_idle(self)
+
+    def _ended(self, *, clean: bool) -> None:
+        """The upstream has closed while an answer was awaited."""
+        if clean and self._head_complete and self._body_until_eof and self._receiver is not None:
+            self._complete = True
+            self._tell(self._receiver)
+        else:
+            self._fail("upstream_truncated" if self._head_told else "upstream_closed")
+
+    def _fail(self, code: str) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._spoiled = True
+        if self.transport is not None:
+            self.transport.abort()
+        if receiver is not None:
+            malformed_late = self._head_told and code == "upstream_malformed"
+            receiver.response_failed("upstream_truncated" if malformed_late else code)
+
+    # --- called by httptools ---------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self._spoiled = True  # a second answer to one request
+            raise _Stop
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > limits.HEADER_BYTES_MAX or len(self.headers) >= limits.HEADER_COUNT_MAX:
+            raise _Stop
+        if not self._head_complete:  # else it is a trailer: not forwarded
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._interim = True
+            return
+        self.status = status
+        chunked = False
+        for name, value in self.headers:
+            if name == b"content-length":
+                self.content_length = int(value)
+            elif name == b"transfer-encoding":
+                if chunked or value.strip().lower() != b"chunked":
+                    raise _Stop
+                chunked = True
+        self._head_complete = True
+        if self._head_only or status in (204, 304):
+            self._complete = True
+        elif not chunked and self.content_length is None:
+            self._body_until_eof = True
+
+    def on_body(self, body: bytes) -> None:
+        if self._head_only:
+            raise _Stop
+        self._inbox.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._interim:
+            self._interim = False
+            self.headers = []
+            self._header_bytes = 0
+        else:
+            self._complete = True

@@ -1,0 +1,188 @@
+"""One request and the answer to it, on a server connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from foregate.http1.headers import HeaderList
+
+if TYPE_CHECKING:
+    from foregate.http1.head import RequestHead
+    from foregate.http1.server import ServerConnection
+
+_BODILESS = frozenset({204, 304})
+_CRLF = b"\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class RequestReceiver(Protocol):
+    """Who answers an exchange: it sets itself as `exchange.receiver` and is then told what happens."""
+
+    def request_body(self, chunks: list[bytes], complete: bool) -> None:
+        """The next pieces of the request's body (perhaps none), and whether it is complete now."""
+        ...
+
+    def request_aborted(self, code: str) -> None:
+        """The request ended before its time; the last call of all. `client_closed`, or why the engine refused it."""
+        ...
+
+    def response_paused(self, paused: bool) -> None:
+        """The client reads slower than the answer comes (True), or has caught up (False)."""
+        ...
+
+
+class Exchange:
+    """The application reads the request here and writes the answer, in order: `send_head`, `write`…, `end`.
+
+    What is written waits until `flush()`; inside the engine's own calls (application, request_body) it flushes itself.
+    `take_body()` gives what of the body had come together with the head, `complete` whether that is all.
+    `answered` is True after `end()` or `abort()`. `body_bytes_max` may be lowered by the application; a larger body is
+    refused with 413.
+    """
+
+    __slots__ = (
+        "_chunked_out",
+        "_connection",
+        "_left",
+        "_silent",
+        "answered",
+        "body_bytes_max",
+        "close_after",
+        "complete",
+        "head",
+        "head_sent",
+        "headers",
+        "inbox",
+        "method",
+        "receiver",
+        "request_bytes",
+        "response_bytes",
+        "started",
+        "told_complete",
+        "version",
+    )
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        method: bytes,
+        version: str,
+        head: RequestHead,
+        headers: HeaderList,
+        keep_alive: bool,
+        body_bytes_max: int,
+    ) -> None:
+        self._connection = connection
+        self.method = method
+        self.version = version
+        self.head = head
+        self.headers = headers
+        self.close_after = not keep_alive
+        self.body_bytes_max = body_bytes_max
+        self.inbox: list[bytes] = []
+        self.complete = False  # the whole request has come
+        self.told_complete = False  # and the receiver knows it
+        self.started = False  # the application has it
+        self.answered = False
+        self.head_sent = False
+        self.receiver: RequestReceiver | None = None
+        self.request_bytes = 0  # of body, as received
+        self.response_bytes = 0  # of body, as written
+        self._silent = False  # HEAD, 204, 304: no body travels
+        self._chunked_out = False
+        self._left: int | None = None  # of the Content-Length that was promised
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request came with a body (of perhaps zero bytes)."""
+        return self.head.chunked or bool(self.head.content_length)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the client's side is congested: stop writing until `response_paused(False)`."""
+        return self._connection.congested
+
+    def take_body(self) -> list[bytes]:
+        """The pieces of the body that have come and were not handed out before."""
+        self.told_complete = self.complete
+        chunks = self.inbox
+        if chunks:
+            self.inbox = []
+        return chunks
+
+    def send_head(self, status: int, lines: bytes, length: int | None) -> None:
+        """Write the head. `lines` is status line and fields, each with CRLF, without framing or hop-by-hop fields.
+
+        `length` is the body's size, None when unknown: then it goes chunked, or until close to an HTTP/1.0 client.
+        """
+        self.head_sent = True
+        self._silent = self.method == b"HEAD" or status in _BODILESS
+        if not self.complete:
+            self.close_after = True  # whatever is left of the request is not worth waiting for
+        if status == 204:
+            framing = b""
+        elif length is not None:
+            framing = b"content-length: %d\r\n" % length
+            self._left = None if self._silent else length
+        elif self._silent:
+            framing = b""
+        elif self.version == "1.1":
+            framing = b"transfer-encoding: chunked\r\n"
+            self._chunked_out = True
+        else:
+            framing = b""
+            self.close_after = True
+        if self.close_after or self._connection.draining:
+            self.close_after = True
+            framing += b"connection: close\r\n"
+        elif self.version == "1.0":
+            framing += b"connection: keep-alive\r\n"
+        self._connection.out.append(lines + framing + _CRLF)
+
+    def write(self, chunk: bytes) -> None:
+        """Write a piece of the body."""
+        if self._silent or not chunk or self.answered:
+            return
+        size = len(chunk)
+        self.response_bytes += size
+        if self._chunked_out:
+            self._connection.out += (b"%x\r\n" % size, chunk, _CRLF)
+            return
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:  # never let a body run over its frame: the rest would be read as the next answer
+                self.abort()
+                return
+        self._connection.out.append(chunk)
+
+    def end(self) -> None:
+        """The answer is complete."""
+        if self.answered:
+            return
+        if self._left:
+            self.abort()
+            return
+        self.answered = True
+        if self._chunked_out:
+            self._connection.out.append(_LAST_CHUNK)
+        self._connection.finished()
+
+    def abort(self) -> None:
+        """Break the connection off, so that the client cannot take a broken answer for a whole one."""
+        if not self.answered:
+            self.answered = True
+            self._connection.break_off()
+
+    def flush(self) -> None:
+        """Hand what was written to the transport."""
+        self._connection.flush()
+
+    def send_continue(self) -> None:
+        """Tell a client that waits (Expect: 100-continue) to send its body."""
+        if self.head.expects_continue and not self.complete and not self.inbox and not self.head_sent:
+            self._connection.out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.flush()
+
+    def pause_body(self, paused: bool) -> None:
+        """Stop or resume reading from the client: back-pressure from where the body goes."""
+        self._connection.pause_body(paused)

@@ -1,0 +1,103 @@
+"""Judging a request's head: what it means, or why it is refused. Pure; llhttp has already held the grammar.
+
+llhttp in its strict default refuses obs-fold, NUL, bare CR or LF, whitespace before a colon, Content-Length beside
+Transfer-Encoding and a repeated Content-Length. Here stands what a grammar cannot know (RFC 9112 sections 3.2, 6, 7).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from foregate.http1.headers import NO_TOKENS, HeaderList, named_by_connection, tokens
+
+
+class Refusal(NamedTuple):
+    """Why a message is not served: a code of `foregate.kernel.errors` and a sentence for the client."""
+
+    code: str
+    detail: str
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """`target` is origin-form (path and query) or `*`. `content_length` is None without one."""
+
+    target: bytes
+    host: bytes
+    content_length: int | None
+    chunked: bool
+    connection_tokens: frozenset[bytes]
+    expects_continue: bool
+
+
+_WATCHED = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding", b"expect"})
+_HOST_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%"
+_LENGTH_DIGITS_MAX = 18  # below 2^63, and never a number that takes long to convert
+
+
+def _bad(detail: str) -> Refusal:
+    return Refusal("malformed_request", detail)
+
+
+def judge(method: bytes, target: bytes, headers: HeaderList, version: str) -> RequestHead | Refusal:
+    """The meaning of a request head that the parser accepted, or its refusal."""
+    if version != "1.1" and version != "1.0":
+        return _bad("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+    if method == b"CONNECT":
+        return Refusal("method_not_allowed", "This server opens no tunnels.")
+    head = RequestHead(target, b"", None, False, NO_TOKENS, False)
+    hosts = 0
+    for name, value in headers:
+        if name not in _WATCHED:
+            continue
+        if name == b"host":
+            hosts += 1
+            head.host = value
+        elif (refusal := _note(head, name, value, version)) is not None:
+            return refusal
+    if hosts != 1 and (hosts > 1 or version == "1.1"):
+        return _bad("A request needs exactly one Host header.")
+    if head.host.translate(None, _HOST_BYTES):
+        return _bad("The Host header is not a host.")
+    if head.chunked and head.content_length is not None:
+        return _bad("Content-Length and Transfer-Encoding exclude one another.")
+    return _origin_form(head, method)
+
+
+def _note(head: RequestHead, name: bytes, value: bytes, version: str) -> Refusal | None:
+    """Take one watched field into `head`."""
+    value = value.strip(b" \t")
+    if name == b"connection":
+        head.connection_tokens |= named_by_connection(value)
+    elif name == b"content-length":
+        if head.content_length is not None or not value.isdigit() or len(value) > _LENGTH_DIGITS_MAX:
+            return _bad("Content-Length must be one decimal number.")
+        head.content_length = int(value)
+    elif name == b"transfer-encoding":
+        if head.chunked or value.lower() != b"chunked" or version == "1.0":
+            return _bad("The only transfer coding taken is one chunked, in HTTP/1.1.")
+        head.chunked = True
+    elif version == "1.1":  # expect
+        if tokens(value) != {b"100-continue"}:
+            return Refusal("expectation_failed", "")
+        head.expects_continue = True
+    return None
+
+
+def _origin_form(head: RequestHead, method: bytes) -> RequestHead | Refusal:
+    """Bring the target into origin-form; an absolute-form must name the same host as the Host header."""
+    target = head.target
+    if target.startswith(b"/"):
+        return head if b"#" not in target else _bad("A request target has no fragment.")
+    if target == b"*":
+        return head if method == b"OPTIONS" else _bad("Only OPTIONS may ask for *.")
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return _bad("The request target is neither a path nor a URL.")
+    authority, slash, path = rest.partition(b"/")
+    if not slash:
+        authority, question, path = rest.partition(b"?")
+        slash = b"/" + question
+    if authority.lower() != head.host.lower() or b"#" in target or b"?" in authority:
+        return _bad("The request target names another host than the Host header.")
+    head.target = slash + path
+    return head

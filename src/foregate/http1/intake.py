@@ -1,0 +1,179 @@
+"""From bytes to requests, without any I/O: parse, judge, bound. What is refused here has never reached anybody."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httptools
+
+from foregate.http1.exchange import Exchange
+from foregate.http1.head import Refusal, judge
+from foregate.http1.headers import HeaderList
+from foregate.kernel import limits
+
+if TYPE_CHECKING:
+    from foregate.http1.server import ServerConnection
+
+_FEED_BYTES = 4_096  # between messages: small, so that a flood of pipelined requests is noticed early
+_FEED_BODY_BYTES = 65_536
+_HEAD_BYTES_MAX = limits.REQUEST_LINE_BYTES_MAX + limits.HEADER_BYTES_MAX
+_CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
+
+
+class _Stop(Exception):
+    """Ends the parser's run from within a callback; the reason stands in `refusal`."""
+
+
+class RequestIntake:
+    """Parses one connection's bytes into `queue`.
+
+    `filling` is the exchange whose body is still coming, always the last of the queue. After `refusal` is set nothing
+    is parsed any more; a refused exchange stays `filling` for ever. `head_bytes` > 0 means: part of a head has come.
+    `backlog` holds bytes that wait because the queue is full.
+    """
+
+    __slots__ = (
+        "_body_bytes_max",
+        "_connection",
+        "_header_bytes",
+        "_header_count",
+        "_headers",
+        "_overhead",
+        "_parser",
+        "_target",
+        "backlog",
+        "filling",
+        "head_bytes",
+        "queue",
+        "refusal",
+    )
+
+    def __init__(self, connection: ServerConnection, body_bytes_max: int) -> None:
+        self._connection = connection
+        self._body_bytes_max = body_bytes_max
+        self._parser = httptools.HttpRequestParser(self)
+        self._headers: HeaderList = []
+        self._target = b""
+        self._header_bytes = 0
+        self._header_count = 0
+        self._overhead = 0  # bytes fed since the head, for a chunked body
+        self.queue: deque[Exchange] = deque()
+        self.filling: Exchange | None = None
+        self.refusal: Refusal | None = None
+        self.head_bytes = 0
+        self.backlog = b""
+
+    def feed(self, data: bytes) -> None:
+        """Parse what has arrived."""
+        if self.backlog:
+            self.backlog += data  # bounded: reading is paused while there is a backlog
+        elif len(data) <= _FEED_BYTES:
+            if self.refusal is None:
+                self._feed(data)
+        else:
+            self._feed_slices(data)
+
+    def feed_backlog(self) -> None:
+        """Go on with what had to wait."""
+        backlog, self.backlog = self.backlog, b""
+        self._feed_slices(backlog)
+
+    def _feed_slices(self, data: bytes) -> None:
+        start = 0
+        while start < len(data) and self.refusal is None:
+            if len(self.queue) >= limits.PIPELINED_REQUESTS_MAX:
+                self.backlog = data[start:]
+                return
+            stop = start + (_FEED_BYTES if self.filling is None else _FEED_BODY_BYTES)
+            self._feed(data[start:stop])
+            start = stop
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # We do not upgrade, and a server may ignore the wish (RFC 9110 section 7.8): go on in HTTP/1.1.
+            self._parser = httptools.HttpRequestParser(self)
+            if rest := data[upgrade.args[0] :]:
+                self._feed(rest)
+            return
+        except httptools.HttpParserCallbackError:
+            if self.refusal is None:
+                raise  # a mistake of ours: let the loop report it and close
+            return
+        except httptools.HttpParserError as error:
+            self.refusal = Refusal("malformed_request", str(error))
+            return
+        if self.filling is not None:
+            if self.filling.head.chunked:
+                self._bound_overhead(self.filling, len(data))
+        elif self._target or self.head_bytes:
+            self._bound_head(len(data))
+
+    def _bound_head(self, size: int) -> None:
+        """A head that comes in pieces: llhttp would collect one endless header for ever."""
+        self.head_bytes += size
+        if self.head_bytes > _HEAD_BYTES_MAX:
+            self.refusal = Refusal("headers_too_large", "")
+
+    def _bound_overhead(self, exchange: Exchange, size: int) -> None:
+        """Chunk extensions and tiny chunks: framing must not outgrow the body it frames without bound."""
+        self._overhead += size
+        if self._overhead > limits.HEADER_BYTES_MAX * 2 + exchange.request_bytes * _CHUNK_OVERHEAD_MAX:
+            self.refusal = Refusal("malformed_request", "The chunk framing is larger than the body it frames.")
+
+    def _stop(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        raise _Stop
+
+    # --- called by httptools ---------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._headers = []
+        self._target = b""
+        self._header_bytes = self._header_count = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        if len(self._target) > limits.REQUEST_LINE_BYTES_MAX:
+            self._stop(Refusal("uri_too_long", ""))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        self._header_count += 1
+        if self._header_bytes > limits.HEADER_BYTES_MAX or self._header_count > limits.HEADER_COUNT_MAX:
+            self._stop(Refusal("headers_too_large", ""))
+        if self.filling is None:  # else it is a trailer: counted, not kept
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        method, version = parser.get_method(), parser.get_http_version()
+        head = judge(method, self._target, self._headers, version)
+        if isinstance(head, Refusal):
+            self._stop(head)
+            return
+        if head.content_length and head.content_length > self._body_bytes_max:
+            self._stop(Refusal("body_too_large", ""))
+        exchange = Exchange(
+            self._connection, method, version, head, self._headers, parser.should_keep_alive(), self._body_bytes_max
+        )
+        self.head_bytes = self._overhead = 0
+        self.filling = exchange
+        self.queue.append(exchange)
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self.filling
+        if exchange is None:
+            return
+        exchange.inbox.append(body)
+        exchange.request_bytes += len(body)
+        if exchange.request_bytes > exchange.body_bytes_max:
+            self._stop(Refusal("body_too_large", ""))
+
+    def on_message_complete(self) -> None:
+        if self.filling is not None:
+            self.filling.complete = True
+            self.filling = None
+        self._target = b""

@@ -1,0 +1,322 @@
+"""The server side of one connection: hand requests over in order, write answers, time out, refuse, close."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from foregate.http1.deadlines import NEVER, Deadlines
+from foregate.http1.exchange import Exchange
+from foregate.http1.head import Refusal
+from foregate.http1.headers import reason
+from foregate.http1.intake import RequestIntake
+from foregate.kernel import limits
+from foregate.kernel.clock import Clock
+from foregate.kernel.errors import ERRORS, problem
+from foregate.kernel.ids import new_request_id
+
+_LINGER_S = 2.0  # how long we go on discarding what a refused client still sends, so that it can read the refusal
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """What the connections of one server share.
+
+    `application` gets each exchange once its head has come and its turn is there; it must set `exchange.receiver` or
+    answer at once. `refused(code)` hears of every message that was refused for its form.
+    """
+
+    application: Callable[[Exchange], None]
+    clock: Clock
+    deadlines: Deadlines
+    refused: Callable[[str], None] = lambda code: None
+    header_timeout_s: float = limits.HEADER_TIMEOUT_S
+    idle_timeout_s: float = limits.IDLE_TIMEOUT_S
+    body_bytes_max: int = limits.BODY_BYTES_MAX
+    draining: bool = False
+    connections: set["ServerConnection"] = field(default_factory=set)
+    emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever the last connection has gone
+
+    def drain(self) -> None:
+        """From now on every answer closes its connection; idle connections close at once."""
+        self.draining = True
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    async def close(self, timeout_s: float) -> None:
+        """Drain for at most `timeout_s`, then break off what is left."""
+        self.drain()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while self.connections and (left_s := until_s - loop.time()) > 0:
+            self.emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.emptied.wait(), left_s)
+        while self.connections:
+            self.emptied.clear()
+            for connection in list(self.connections):
+                connection.break_off()
+            await self.emptied.wait()
+
+
+class ServerConnection(asyncio.Protocol):
+    """One client's connection. Requests are answered in their order; pipelined ones wait, at most a bounded number."""
+
+    __slots__ = (
+        "_advancing",
+        "_awaits_head",
+        "_body_paused",
+        "_closing",
+        "_context",
+        "_intake",
+        "_reading",
+        "congested",
+        "deadline_s",
+        "out",
+        "transport",
+    )
+
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+        self._intake = RequestIntake(self, context.body_bytes_max)
+        self._advancing = False
+        self._awaits_head = False
+        self._closing = False  # nothing more is served; what still comes is discarded
+        self._reading = True
+        self._body_paused = False
+        self.congested = False  # the client reads slower than we write
+        self.deadline_s = NEVER
+        self.out: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+
+    @property
+    def draining(self) -> bool:
+        return self._context.draining
+
+    @property
+    def peer(self) -> str:
+        """The client's address, "" where the socket has none."""
+        name = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being read or answered."""
+        if self.transport is not None and not self._intake.queue and not self._intake.head_bytes:
+            self._closing = True
+            self.transport.close()
+
+    # --- called by the loop ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
+        self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
+        self._context.connections.add(self)
+        self._context.deadlines.watch(self)
+        self._await(self._context.idle_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._closing = True
+        self._context.connections.discard(self)
+        if not self._context.connections:
+            self._context.emptied.set()
+        self._context.deadlines.forget(self)
+        self._abandon("client_closed")
+
+    def eof_received(self) -> bool:
+        return False  # a client that stops sending has left: the transport closes and the upstream is released
+
+    def pause_writing(self) -> None:
+        self.congested = True
+        self._await(self._context.idle_timeout_s)  # a client that reads nothing for so long is gone
+        queue = self._intake.queue
+        if queue and (receiver := queue[0].receiver) is not None:
+            receiver.response_paused(True)
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        queue = self._intake.queue
+        if not queue:
+            self._await(self._context.idle_timeout_s)
+            return
+        self.deadline_s = NEVER
+        if (receiver := queue[0].receiver) is not None:
+            receiver.response_paused(False)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._intake.feed(data)
+        self._advance()
+
+    def expire(self) -> None:
+        """Called by the sweep when the deadline has passed."""
+        intake, transport = self._intake, self.transport
+        if transport is None or self._closing or self.congested:
+            self.break_off()
+        elif not intake.queue and not intake.head_bytes:
+            self._closing = True
+            transport.close()
+        elif not intake.queue or intake.queue[0] is intake.filling:
+            self._refuse(Refusal("request_timeout", ""))
+        else:
+            self.deadline_s = NEVER
+
+    # --- called by the exchange ------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Hand what was written to the transport, in one piece."""
+        out, transport = self.out, self.transport
+        if out:
+            if transport is not None:
+                transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def finished(self) -> None:
+        """The answer in front is complete."""
+        self._advance()
+
+    def break_off(self) -> None:
+        """Close without a proper end."""
+        self._closing = True
+        self.out.clear()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def pause_body(self, paused: bool) -> None:
+        self._body_paused = paused
+        self._set_reading()
+        self._await_request()
+
+    # --- serving in order ------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Hand over what has come, start whose turn it is, refuse what must be refused, write out."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            self._serve_queue()
+        finally:
+            self._advancing = False
+        intake = self._intake
+        if intake.refusal is not None and not self._closing and (not intake.queue or intake.queue[0] is intake.filling):
+            self._refuse(intake.refusal)
+            return
+        self.flush()
+        if not self._closing:
+            self._await_request()
+            if intake.backlog or not self._reading:
+                self._set_reading()
+
+    def _serve_queue(self) -> None:
+        intake = self._intake
+        queue = intake.queue
+        while queue and not self._closing:
+            exchange = queue[0]
+            if exchange is intake.filling and intake.refusal is not None:
+                return
+            if not exchange.started:
+                exchange.started = True
+                if not exchange.inbox:
+                    exchange.told_complete = exchange.complete
+                self._context.application(exchange)
+            if not exchange.answered:
+                self._deliver(exchange)
+                if not exchange.answered:
+                    return
+            self._leave(exchange)
+
+    def _deliver(self, exchange: Exchange) -> None:
+        """Hand over the body that came after the head."""
+        if exchange.receiver is not None and (exchange.inbox or exchange.complete is not exchange.told_complete):
+            exchange.receiver.request_body(exchange.take_body(), exchange.complete)
+
+    def _leave(self, exchange: Exchange) -> None:
+        """An answered exchange makes room for the next one, or for the end of the connection."""
+        intake = self._intake
+        if self._closing:
+            return
+        intake.queue.popleft()
+        self._body_paused = False
+        if not exchange.complete:
+            self._linger()
+        elif exchange.close_after or self._context.draining:
+            self._closing = True
+            self.flush()
+            if self.transport is not None:
+                self.transport.close()
+        elif intake.backlog and len(intake.queue) < limits.PIPELINED_REQUESTS_MAX:
+            intake.feed_backlog()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer a message that cannot be served, if an answer is still possible, and close."""
+        self._context.refused(refusal.code)
+        queue = self._intake.queue
+        begun = bool(queue) and queue[0].head_sent
+        silent = bool(queue) and queue[0].method == b"HEAD"
+        self._abandon(refusal.code)
+        if begun:
+            self.break_off()
+            return
+        spec = ERRORS[refusal.code]
+        body = problem(spec, new_request_id(), refusal.detail)
+        self.out.append(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (spec.status, reason(spec.status), len(body), b"" if silent else body)
+        )
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close so that the client can read our answer: a hard close with unread data would destroy it."""
+        self._closing = True
+        self.flush()
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write_eof()
+            self._await(_LINGER_S)
+            self._set_reading()
+
+    def _abandon(self, code: str) -> None:
+        queue = self._intake.queue
+        for exchange in queue:
+            if exchange.started and not exchange.answered:
+                exchange.answered = True
+                if exchange.receiver is not None:
+                    exchange.receiver.request_aborted(code)
+        queue.clear()
+
+    # --- time and reading ------------------------------------------------------------------------------------
+
+    def _await(self, seconds: float) -> None:
+        self.deadline_s = self._context.clock.monotonic() + seconds
+
+    def _await_request(self) -> None:
+        """Set the limit for whatever the client owes us now."""
+        intake = self._intake
+        if self.congested:
+            return
+        if not intake.queue:
+            if not intake.head_bytes:
+                self._await(self._context.idle_timeout_s)
+            elif not self._awaits_head:
+                self._awaits_head = True  # set once per head: a client that drips bytes gains no time
+                self._await(self._context.header_timeout_s)
+            return
+        self._awaits_head = False
+        if intake.filling is None or self._body_paused:
+            self.deadline_s = NEVER
+        else:
+            self._await(self._context.idle_timeout_s)
+
+    def _set_reading(self) -> None:
+        intake = self._intake
+        full = bool(intake.backlog) or len(intake.queue) >= limits.PIPELINED_REQUESTS_MAX
+        want = self._closing or not (self._body_paused or full)
+        if want is not self._reading and self.transport is not None and not self.transport.is_closing():
+            self._reading = want
+            if want:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
