@@ -71,7 +71,8 @@ class Hopping:
     def add_late(self, row: int, start: int, end_s: int, tally: Tally) -> None:
         """Count a tally of a pane that lies inside hops ending at `end_s` already."""
         sums = [*tally.numbers, *_counts(tally)]
-        indexes, counts = list(tally.latency.buckets), list(tally.latency.buckets.values())
+        buckets = tally.latency.buckets  # may be empty: everything refused
+        indexes, counts = np.array(list(buckets), np.intp), np.array(list(buckets.values()), np.int32)
         for hop, span_s in enumerate(HOPS_S):
             if end_s - span_s <= start < end_s:
                 self._sums[row, hop] += sums

@@ -1,0 +1,129 @@
+"""Events to test with, and windows computed in the plainest way to compare with."""
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from foregate.wire.entity import Entity
+from foregate.wire.event import RequestEvent, encode_event
+from foregate.wire.window import WindowStats
+
+T0 = 1_700_000_100.0  # a multiple of 900 s
+ENCODE = msgspec.msgpack.Encoder().encode
+
+_PLAIN = RequestEvent(
+    time_s=T0,
+    org="default",
+    service="payments",
+    route="/pay",
+    method="POST",
+    status=200,
+    latency_ms=20.0,
+    upstream_ms=18.0,
+    request_bytes=100,
+    response_bytes=2_000,
+    key_id="key_demo",
+    environment="production",
+    request_id="0" * 32,
+    trace_id="1" * 32,
+    span_id="2" * 16,
+    attempts=1,
+    limit="allowed",
+    breaker="closed",
+    cache="none",
+    error="",
+    target="http://127.0.0.1:9000",
+    inflight=1,
+    first_byte_ms=19.0,
+)
+
+
+def event(**changes: object) -> RequestEvent:
+    """An ordinary event with some fields changed."""
+    return msgspec.structs.replace(_PLAIN, **changes)
+
+
+def payload(events: Iterable[RequestEvent]) -> bytes:
+    """A batch as the bus carries it."""
+    listed = list(events)
+    return b"\xdd" + len(listed).to_bytes(4, "big") + b"".join(encode_event(one) for one in listed)
+
+
+def traffic(seed: int, count: int, *, seconds: float = 1_200.0, entities: int = 5) -> list[RequestEvent]:
+    """Random events of every kind, in order of time."""
+    chance = random.Random(seed)
+    times = sorted(T0 + chance.random() * seconds for _ in range(count))
+    return [_random_event(chance, time_s, entities) for time_s in times]
+
+
+def _random_event(chance: random.Random, time_s: float, entities: int) -> RequestEvent:
+    latency_ms = chance.lognormvariate(3.0, 1.0)
+    plain = event(
+        time_s=time_s,
+        route=f"/r/{chance.randrange(entities)}",
+        latency_ms=latency_ms,
+        upstream_ms=latency_ms * 0.9,
+        inflight=chance.randrange(1, 30),
+        attempts=chance.choice((1, 1, 1, 2, 3)),
+    )
+    kinds = (
+        {},
+        {},
+        {},
+        {"status": 500},
+        {"status": 504, "error": "upstream_timeout"},
+        {"status": 429, "limit": "refused", "error": "rate_limited", "attempts": 0, "upstream_ms": 0.0},
+        {"status": 503, "breaker": "open", "error": "circuit_open", "attempts": 0, "upstream_ms": 0.0},
+        {"status": 404},
+        {"status": 401, "error": "key_invalid", "attempts": 0, "upstream_ms": 0.0},
+        {"status": 499, "error": "client_closed"},
+    )
+    return msgspec.structs.replace(plain, **chance.choice(kinds))
+
+
+def counted(events: Sequence[RequestEvent]) -> dict[str, int]:
+    """The exact numbers of a window over these events."""
+    return {
+        "requests": len(events),
+        "errors": sum(one.status >= 500 for one in events),
+        "timeouts": sum(one.status >= 500 and one.error == "upstream_timeout" for one in events),
+        "client_errors": sum(400 <= one.status < 499 and one.limit != "refused" for one in events),
+        "limited": sum(one.limit == "refused" for one in events),
+        "broken": sum(one.breaker == "open" for one in events),
+        "retries": sum(max(0, one.attempts - 1) for one in events),
+        "request_bytes": sum(one.request_bytes for one in events),
+        "response_bytes": sum(one.response_bytes for one in events),
+        "inflight_max": max((one.inflight for one in events), default=0),
+    }
+
+
+def measured_ms(events: Sequence[RequestEvent]) -> list[float]:
+    """The latencies that count: of requests that we did not refuse ourselves, rising."""
+    return sorted(one.latency_ms for one in events if one.attempts > 0)
+
+
+def exact_quantile(rising: Sequence[float], share: float) -> float:
+    """Rank ⌈share·n⌉ of n; 0 of nothing."""
+    return rising[max(1, math.ceil(share * len(rising))) - 1] if rising else 0.0
+
+
+def assert_window(stats: WindowStats, events: Sequence[RequestEvent]) -> None:
+    """Numbers exact, quantiles within 1 %."""
+    expected = counted(events)
+    assert {name: getattr(stats, name) for name in expected} == expected
+    rising = measured_ms(events)
+    for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
+        exact = exact_quantile(rising, share)
+        assert abs(getattr(stats, name) - exact) <= exact * 0.0101, (name, getattr(stats, name), exact)
+    mean = sum(rising) / len(rising) if rising else 0.0
+    assert abs(stats.mean_ms - mean) <= 0.001
+
+
+def by_window(events: Sequence[RequestEvent], span_s: int) -> dict[tuple[Entity, float], list[RequestEvent]]:
+    """Events per (entity, start of the window)."""
+    found: dict[tuple[Entity, float], list[RequestEvent]] = {}
+    for one in events:
+        found.setdefault((one.entity, one.time_s // span_s * span_s), []).append(one)
+    return found
