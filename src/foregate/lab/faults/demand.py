@@ -5,9 +5,9 @@ from foregate.lab.model.world import World
 from foregate.lab.scenario import Fault
 
 RAMP_PEAK_OF_CAPACITY = 1.25
-CROWD_OF_CAPACITY = 0.62
+CROWD_OF_CAPACITY = 0.52
 CROWD_RISE_S = 25.0
-STORM_BUSY = 0.58  # how busy the service would be without the repetitions: it would hold
+STORM_BUSY = 0.54  # how busy the service would be without the repetitions: it would hold
 
 
 class LoadRamp:

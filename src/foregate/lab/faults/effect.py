@@ -20,4 +20,4 @@ def slowdown_to(service: Service, rate: float, busy: float, most: float) -> floa
     """
     profile = service.profile
     hold_s = profile.hold_s * busy / profile.utilisation(rate)
-    return min(most, max(1.0, 1.0 + (hold_s - profile.hold_s) / profile.query_s))
+    return min(most, max(1.0, 1.0 + (hold_s - profile.hold_s) / (profile.misses * profile.query_s)))

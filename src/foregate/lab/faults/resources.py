@@ -32,8 +32,9 @@ class PoolExhaustion:
         self._id = fault_id
         service = world.services[fault.service]
         self._database = service.database
-        uses = fault.reach_s * service.profile.rps(world.rate)
-        self._chance = min(1.0, 1.1 * self._database.pool.size / uses)
+        profile = service.profile
+        uses = fault.reach_s * profile.rps(world.rate) * profile.misses
+        self._chance = min(1.0, (1.0 - 0.5 * profile.load) * self._database.pool.size / uses)
 
     def step(self, age_s: float) -> None:
         self._database.leak_chance.set(self._id, self._chance)

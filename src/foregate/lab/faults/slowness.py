@@ -46,7 +46,7 @@ class Blip(SlowDependency):
 
     def __init__(self, world: World, fault: Fault, fault_id: str) -> None:
         super().__init__(world, fault, fault_id)
-        self._slowdown = slowdown_to(world.services[fault.service], world.rate, 0.7, most=2.0 + 2.0 * fault.severity)
+        self._slowdown = slowdown_to(world.services[fault.service], world.rate, 0.6, most=2.0 + 2.0 * fault.severity)
 
 
 class BatchJob:

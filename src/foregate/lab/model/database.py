@@ -8,7 +8,7 @@ from foregate.lab.model.knob import Amount, Factor
 from foregate.lab.model.pool import Pool
 
 CONTENTION = 0.6  # a query takes up to this share longer when every connection works
-LOCKS = 1.6  # a leaked connection idles in its transaction: its locks slow the others, up to this share
+LOCKS = 4.0  # a leaked connection idles in its transaction: its locks slow the others, up to so many times
 
 
 class Database:

@@ -5,7 +5,7 @@ from math import ceil, exp
 from random import Random
 
 SEATS_MIN = 2
-CONNECTIONS_MIN = 6
+CONNECTIONS_MIN = 8
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Profile:
     share: float
     work_s: float
     sigma: float
-    timeout_s: float  # the gateway's
     extra_share: float = 0.0
     instances: int = 1
     load: float = 0.33
     wait_s: float = 1.0
     database: str = ""  # its name; "" for none
     query_s: float = 0.0
+    misses: float = 1.0  # share of requests that the cache does not spare the database
     provider: str = ""
     provider_s: float = 0.0  # median of a call to it, held with a seat and a connection
     inner_s: float = 0.0  # median of its calls to other services, held with a seat alone
@@ -39,7 +39,7 @@ class Profile:
     @property
     def hold_s(self) -> float:
         """Mean seconds that a request keeps its seat in ordinary times."""
-        return (self.work_s + self.query_s + self.provider_s + self.inner_s) * exp(self.sigma**2 / 2)
+        return (self.work_s + self.misses * self.query_s + self.provider_s + self.inner_s) * exp(self.sigma**2 / 2)
 
     def rps(self, rate: float) -> float:
         """Ordinary requests/s when the whole world gets `rate`, calls from inside included."""
@@ -51,8 +51,8 @@ class Profile:
 
     def connections(self, rate: float) -> int:
         """Database connections, sized likewise over all instances."""
-        held_s = (self.query_s + self.provider_s) * exp(self.sigma**2 / 2)
-        return max(CONNECTIONS_MIN, ceil(self.rps(rate) * held_s / self.load))
+        held_s = (self.misses * self.query_s + self.provider_s) * exp(self.sigma**2 / 2)
+        return max(CONNECTIONS_MIN, ceil(1.2 * self.rps(rate) * held_s / self.load))
 
     def utilisation(self, rate: float) -> float:
         """Share of its seats that ordinary traffic really keeps busy (below `load` when a minimum applies)."""
@@ -60,14 +60,15 @@ class Profile:
 
 
 PROFILES = (
-    Profile("payments", 0.25, 0.015, 0.35, 3.0, 0.06, database="ledger", query_s=0.018, provider="card network",
+    Profile("payments", 0.25, 0.015, 0.35, 0.06, database="ledger", query_s=0.018, provider="card network",
             provider_s=0.055),
-    Profile("search", 0.27, 0.042, 0.45, 2.0, request_mb=5.0, database="index disk", query_s=0.024),
-    Profile("users", 0.24, 0.016, 0.35, 2.0, 0.12, database="user store", query_s=0.032, request_mb=3.0),
-    Profile("orders", 0.14, 0.014, 0.35, 5.0, database="order store", query_s=0.035,
-            inner_s=0.12),
-    Profile("ai", 0.10, 0.120, 0.30, 20.0, instances=2, wait_s=4.0, database="model runtime", query_s=0.45,
-            provider="model provider", provider_s=0.0, request_mb=12.0, heap_limit_mb=1024.0, heap_base_mb=260.0),
+    Profile("search", 0.27, 0.030, 0.45, request_mb=5.0, database="index disk", query_s=0.036, misses=0.6,
+            cache_entries=150),
+    Profile("users", 0.24, 0.016, 0.35, 0.12, request_mb=3.0, database="user store", query_s=0.032, misses=0.55),
+    Profile("orders", 0.14, 0.014, 0.35, database="order store", query_s=0.035, inner_s=0.12),
+    Profile("ai", 0.10, 0.120, 0.30, instances=2, load=0.22, wait_s=4.0, database="model runtime", query_s=0.45,
+            provider="model provider", request_mb=12.0, heap_limit_mb=1024.0, heap_base_mb=260.0,
+            pause_s_per_mb=0.0015),
 )  # fmt: skip
 
 
