@@ -3,7 +3,8 @@
 Bad minute: `WindowStats.bad` (5xx and timeouts ≥ 5 % of the requests, and at least 5 of them).
 Failure: a spell of bad minutes with at least three in a row. Its onset is the start of the spell's first bad minute; a
 spell begins after ten good minutes (at an entity's beginning: after as many as there are), so a stray bad minute
-shortly before the rest belongs to the spell, and no lead is flattered by leaving it out. A minute without traffic is not bad.
+shortly before the rest belongs to the spell, and no lead is flattered by leaving it out. A minute without traffic is
+not bad.
 """
 
 from typing import Final

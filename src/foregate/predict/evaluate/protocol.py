@@ -1,0 +1,124 @@
+"""The honest protocol: pages under a false-alarm budget, events, leads; precision-recall and Brier on moments."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foregate.predict.evaluate.dataset import Examples
+from foregate.predict.failures import HORIZON_S, LEAD_S_MIN
+from foregate.predict.history import Floats
+
+BUDGETS: Final = (0.1, 0.5, 2.0)  # false alarms per API and day
+_TICK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """What a threshold does. `recall`: events paged ≥ 2 min before they begin; `precision`: pages that foresaw one.
+
+    A page shortly before the event (lead < 2 min) is neither a hit nor a false alarm. `false_per_day`: per API and day
+    of healthy, scorable time.
+    """
+
+    threshold: float
+    pages: int
+    hits: int
+    false_alarms: int
+    events: int
+    api_days: float
+    median_lead_s: float | None
+    hit_causes: tuple[str, ...]
+
+    @property
+    def recall(self) -> float:
+        return self.hits / self.events if self.events else 0.0
+
+    @property
+    def precision(self) -> float | None:
+        return self.hits / self.pages if self.pages else None
+
+    @property
+    def false_per_day(self) -> float:
+        return self.false_alarms / self.api_days if self.api_days else 0.0
+
+
+def page_times(times_s: Floats, scores: Floats, threshold: float, horizon_s: float = HORIZON_S) -> list[float]:
+    """When one series pages: at the first score ≥ threshold, and again once the horizon of the last page is over."""
+    above = times_s[scores >= threshold]
+    pages: list[float] = []
+    at = 0
+    while at < len(above):
+        pages.append(float(above[at]))
+        at = int(np.searchsorted(above, above[at] + horizon_s))
+    return pages
+
+
+def paging(examples: Examples, scores: Floats, threshold: float, horizon_s: float = HORIZON_S) -> Paging:
+    """Replay the paging rule over every series."""
+    order = np.lexsort((examples.time_s, examples.series))
+    series, times, ranked = examples.series[order], examples.time_s[order], scores[order]
+    onsets: dict[int, list[tuple[float, str]]] = {}
+    for onset in examples.onsets:
+        onsets.setdefault(onset.series, []).append((onset.onset_s, onset.cause))
+    pages = false_alarms = 0
+    leads: dict[tuple[int, float], tuple[float, str]] = {}
+    ids, starts = np.unique(series, return_index=True)
+    for i, low, high in zip(ids, starts, [*starts[1:], len(series)], strict=True):
+        for page_s in page_times(times[low:high], ranked[low:high], threshold, horizon_s):
+            pages += 1
+            ahead = [(s, cause) for s, cause in onsets.get(int(i), []) if page_s <= s <= page_s + horizon_s]
+            false_alarms += not ahead
+            for onset_s, cause in ahead:
+                if onset_s - page_s >= LEAD_S_MIN:
+                    leads.setdefault((int(i), onset_s), (onset_s - page_s, cause))
+    return Paging(
+        threshold=float(threshold),
+        pages=pages,
+        hits=len(leads),
+        false_alarms=false_alarms,
+        events=len(examples.onsets),
+        api_days=len(scores) * _TICK_S / 86_400,
+        median_lead_s=float(np.median([lead for lead, _ in leads.values()])) if leads else None,
+        hit_causes=tuple(cause for _, cause in leads.values()),
+    )
+
+
+def threshold_for(examples: Examples, scores: Floats, budget: float) -> float:
+    """The lowest threshold among the scores' quantiles that keeps false alarms within `budget` per API and day.
+
+    Infinite when none does (a score that cannot tell anything apart). Choose it on validation runs only.
+    """
+    candidates = np.unique(np.quantile(scores, 1 - np.geomspace(1e-5, 0.5, 60)))
+    for threshold in candidates:
+        if paging(examples, scores, float(threshold)).false_per_day <= budget:
+            return float(threshold)
+    return float("inf")
+
+
+def average_precision(labels: Floats, scores: Floats) -> float:
+    """Area under the precision-recall curve as a step sum; ties count as one step. The base rate for a random score."""
+    positives = labels.sum()
+    if not positives:
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    last = np.append(np.diff(scores[order]) != 0, True)  # the last of each run of equal scores
+    hits, seen = hits[last], (np.flatnonzero(last) + 1).astype(np.float64)
+    recall_steps = np.diff(np.concatenate([[0.0], hits])) / positives
+    return float((recall_steps * hits / seen).sum())
+
+
+def brier(labels: Floats, probabilities: Floats) -> float:
+    """Mean squared error of the probabilities: lower is better; the base rate alone gives p·(1 − p)."""
+    return float(((probabilities - labels) ** 2).mean())
+
+
+def reliability(labels: Floats, probabilities: Floats) -> list[tuple[float, float, int]]:
+    """Ten bins of predicted probability: (mean predicted, observed share, moments), empty bins left out."""
+    bins = np.minimum((probabilities * 10).astype(int), 9)
+    return [
+        (float(probabilities[bins == b].mean()), float(labels[bins == b].mean()), int((bins == b).sum()))
+        for b in range(10)
+        if (bins == b).any()
+    ]
