@@ -109,13 +109,14 @@ export type FaultCommand = {
   duration_s?: number | null;
 };
 
-/** One kind of fault. `foreseeable` says whether it gives signs before requests fail. */
+/** One kind of fault. `foreseeable`: it gives signs before requests fail; `benign`: it only looks like a fault. */
 export type FaultKind = {
   kind: string;
   title: string;
   description: string;
   gradual: boolean;
   foreseeable: boolean;
+  benign: boolean;
   services: string[];
 };
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -96,7 +97,10 @@ def encode_cursor(last: Alert) -> str:
 def decode_cursor(cursor: str) -> tuple[float, str]:
     """(raised_s, id) of the last alert on the page before. Raises ForegateError on what we did not make."""
     try:
-        raised_s, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return float(raised_s), alert_id
+        text, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        raised_s = float(text)
     except (binascii.Error, ValueError) as error:
         raise ForegateError("invalid_parameter", "cursor: not one that this API gave out.") from error
+    if not math.isfinite(raised_s):
+        raise ForegateError("invalid_parameter", "cursor: not one that this API gave out.")
+    return raised_s, alert_id

@@ -12,7 +12,7 @@ from foregate.kernel.errors import ForegateError
 
 
 class FaultKind(Out):
-    """One kind of fault. `foreseeable` says whether it gives signs before requests fail."""
+    """One kind of fault. `foreseeable`: it gives signs before requests fail; `benign`: it only looks like a fault."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
 
@@ -21,6 +21,7 @@ class FaultKind(Out):
     description: str
     gradual: bool
     foreseeable: bool
+    benign: bool = False
     services: list[str]
 
 
@@ -51,7 +52,7 @@ class FaultCommand(BaseModel):
 
     kind: str = Field(max_length=100)
     service: str = Field(max_length=100)
-    severity: float | None = Field(None, gt=0, le=10)
+    severity: float | None = Field(None, ge=0, le=1)
     duration_s: float | None = Field(None, gt=0, le=86_400)
 
 

@@ -73,7 +73,7 @@ def metrics_router(deps: ControlDeps) -> APIRouter:
         now_s = deps.clock.now()
         from_s = now_s - range_s
         answer = deps.telemetry.metrics(span_s=span_s, from_s=from_s, until_s=now_s + 1, service=service, route=route)
-        return metrics_out(answer, now_s, from_s, span_s, float(range_s))
+        return metrics_out(answer, now_s, from_s, span_s)
 
     return router
 
@@ -91,15 +91,15 @@ def check_span(range_s: int, span_s: int) -> None:
         )
 
 
-def metrics_out(answer: MetricsAnswer, now_s: float, from_s: float, span_s: int, summary_s: float) -> Metrics:
-    """The answer as the API gives it; `summary_s` is how many seconds its summary covers."""
+def metrics_out(answer: MetricsAnswer, now_s: float, from_s: float, span_s: int) -> Metrics:
+    """The answer as the API gives it."""
     return Metrics(
         now_s=now_s,
         from_s=from_s,
         span_s=span_s,
         series=_series(answer.series, now_s),
         total=[point(window, now_s) for window in answer.total],
-        summary=point(answer.summary, now_s, over_s=summary_s),
+        summary=point(answer.summary, now_s),
     )
 
 
@@ -110,10 +110,9 @@ def _series(series: Mapping[Entity, Sequence[WindowStats]], now_s: float) -> lis
     ]
 
 
-def point(window: WindowStats, now_s: float, over_s: float | None = None) -> Point:
-    """One window; `over_s` replaces its length where it is a merge of several."""
-    open_for_s = max(1.0, now_s - window.start_s)
-    seconds = over_s if over_s is not None else min(float(window.span_s), open_for_s)
+def point(window: WindowStats, now_s: float) -> Point:
+    """One window; one that is still open is as long as it has been open so far."""
+    seconds = min(float(window.span_s), max(1.0, now_s - window.start_s))
     return Point(
         t=window.start_s,
         requests=window.requests,

@@ -53,7 +53,7 @@ class Sources:
         now_s = self._deps.clock.now()
         from_s = now_s - SUMMARY_S
         answer = self._deps.telemetry.metrics(span_s=PANE_S, from_s=from_s, until_s=now_s + 1, service=None, route=None)
-        return metrics_out(answer, now_s, from_s, PANE_S, SUMMARY_S)
+        return metrics_out(answer, now_s, from_s, PANE_S)
 
     def risks(self) -> BaseModel:
         return risks_out(self._deps.findings.latest_risks(), self._deps.clock.now(), self._deps.threshold)
