@@ -19,7 +19,9 @@ _MAGIC = b"FGCNTR01"
 class MappedCounters:
     """One process's handle on the table (`foregate.ports.counters.Counters`). With `worker=None` it only reads."""
 
-    def __init__(self, file: mmap.mmap, workers: int, slots: int, worker: int | None) -> None:
+    def __init__(self, path: Path, workers: int, slots: int, worker: int | None) -> None:
+        file = _map(path, mmap.ACCESS_READ if worker is None else mmap.ACCESS_WRITE)
+        self.path = path
         self.slots = slots
         self._file = file
         self._cells = memoryview(file)[_HEADER.size :].cast("d")
@@ -83,10 +85,10 @@ def open_counters(path: Path, workers: int, slots: int, worker: int | None, *, l
         with exclusive(path.with_name(path.name + ".lock")):
             if not _matches(path, header, bytes_total):
                 _make(path, header, bytes_total)
-            return MappedCounters(_map(path, mmap.ACCESS_WRITE), workers, slots, worker)
+            return MappedCounters(path, workers, slots, worker)
     if not _matches(path, header, bytes_total):
         raise FileNotFoundError(f"{path}: no table of {workers} workers and {slots} slots with this layout")
-    return MappedCounters(_map(path, mmap.ACCESS_READ), workers, slots, None)
+    return MappedCounters(path, workers, slots, None)
 
 
 def _matches(path: Path, header: bytes, bytes_total: int) -> bool:

@@ -186,6 +186,8 @@ class Spool:
     def close(self, timeout_s: float = 5.0) -> None:
         """Flush a last time (when a flusher runs) and let go. What could not be moved stays for the successor."""
         self._stop.set()
+        if self._lock < 0:
+            return
         if self._thread is not None:
             self._thread.join(timeout_s)
             if self._thread.is_alive():
@@ -201,7 +203,9 @@ class Spool:
                 file.delete()
         self._files.clear()
         self._spare = None
+        self._segments_max = self._end = 0  # a put from now on is shed
         os.close(self._lock)
+        self._lock = -1
 
 
 def recover(spool_folder: Path, bus: Bus) -> int:

@@ -1,0 +1,115 @@
+"""The bus: durable, ordered, idempotent."""
+
+import threading
+
+import pytest
+from tests.ports.conftest import Adapter
+
+from foregate.adapters.embedded.bus import EmbeddedBus
+
+TOPIC = "events"
+
+
+def append(bus: EmbeddedBus, sequence: int, *, partition: int = 0, producer: str = "p", topic: str = TOPIC) -> bool:
+    return bus.append(topic, partition, b"payload %d" % sequence, sequence + 1, producer=producer, sequence=sequence)
+
+
+def test_what_was_appended_is_read_in_order_by_another_handle(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    assert all(append(bus, sequence) for sequence in range(5))
+    batches = adapter.open_bus().read(TOPIC, 0, -1, 100)
+    assert [(one.partition, one.offset, one.items, one.payload) for one in batches] == [
+        (0, n, n + 1, b"payload %d" % n) for n in range(5)
+    ]
+    assert {one.time_s for one in batches} == {adapter.clock.now()}
+
+
+def test_reading_starts_after_the_given_offset_and_keeps_its_bound(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    for sequence in range(10):
+        append(bus, sequence)
+    assert [one.offset for one in bus.read(TOPIC, 0, 3, 4)] == [4, 5, 6, 7]
+    assert bus.read(TOPIC, 0, 9, 4) == []
+
+
+def test_partitions_and_topics_have_offsets_of_their_own(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    append(bus, 0, partition=1)
+    append(bus, 1, partition=3)
+    append(bus, 0, partition=1, topic="alerts")
+    assert [bus.last_offset(TOPIC, partition) for partition in range(bus.partitions)] == [-1, 0, -1, 0]
+    assert bus.last_offset("alerts", 1) == 0
+
+
+def test_a_batch_sent_again_is_dropped(adapter: Adapter) -> None:
+    assert append(adapter.open_bus(), 7)
+    assert not append(adapter.open_bus(), 7)
+    assert len(adapter.open_bus().read(TOPIC, 0, -1, 10)) == 1
+
+
+def test_producers_and_topics_do_not_share_sequences(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    assert append(bus, 7)
+    assert append(bus, 7, producer="q")
+    assert append(bus, 7, topic="alerts")
+
+
+def test_a_batch_sent_again_is_dropped_even_after_it_expired(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    append(bus, 7)
+    bus.expire(TOPIC, adapter.clock.now() + 1)
+    assert not append(bus, 7)
+
+
+def test_expiry_deletes_the_old_and_offsets_go_on(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    for sequence in range(1_200):
+        append(bus, sequence, partition=sequence % 2)
+        adapter.clock.advance(1.0)
+    border_s = bus.read(TOPIC, 0, -1, 1)[0].time_s + 1_100
+    assert bus.expire(TOPIC, border_s) == 1_100
+    assert bus.read(TOPIC, 0, -1, 1)[0].time_s == border_s
+    assert bus.expire(TOPIC, border_s + 10_000) == 100
+    assert bus.read(TOPIC, 0, -1, 10) == []
+    assert bus.last_offset(TOPIC, 0) == 599
+    append(bus, 5_000)
+    assert bus.read(TOPIC, 0, -1, 10)[0].offset == 600
+
+
+def test_expiry_leaves_other_topics_alone(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    append(bus, 0, topic="alerts")
+    assert bus.expire(TOPIC, adapter.clock.now() + 1) == 0
+    assert len(bus.read("alerts", 0, -1, 10)) == 1
+
+
+def test_time_never_goes_back_within_a_partition(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    append(bus, 0)
+    adapter.clock.jump_to(adapter.clock.now() - 3_600)
+    append(bus, 1)
+    first, second = bus.read(TOPIC, 0, -1, 10)
+    assert second.time_s == first.time_s
+
+
+def test_a_partition_that_does_not_exist_is_refused(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    with pytest.raises(ValueError, match="partition 4 of 4"):
+        append(bus, 0, partition=4)
+
+
+def test_several_writers_at_once_lose_and_double_nothing(adapter: Adapter) -> None:
+    handles = [adapter.open_bus() for _ in range(4)]
+
+    def write(number: int, bus: EmbeddedBus) -> None:
+        for sequence in range(50):
+            assert append(bus, sequence, producer=f"writer {number}")
+
+    threads = [threading.Thread(target=write, args=pair) for pair in enumerate(handles)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    batches = handles[0].read(TOPIC, 0, -1, 1_000)
+    assert [one.offset for one in batches] == list(range(200))
+    assert sorted(one.items for one in batches) == sorted(list(range(1, 51)) * 4)
