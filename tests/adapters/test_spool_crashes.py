@@ -1,0 +1,237 @@
+"""The spool at every crash point: what was acknowledged reaches the bus exactly once."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.telemetry.making import event
+
+from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.segment import HEADER_BYTES
+from foregate.adapters.embedded.spool import Spool, recover
+from foregate.kernel.clock import ManualClock
+from foregate.wire import TOPIC_EVENTS
+from foregate.wire.event import decode_events
+
+Trouble = Literal["none", "crash before", "crash after", "error before", "error after"]
+SMALL = {"segment_bytes": 1, "segments_max": 3, "batch_items_max": 7}  # 1 is raised to the smallest that will do
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class TroubledBus(EmbeddedBus):
+    """A real bus that, once, crashes its caller or fails, just before or just after it stored a batch."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ManualClock(), partitions=2)
+        self.trouble: Trouble = "none"
+        self.spared = 0  # appends that go well before the trouble
+
+    def append(self, topic: str, partition: int, payload: bytes, items: int, *, producer: str, sequence: int) -> bool:
+        due = self.trouble if self.spared == 0 else "none"
+        self.spared -= 1
+        if due != "none":
+            self.trouble = "none"
+        if due == "crash before":
+            raise Crash
+        if due == "error before":
+            raise OSError("disk full")
+        stored = super().append(topic, partition, payload, items, producer=producer, sequence=sequence)
+        if due == "crash after":
+            raise Crash
+        if due == "error after":
+            raise OSError("the answer was lost")
+        return stored
+
+
+def ids_on(bus: EmbeddedBus) -> list[str]:
+    return [
+        one.request_id
+        for partition in range(bus.partitions)
+        for batch in bus.read(TOPIC_EVENTS, partition, -1, 10_000)
+        for one in decode_events(batch.payload)
+    ]
+
+
+class World:
+    """A worker that may die and be succeeded; the folder is copied at its death, as the page cache would keep it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.life = 0
+        self.acknowledged: list[str] = []
+        self.shed = 0
+        self.bus = TroubledBus(root / "bus.sqlite")
+        self.spool = Spool(self.folder, **SMALL)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / f"life{self.life}" / "w1"
+
+    def put(self, count: int) -> None:
+        for _ in range(count):
+            name = f"e{len(self.acknowledged) + self.shed}"
+            if self.spool.put(event(request_id=name)):
+                self.acknowledged.append(name)
+            else:
+                self.shed += 1
+
+    def flush(self, trouble: Trouble, spared: int) -> None:
+        self.bus.trouble, self.bus.spared = trouble, spared
+        try:
+            self.spool.flush(self.bus)
+        except Crash:
+            self.die()
+        except OSError:
+            assert "error" in trouble
+        self.bus.trouble = "none"
+
+    def die(self) -> None:
+        dead = self.folder
+        self.life += 1
+        shutil.copytree(dead, self.folder)
+        self.spool.close()
+        self.spool = Spool(self.folder, **SMALL)
+
+    def close(self) -> None:
+        self.spool.close()
+        self.bus.close()
+
+
+troubles = st.sampled_from(["none", "crash before", "crash after", "error before", "error after"])
+moves = st.one_of(
+    st.tuples(st.just("put"), st.integers(0, 100)),
+    st.tuples(st.just("flush"), troubles, st.integers(0, 4)),
+    st.tuples(st.just("die")),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(moves, max_size=14))
+def test_acknowledged_events_reach_the_bus_exactly_once_at_any_crash_point(script: list[tuple]) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        world = World(Path(root))
+        try:
+            for move, *arguments in script:
+                getattr(world, move)(*arguments)
+            world.spool.close()
+            recover(world.folder.parent, world.bus)
+            assert sorted(ids_on(world.bus)) == sorted(world.acknowledged)
+            assert list(world.folder.glob("*.seg")) == []
+        finally:
+            world.close()
+
+
+def test_the_bound_sheds_the_newest_and_counts_them(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put(1_000)
+    assert 0 < world.shed == world.spool.shed < 1_000
+    assert world.acknowledged == [f"e{n}" for n in range(1_000 - world.shed)]
+    world.spool.flush(world.bus)
+    assert ids_on(world.bus) == world.acknowledged
+    world.put(1)
+    assert world.spool.shed == world.shed  # there is room again
+    world.close()
+
+
+def test_a_backlog_is_cut_into_batches_within_the_bound(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put(60)
+    world.spool.flush(world.bus)
+    sizes = [one.items for one in world.bus.read(TOPIC_EVENTS, 1, -1, 1_000)]
+    assert sum(sizes) == 60
+    assert max(sizes) == SMALL["batch_items_max"]
+    world.close()
+
+
+def test_bytes_without_their_mark_are_not_events(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put(3)
+    world.spool._map[world.spool._at : world.spool._at + 5] = b"half an event"[:5]  # killed between bytes and mark
+    world.die()
+    world.spool.flush(world.bus)
+    assert ids_on(world.bus) == world.acknowledged
+    world.close()
+
+
+@pytest.mark.parametrize("damage", ["empty", "short", "junk", "marks beyond the end"])
+def test_a_damaged_file_is_set_aside_and_the_others_are_moved(tmp_path: Path, damage: str) -> None:
+    world = World(tmp_path)
+    world.put(3)
+    bad = world.folder / "w_0-1.seg"
+    good = next(world.folder.glob("*.seg")).read_bytes()
+    bad.write_bytes(
+        {
+            "empty": b"",
+            "short": good[:40],
+            "junk": b"\x00" * HEADER_BYTES + b"\x07" * 900,
+            "marks beyond the end": good[:100],
+        }[damage]
+    )
+    world.die()
+    world.spool.flush(world.bus)
+    assert ids_on(world.bus) == world.acknowledged
+    assert world.spool.damaged == 1
+    assert (world.folder / "w_0-1.damaged").exists()
+    world.close()
+
+
+def test_two_live_workers_cannot_share_a_folder(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "w0")
+    with pytest.raises(OSError, match="in use by another gateway worker"):
+        Spool(tmp_path / "w0")
+    first.close()
+    Spool(tmp_path / "w0").close()
+
+
+def test_recovery_passes_by_live_workers_and_serves_dead_ones(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
+    live, dead = Spool(tmp_path / "w0"), Spool(tmp_path / "w6")
+    live.put(event(request_id="live"))
+    dead.put(event(request_id="dead"))
+    dead.close()
+    assert recover(tmp_path, bus) == 1
+    assert [one.items for one in bus.read(TOPIC_EVENTS, 6 % bus.partitions, -1, 10)] == [1]
+    assert ids_on(bus) == ["dead"]
+    live.close()
+    bus.close()
+
+
+def test_a_closed_spool_sheds(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "w0")
+    spool.close()
+    assert not spool.put(event())
+    assert spool.shed == 1
+    assert list((tmp_path / "w0").glob("*.seg")) == []
+
+
+def test_the_flusher_moves_events_by_itself_and_says_once_why_it_cannot(tmp_path: Path) -> None:
+    reasons: list[str] = []
+    attempts = 0
+
+    def open_bus() -> EmbeddedBus:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 3:
+            raise OSError("the disk is asleep")
+        return EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
+
+    spool = Spool(tmp_path / "w0")
+    spool.start(open_bus, interval_s=0.005, report=reasons.append)
+    spool.put(event(request_id="one"))
+    for _ in range(2_000):
+        if spool.waiting == 0:
+            break
+        spool._stop.wait(0.005)
+    spool.put(event(request_id="at the last moment"))
+    spool.close()
+    bus = EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
+    assert ids_on(bus) == ["one", "at the last moment"]
+    assert reasons == ["the disk is asleep"]
+    bus.close()
