@@ -8,6 +8,7 @@ from foregate.lab.catalogue import KINDS
 REACH_SLOW_S = 25 * 60.0  # a gradual fault of severity 0 fails about so long after its start
 REACH_QUICK_S = 3 * 60.0  # and one of severity 1 so soon
 HEALS_SHARE = 0.2  # of gradual faults in random scenarios end before anything fails
+DEMO_S = 24 * 3600.0
 SETTLE_S = 600.0  # random scenarios begin with so much calm
 
 
@@ -64,7 +65,7 @@ class Scenario:
     @classmethod
     def demo(cls, seed: int = 7, rate: float = 40.0) -> "Scenario":
         """What a newcomer sees: 80 s of calm, a leak that fails about six minutes later, then others, unhurried."""
-        return cls(seed=seed, rate=rate, duration_s=4 * 3600.0, day_s=1_800.0, faults=_demo_faults(seed))
+        return cls(seed=seed, rate=rate, duration_s=DEMO_S, day_s=1_800.0, faults=_demo_faults(seed))
 
     def without_faults(self) -> "Scenario":
         """The same world and traffic on a good day."""
@@ -78,7 +79,7 @@ def _demo_faults(seed: int) -> tuple[Fault, ...]:
     start_s = 1_020.0
     gradual = [name for name, kind in KINDS.items() if kind.gradual and kind.foreseeable]
     others = [name for name, kind in KINDS.items() if name not in gradual]
-    while start_s < 4 * 3600.0:
+    while start_s < DEMO_S:
         name = rng.choice(gradual if rng.random() < 0.65 else others)
         fault = _draw(name, start_s, rng, severity=rng.uniform(0.55, 0.8))
         faults.append(fault)

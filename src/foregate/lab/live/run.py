@@ -1,0 +1,112 @@
+"""Run the lab live: listeners, dependencies over HTTP, traffic, faults and the control endpoint."""
+
+import asyncio
+from collections.abc import Callable
+
+from foregate.http1 import Client, Server
+from foregate.kernel.clock import Clock
+from foregate.kernel.tasks import report_to_stderr, spawn
+from foregate.lab.heart import Heart
+from foregate.lab.live.ballast import Ballast
+from foregate.lab.live.config import HOST, LabAddresses, LabConfig
+from foregate.lab.live.control import Control
+from foregate.lab.live.instances import InstanceServer, Report
+from foregate.lab.live.peer import HttpPeer
+from foregate.lab.live.sender import Sender
+from foregate.lab.model.world import World
+from foregate.lab.services.orders import Orders
+from foregate.lab.traffic.visits import Visit
+
+BALLAST_EVERY_S = 1.0
+
+
+async def run_lab(
+    config: LabConfig,
+    clock: Clock,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[LabAddresses], None] = lambda addresses: None,
+    report: Report = report_to_stderr,
+) -> None:
+    """Run until `stop` is set, then close everything. `ready` hears once all listen, before the first request.
+
+    Raises OSError when a port is taken.
+    """
+    lab = _Lab(config, clock, report)
+    try:
+        ready(await lab.start())
+        lab.begin()
+        await stop.wait()
+    finally:
+        await lab.close()
+
+
+class _Lab:
+    def __init__(self, config: LabConfig, clock: Clock, report: Report) -> None:
+        self._config = config
+        self._report = report
+        self._outside = Client(clock)
+        self._inside = Client(clock)
+        self._sender = Sender(self._outside, config.gateway_url, config.keys, report)
+        world = World(config.scenario)
+        self._heart = Heart(config.scenario, self._send, world)
+        self._servers = [
+            InstanceServer(service, instance, clock, report)
+            for service in world.services.values()
+            for instance in service.instances
+        ]
+        self._ballasts = [Ballast(server.instance) for server in self._servers]
+        control = Control(self._heart, clock, self._extra_state())
+        self._control = Server(control.handle, clock)
+        self._ballast: asyncio.Task[None] | None = None
+
+    def _extra_state(self) -> dict[str, Callable[[], object]]:
+        return {
+            "in_flight": lambda: self._sender.in_flight,
+            "shed": lambda: self._sender.shed,
+            "statuses": lambda: {str(status): count for status, count in self._sender.statuses.items()},
+            "held_bytes": lambda: sum(ballast.held_bytes for ballast in self._ballasts),
+        }
+
+    def _send(self, visit: Visit, done: Callable[[int], None]) -> None:
+        if self._config.gateway_url:
+            self._sender.send(visit, done)
+
+    async def start(self) -> LabAddresses:
+        """Listen everywhere, and let services reach each other over HTTP."""
+        for server in self._servers:
+            await server.start(self._config.ports.get(server.instance.name, 0))
+        ports = {server.instance.name: server.port for server in self._servers}
+        for service in self._heart.world.services.values():
+            if isinstance(service, Orders):
+                service.users = self._peer("users", ports)
+                service.payments = self._peer("payments", ports)
+        control_port = await self._control.start(HOST, self._config.control_port)
+        return LabAddresses(ports, control_port)
+
+    def _peer(self, name: str, ports: dict[str, int]) -> HttpPeer:
+        return HttpPeer(
+            self._inside, name, [port for instance, port in ports.items() if instance.startswith(f"{name}-")]
+        )
+
+    def begin(self) -> None:
+        """Let time run: traffic and faults."""
+        self._heart.start()
+        self._ballast = spawn(self._weigh(), name="ballast", on_error=self._report)
+
+    async def _weigh(self) -> None:
+        while True:
+            for ballast in self._ballasts:
+                ballast.step()
+            await asyncio.sleep(BALLAST_EVERY_S)
+
+    async def close(self) -> None:
+        """Stop the traffic, then the listeners."""
+        self._heart.stop()
+        if self._ballast is not None:
+            self._ballast.cancel()
+        await self._outside.close()
+        await self._control.close(0.0)
+        for server in self._servers:
+            await server.close()
+        await self._inside.close()
