@@ -63,9 +63,9 @@ class Scenario:
     epoch_s: float = 1_700_000_000.0
 
     @classmethod
-    def demo(cls, seed: int = 7, rate: float = 40.0) -> "Scenario":
-        """What a newcomer sees: 80 s of calm, a leak that fails about six minutes later, then others, unhurried."""
-        return cls(seed=seed, rate=rate, duration_s=DEMO_S, day_s=1_800.0, faults=_demo_faults(seed))
+    def demo(cls, seed: int = 43, rate: float = 40.0) -> "Scenario":
+        """What a newcomer sees: 75 s of calm, a leak that fails about six minutes later, then others, unhurried."""
+        return cls(seed=seed, rate=rate, duration_s=DEMO_S, day_s=3_600.0, faults=_demo_faults(seed))
 
     def without_faults(self) -> "Scenario":
         """The same world and traffic on a good day."""
@@ -75,7 +75,7 @@ class Scenario:
 def _demo_faults(seed: int) -> tuple[Fault, ...]:
     """The first one is always the same; the others come in an order drawn from `seed`, about every twelve minutes."""
     rng = Random(f"demo/{seed}")  # noqa: S311 - a simulation wants repeatable chance
-    faults = [Fault("memory_leak", "payments", 80.0, 560.0, 0.70)]
+    faults = [Fault("memory_leak", "payments", 75.0, 555.0, 0.72)]
     start_s = 1_020.0
     gradual = [name for name, kind in KINDS.items() if kind.gradual and kind.foreseeable]
     others = [name for name, kind in KINDS.items() if name not in gradual]

@@ -158,19 +158,18 @@ class _Exchange:
         now_s = self.front.loop.time()
         self.upstream_s = (call.first_byte_s or now_s) - self.started_s
         self.front.breakers[self.instance.name].record(status < 500, now_s)
-        if status in RETRIED and self.attempts <= self.settings.attempts and self._may_retry(error):
+        if status in RETRIED and self.attempts <= self.settings.attempts and self.visit.method in IDEMPOTENT:
             self.call = Call(call.method, "", b"")  # the old attempt no longer counts
             pause_s = min(self.settings.base_s * 2 ** (self.attempts - 1), self.settings.max_s)
             self.front.loop.call_later(pause_s * self.front.rng.uniform(0.8, 1.2), self.attempt)
         else:
             self.finish(status, error, answer.body_bytes if answer is not None else 0)
 
-    def _may_retry(self, error: str) -> bool:
-        return self.visit.method in IDEMPOTENT or error == "upstream_refused"
-
     def leave(self) -> None:
         """The client has lost its patience."""
         if not self.over:
+            if self.instance is not None:
+                self.front.breakers[self.instance.name].left()
             self.finish(499, "client_closed")
 
     def finish(self, status: int, error: str, size: int = 0) -> None:

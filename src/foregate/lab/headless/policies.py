@@ -24,15 +24,19 @@ class Breaker:
         return "half_open"
 
     def record(self, good: bool, now_s: float) -> None:
-        if good:
-            self._in_a_row = 0
-            self._opened_s = None
-            self._trying = False
+        """An attempt is over. What was sent before the circuit opened proves nothing once it is open."""
+        if self._opened_s is not None and not self._trying:
             return
-        self._in_a_row += 1
-        if self._trying or (self._opened_s is None and self._in_a_row >= self._failures):
+        self._in_a_row = 0 if good else self._in_a_row + 1
+        if good:
+            self._opened_s = None
+        elif self._trying or self._in_a_row >= self._failures:
             self._opened_s = now_s
-            self._trying = False
+        self._trying = False
+
+    def left(self) -> None:
+        """The client went away before the attempt could prove anything: the next call is the trial."""
+        self._trying = False
 
 
 class Bucket:
