@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import msgspec
-
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.catalogue import KINDS
 from foregate.predict import Analyst, load_model
-from foregate.predict.evaluate.dataset import Examples, examples, spells_of
+from foregate.predict.evaluate.dataset import TRAIN_SHARE, Examples, examples, spells_of
+from foregate.predict.evaluate.demonstration import Demonstration
 from foregate.predict.evaluate.recording import FaultNote, Moment, Recording, decode_recording, encode_recording
 from foregate.telemetry.windows import Windower
 from foregate.wire.alert import Alert
@@ -45,21 +44,46 @@ def record(name: str, scenario: Scenario) -> Recording:
     return Recording(name, scenario.epoch_s, scenario.duration_s, notes, list(moments(scenario)))
 
 
-def training_scenario(seed: int) -> Scenario:
-    """The hour of training run `seed`: a world drawn at random; the demo's own (variation 0) is never among them."""
+def natural_scenario(seed: int) -> Scenario:
+    """An hour of run `seed`: a world drawn at random; the demo's own (variation 0) is never among them."""
     return random_scenario(Random(f"foregate/train/{seed}"), RUN_S)  # noqa: S311 - repeatable chance is wanted
 
 
-def training_examples(seed: int, folder: Path | None) -> Examples:
-    """The examples of training run `seed`; its recording is kept in, or taken from, `folder` when one is given."""
-    path = folder / f"train-{seed}.msgpack" if folder else None
+def dense_scenario(seed: int) -> Scenario:
+    """Like `natural_scenario`, but with two or three gradual faults in different services: for learning alone.
+
+    An hour with one fault or none teaches little; to be judged on such hours would flatter.
+    """
+    rng = Random(f"foregate/dense/{seed}")  # noqa: S311 - repeatable chance is wanted
+    kinds = [kind for kind in KINDS.values() if kind.gradual and not kind.benign]
+    faults: dict[str, Fault] = {}
+    for _ in range(rng.choice((2, 3))):
+        kind = rng.choice(kinds)
+        service = rng.choice(kind.services)
+        fault = Fault(kind.name, service, rng.uniform(80.0, 1_800.0), RUN_S, rng.random())
+        stretch = rng.uniform(0.3, 0.7) if rng.random() < 0.25 else rng.uniform(1.15, 1.6)
+        faults[service] = replace(fault, duration_s=fault.reach_s * stretch)
+    return replace(natural_scenario(seed), faults=tuple(faults.values()))
+
+
+def training_examples(seed: int, *, dense: bool, folder: Path | None) -> Examples:
+    """The examples of run `seed`; its recording is kept in, or taken from, `folder` when one is given."""
+    name = f"{'dense' if dense else 'natural'}-{seed}"
+    path = folder / f"{name}.msgpack" if folder else None
     if path is not None and path.exists():
         return examples([decode_recording(path.read_bytes())])
-    recording = record(f"train-{seed}", training_scenario(seed))
+    recording = record(name, dense_scenario(seed) if dense else natural_scenario(seed))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_recording(recording))
     return examples([recording])
+
+
+def training_run(seed: int, *, first: int, runs: int, folder: Path | None) -> Examples:
+    """Run `seed` of a training of `runs` that begins at seed `first`: every other one to learn from is dense."""
+    at = seed - first
+    learns = at < round(runs * TRAIN_SHARE)
+    return training_examples(seed, dense=learns and at % 2 == 1, folder=folder)
 
 
 def gradual_scenario(seed: int) -> Scenario:
@@ -81,26 +105,6 @@ def gradual_scenario(seed: int) -> Scenario:
 def calm_scenario(seed: int) -> Scenario:
     """The world of demonstration run `seed` for an hour without its fault."""
     return replace(gradual_scenario(seed).without_faults(), duration_s=RUN_S)
-
-
-class Demonstration(msgspec.Struct, frozen=True):
-    """What one headless run showed. Seconds since the run's start; None where it did not happen.
-
-    `onset_s`: the first failing minute of the run, `entity` whose it was; `alert_s`: the alert on that entity that was
-    raised before; `lead_s` between them. `false_alarms`: alerts of the run that no failure followed.
-    """
-
-    seed: int
-    fault: str
-    service: str
-    fault_s: float | None
-    entity: str
-    onset_s: float | None
-    alert_s: float | None
-    lead_s: float | None
-    false_alarms: int
-    alerts: int
-    reasons: tuple[str, ...]
 
 
 def demonstrate(seed: int, *, calm: bool, model_path: Path, threshold: float) -> Demonstration:
@@ -135,13 +139,14 @@ def _summary(seed: int, scenario: Scenario, alerts: list[Alert], onsets: dict[En
         seed=seed,
         fault=fault.kind if fault else "",
         service=fault.service if fault else "",
+        severity=fault.severity if fault else None,
         fault_s=fault.start_s if fault else None,
         entity=entity.label if entity else "",
         onset_s=onset_s - scenario.epoch_s if onset_s is not None else None,
         alert_s=alert.raised_s - scenario.epoch_s if alert else None,
         lead_s=onset_s - alert.raised_s if alert and onset_s is not None else None,
-        false_alarms=len(false),
         alerts=len(alerts),
+        false_alarms=len(false),
         reasons=alert.reasons if alert else (),
     )
 

@@ -61,7 +61,7 @@ def fit(train: Examples, validation: Examples, *, seed: int, threads: int = 1) -
         margin=curve.margin,
         probability=curve.probability,
         horizon_s=HORIZON_S,
-        budget_threshold=threshold,
+        budget_threshold=threshold if np.isfinite(threshold) else None,
     )
     content = encode_model(booster, header)
     return Fitted(decode_model(content), content, rounds)

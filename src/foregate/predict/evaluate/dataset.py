@@ -15,6 +15,7 @@ from foregate.predict.history import COLUMN, Floats
 from foregate.wire.entity import Entity
 
 RAW_COLUMNS = ("p95_ms", "usual_p95_ms", "error_rate", "p95_slope_ms_per_min", "p50_ms")  # for the baselines alone
+TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2  # of the runs, in order; the rest is for the test
 TAIL_S = 600.0  # an effect may show for so long after its cause has ended
 
 

@@ -31,7 +31,7 @@ class Header(msgspec.Struct, frozen=True):
     margin: tuple[float, ...]
     probability: tuple[float, ...]
     horizon_s: int
-    budget_threshold: float  # the score that met half a false alarm per API and day on the validation runs
+    budget_threshold: float | None  # the score that met half a false alarm per API and day on validation, if one did
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""The model card: what the model learned from, how well it does, and how to make it again. As JSON and for people."""
+
+import msgspec
+
+from foregate.predict.evaluate.report import AtBudget, Report, ScorerReport
+
+
+class Card(msgspec.Struct, frozen=True):
+    """Lies beside the model file; `model_version` and `sha256` tie the two together."""
+
+    model_version: str
+    sha256: str
+    bytes: int
+    feature_version: str
+    features: tuple[str, ...]
+    trees: int
+    horizon_s: int
+    seed: int
+    train_runs: tuple[int, int]  # seeds from, until (exclusive)
+    validation_runs: tuple[int, int]
+    test_runs: tuple[int, int]
+    train_moments: int
+    train_base_rate: float
+    train_failures: int
+    budget_threshold: float | None
+    shuffled_pr_auc: float
+    shuffled_base_rate: float
+    command: str
+    versions: dict[str, str]
+    report: Report
+
+
+def encode_card(card: Card) -> bytes:
+    """The card as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(card)) + b"\n"
+
+
+decode_card = msgspec.json.Decoder(Card).decode
+
+
+def _lead(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds / 60:.1f} min"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _row(scorer: ScorerReport) -> str:
+    cells = [f"{scorer.pr_auc:.3f}"]
+    cells += [f"{_share(at.recall)} ({_share(at.precision)}, {at.false_per_day:.2f})" for at in scorer.budgets]
+    cells.append(_lead(scorer.budgets[1].median_lead_s))
+    return f"| {scorer.name} | " + " | ".join(cells) + " |"
+
+
+def _fixed(at: AtBudget) -> str:
+    return (
+        f"At the default threshold 0.8: recall {_share(at.recall)}, precision {_share(at.precision)}, "
+        f"{at.false_per_day:.2f} false alarms per API and day, median lead {_lead(at.median_lead_s)}."
+    )
+
+
+def render(card: Card) -> str:
+    """The card as Markdown."""
+    sections = (_head(card), _data(card), _results(card), _causes(card), _limits())
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(card: Card) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))
+    return (
+        f"# Model {card.model_version}\n\n"
+        f"Risk that an API (service and route) begins to fail within {card.horizon_s // 60} minutes. XGBoost, "
+        f"{card.trees} trees on {len(card.features)} features relative to the API's own past; isotonic calibration; "
+        f"{card.bytes:,} bytes, sha256 `{card.sha256}`.\n\n"
+        f"Made by `{card.command}` with {versions}."
+    )
+
+
+def _data(card: Card) -> str:
+    r = card.report
+    train, validation, test = (
+        f"{low}–{high - 1}" for low, high in (card.train_runs, card.validation_runs, card.test_runs)
+    )
+    return (
+        "## Data\n"
+        "Lab runs of one hour, each in a world drawn anew (speeds, sizes, traffic, faults, look-alikes; a fifth of the "
+        "gradual faults heal). Every other training run holds two or three gradual faults, to learn from; validation "
+        "and test runs are as they come. A run belongs to one part only.\n\n"
+        f"Training: runs {train} ({card.train_moments:,} moments, {card.train_base_rate:.1%} before a failure, "
+        f"{card.train_failures} failures). Validation (stopping, calibration, thresholds): runs {validation}. "
+        f"Test (judged once): runs {test}: {r.moments:,} moments of {r.series} APIs in {r.runs} runs "
+        f"({r.api_days:.1f} API days), {r.failures} failures."
+    )
+
+
+def _results(card: Card) -> str:
+    r = card.report
+    chosen = "none did" if card.budget_threshold is None else f"{card.budget_threshold:.3f}"
+    curve = ", ".join(f"{p:.2f} → {o:.2f} ({n:,})" for p, o, n in r.reliability)
+    rows = "\n".join((_row(r.model), *(_row(baseline) for baseline in r.baselines)))
+    return (
+        "## Results on the test runs\n"
+        "Recall (precision, realised false alarms per API and day) at thresholds chosen on validation for each budget "
+        "of false alarms per API and day. A hit needs a lead of two minutes. The base rate of moments is "
+        f"{r.base_rate:.3f}: that is the PR-AUC of a random score.\n\n"
+        "| score | PR-AUC | budget 0.1 | budget 0.5 | budget 2 | median lead at 0.5 |\n|---|---|---|---|---|---|\n"
+        f"{rows}\n\n{_fixed(r.default_threshold)} The threshold that met the 0.5 budget on validation: {chosen}.\n\n"
+        f"Brier {r.brier:.4f} against {r.brier_base_rate:.4f} for the base rate alone. Calibration (mean predicted → "
+        f"observed, moments): {curve}.\n\n"
+        f"Labels dealt out at random: PR-AUC {card.shuffled_pr_auc:.3f} at base rate {card.shuffled_base_rate:.3f}."
+    )
+
+
+def _causes(card: Card) -> str:
+    r = card.report
+    rows = "\n".join(
+        f"| {cause} | {hits} | {r.recall_by_cause_default.get(cause, (0, 0))[0]} | {events} |"
+        for cause, (hits, events) in r.recall_by_cause.items()
+    )
+    return (
+        "| cause | foreseen at budget 0.5 | at threshold 0.8 | failures |\n|---|---|---|---|\n"
+        f"{rows}\n\nForeseeable for this model (half or more at budget 0.5): {', '.join(r.foreseeable()) or 'none'}."
+    )
+
+
+def _limits() -> str:
+    return (
+        "## Limits\n"
+        "Trained on simulated services alone; real systems fail in more ways. Crashes and bad deploys give no warning "
+        "that windows could show. A budget below one false alarm in all test days cannot be told apart from zero."
+    )
