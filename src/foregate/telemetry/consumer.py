@@ -103,7 +103,7 @@ class Consumer:
         until_s = min(cut_short, default=float("inf"))
         return sorted(
             (batch for batches in read for batch in batches if batch.time_s <= until_s),
-            key=lambda batch: (batch.time_s, batch.partition, batch.offset),
+            key=lambda batch: (batch.time_s, batch.offset, batch.partition),
         )
 
     def _add(self, batches: Sequence[Batch]) -> int:

@@ -29,9 +29,10 @@ def _newest(bus: Bus, partition: int, limit: int) -> list[RequestEvent]:
     while last >= 0 and len(events) < limit:
         first = max(0, last - _TAIL_BATCHES_MAX // 4 + 1)
         batches = bus.read(TOPIC_EVENTS, partition, first - 1, last - first + 1)
-        if not batches or batches[0].offset > last:
-            break  # older ones have expired
-        events += _events_of(batches)
+        kept = [batch for batch in batches if batch.offset <= last]  # where some have expired, newer ones come instead
+        if not kept:
+            break
+        events += _events_of(kept)
         last = first - 1
     return events
 

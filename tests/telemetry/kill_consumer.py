@@ -1,0 +1,21 @@
+"""The analyzer reduced to its consumer: steps until it is killed. Argument: the folder of the stores."""
+
+import sys
+from pathlib import Path
+
+from tests.telemetry.making import T0
+from tests.telemetry.world import Stores
+
+from foregate.kernel.clock import ManualClock
+
+
+def main(folder: str) -> None:
+    stores = Stores(Path(folder), ManualClock(T0 + 3_000))
+    consumer = stores.consumer()
+    (Path(folder) / "ready").touch()
+    while True:
+        consumer.step()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
