@@ -18,7 +18,7 @@ from foregate.app.config.compile import compile_snapshot
 from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.schema import parse_address
 from foregate.app.console import console_link
-from foregate.app.logs import LogFormat
+from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir, write_private
 from foregate.app.readiness import wait_ready
 from foregate.app.roles.options import RoleOptions
@@ -39,7 +39,7 @@ class Launch:
     loaded: Loaded
     data: DataDir
     workers: int
-    log_format: LogFormat
+    logs: LogStyle
     environ: dict[str, str]
     lab_control_url: str | None = None
 
@@ -103,7 +103,7 @@ def child_specs(launch: Launch) -> Sequence[ChildSpec]:
 
 
 def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0) -> ChildSpec:
-    options = RoleOptions(role, launch.data, worker, launch.log_format, supervised=True)
+    options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True)
     name = f"gateway-{worker}" if role == "gateway" else role
     argv = (sys.executable, "-m", "foregate.app.roles", *options.argv())
     return ChildSpec(name, argv, launch.environ, stop_order)

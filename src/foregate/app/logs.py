@@ -2,16 +2,26 @@
 
 import logging
 import sys
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
 
 LogFormat = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def configure_logs(format: LogFormat, process: str, level: str = "info") -> structlog.typing.FilteringBoundLogger:  # noqa: A002
+@dataclass(frozen=True)
+class LogStyle:
+    """How every process of one foregate logs."""
+
+    format: LogFormat = "json"
+    level: LogLevel = "info"
+
+
+def configure_logs(style: LogStyle, process: str) -> structlog.typing.FilteringBoundLogger:
     """Set up this process's logging, the standard library's included. `process` is on every line."""
-    if format == "console":
+    if style.format == "console":
         colors = sys.stderr.isatty()
         last: list[Any] = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=32)]
     else:
@@ -21,7 +31,7 @@ def configure_logs(format: LogFormat, process: str, level: str = "info") -> stru
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
-    number = logging.getLevelNamesMapping()[level.upper()]
+    number = logging.getLevelNamesMapping()[style.level.upper()]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

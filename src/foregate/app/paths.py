@@ -43,6 +43,10 @@ class DataDir:
         return self.root / "processes.json"
 
     @property
+    def lab(self) -> Path:
+        return self.root / "lab.json"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from foregate.app.cli.up import Format
+from foregate.app.cli.up import Format, Level
+from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 from foregate.app.roles.options import RoleOptions
 
@@ -20,7 +21,8 @@ def serve(
     data_dir: Annotated[Path, typer.Option("--data-dir", help="A directory that `foregate up` has prepared.")],
     worker: Annotated[int, typer.Option(min=0, max=63, help="Which gateway worker, from 0.")] = 0,
     log_format: Format = "json",
+    log_level: Level = "info",
 ) -> None:
     """Run one role in this process, unsupervised."""
-    options = RoleOptions(role, DataDir(data_dir), worker, log_format)
+    options = RoleOptions(role, DataDir(data_dir), worker, LogStyle(log_format, log_level))
     raise typer.Exit(importlib.import_module(f"foregate.app.roles.{role}").run(options))

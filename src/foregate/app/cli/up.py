@@ -11,7 +11,7 @@ from foregate.app.config import load
 from foregate.app.config.document import default_environ
 from foregate.app.console import console_link
 from foregate.app.launch import Launch, default_file, owned, prepare, start
-from foregate.app.logs import LogFormat, configure_logs
+from foregate.app.logs import LogFormat, LogLevel, LogStyle, configure_logs
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime, read_runtime
 
@@ -24,6 +24,8 @@ Workers = Annotated[
 ]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="json for machines, console for people.")]
 
+Level = Annotated[LogLevel, typer.Option("--log-level", help="The least important lines to be shown.")]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(up)
@@ -35,14 +37,16 @@ def up(
     data_dir: DataDirectory = Path(".foregate"),
     workers: Workers = None,
     log_format: Format = "json",
+    log_level: Level = "info",
 ) -> None:
     """Start the gateway, the analyzer and the console, and keep them alive until Ctrl-C."""
     environ = dict(default_environ())
-    log = configure_logs(log_format, "supervisor")
+    logs = LogStyle(log_format, log_level)
+    log = configure_logs(logs, "supervisor")
     with refusals():
         loaded = load(config or default_file(), environ)
         with owned(DataDir(data_dir)):
-            launch = Launch(loaded, DataDir(data_dir), workers or os.cpu_count() or 1, log_format, environ)
+            launch = Launch(loaded, DataDir(data_dir), workers or os.cpu_count() or 1, logs, environ)
             runtime = prepare(launch)
             status = start(launch, runtime, announce, log)
     raise typer.Exit(status)

@@ -28,7 +28,7 @@ EXIT_RUNTIME = 3
 
 def run(options: RoleOptions) -> int:
     """Analyze until told to stop."""
-    log = configure_logs(options.log_format, "analyzer")
+    log = configure_logs(options.logs, "analyzer")
     try:
         return asyncio.run(_main(options, read_runtime(options.data), log))
     except OSError as error:

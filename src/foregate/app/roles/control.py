@@ -18,7 +18,7 @@ EXIT_RUNTIME = 3
 
 def run(options: RoleOptions) -> int:
     """Serve the console until told to stop."""
-    log = configure_logs(options.log_format, "control")
+    log = configure_logs(options.logs, "control")
     try:
         runtime = read_runtime(options.data)
         listener = listen(runtime.console_host, runtime.console_port)

@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from foregate.app.logs import LogFormat
+from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 
 ROLES = ("gateway", "analyzer", "control", "lab")
@@ -18,13 +18,13 @@ class RoleOptions:
     role: str
     data: DataDir
     worker: int = 0
-    log_format: LogFormat = "json"
+    logs: LogStyle = field(default_factory=LogStyle)
     supervised: bool = False
 
     def argv(self) -> tuple[str, ...]:
         """The arguments that `parse` turns back into these options."""
         words = [self.role, "--data-dir", str(self.data.root), "--worker", str(self.worker)]
-        words += ["--log-format", self.log_format]
+        words += ["--log-format", self.logs.format, "--log-level", self.logs.level]
         return (*words, "--supervised") if self.supervised else tuple(words)
 
 
@@ -35,6 +35,8 @@ def parse(argv: Sequence[str]) -> RoleOptions:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--log-format", choices=("json", "console"), default="json")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--supervised", action="store_true")
     given = parser.parse_args(argv)
-    return RoleOptions(given.role, DataDir(given.data_dir), given.worker, given.log_format, given.supervised)
+    logs = LogStyle(given.log_format, given.log_level)
+    return RoleOptions(given.role, DataDir(given.data_dir), given.worker, logs, given.supervised)

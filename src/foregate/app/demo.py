@@ -1,0 +1,64 @@
+"""The demo: a foregate.yaml in front of the lab, its keys, and what the lab process is told."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from foregate.app.listeners import free_ports
+from foregate.app.paths import DataDir, write_private
+from foregate.kernel.secrets import new_key
+from foregate.lab import demo_config
+from foregate.lab.live.config import HOST, instance_names
+from foregate.lab.live.demo import VISITOR, key_variable
+from foregate.lab.traffic.visits import CLIENTS
+
+CURL_PATH = "/search?q=gateway"
+
+
+class LabOrder(msgspec.Struct, frozen=True):
+    """What the lab process is told. Kept in lab.json, readable by the owner alone (it holds keys)."""
+
+    gateway_url: str
+    keys: dict[str, str]
+    ports: dict[str, int]
+    control_port: int
+    seed: int
+
+    @property
+    def control_url(self) -> str:
+        return f"http://{HOST}:{self.control_port}"
+
+
+def forget(data: DataDir) -> None:
+    """Begin anew: remove what an earlier demo recorded. The directory must be held; only our own files are touched."""
+    for store in (data.bus, data.series, data.findings):
+        for suffix in ("", "-wal", "-shm"):
+            store.with_name(store.name + suffix).unlink(missing_ok=True)
+    data.counters.unlink(missing_ok=True)
+    shutil.rmtree(data.root / "spool", ignore_errors=True)
+
+
+def write_demo(data: DataDir, listen: Mapping[str, str], seed: int) -> tuple[Path, LabOrder, dict[str, str]]:
+    """Write foregate.yaml and lab.json of a demo. Returns the configuration, the order, and the keys' variables."""
+    names = instance_names()
+    *ports, control_port = free_ports(len(names) + 1)
+    by_instance = dict(zip(names, ports, strict=True))
+    variables = {
+        key_variable(client.key_id): data.secret(f"{client.key_id}.key", lambda: new_key("demo")) for client in CLIENTS
+    }
+    variables["FOREGATE_DEMO_KEY"] = data.secret(f"{VISITOR}.key", lambda: new_key("demo"))
+    order = LabOrder(
+        gateway_url=f"http://{listen['gateway']}",
+        keys={client.key_id: variables[key_variable(client.key_id)] for client in CLIENTS},
+        ports=by_instance,
+        control_port=control_port,
+        seed=seed,
+    )
+    file = data.root / "foregate.yaml"
+    text = yaml.safe_dump(demo_config(by_instance, listen=listen), sort_keys=False, allow_unicode=True)
+    write_private(file, "# Written by `foregate demo` at each start.\n" + text)
+    write_private(data.lab, msgspec.json.encode(order).decode())
+    return file, order, variables
