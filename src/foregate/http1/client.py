@@ -15,6 +15,12 @@ from foregate.kernel.clock import Clock
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
+def frame(chunks: list[bytes], complete: bool) -> bytes:
+    """`chunks` in the chunked transfer coding, with its end when `complete`."""
+    data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
+    return data + _LAST_CHUNK if complete else data
+
+
 class ResponseReceiver(Protocol):
     """Who asked. Exactly one of `complete=True` and `response_failed` ends an exchange, unless it was abandoned."""
 
@@ -139,11 +145,7 @@ class ClientConnection(asyncio.Protocol):
         """Send more of the request's body."""
         if self.transport is None or self._request_done:
             return
-        if self._request_chunked:
-            data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
-            data += _LAST_CHUNK if complete else b""
-        else:
-            data = b"".join(chunks)
+        data = frame(chunks, complete) if self._request_chunked else b"".join(chunks)
         self._request_done = complete
         self.deadline_s = self._clock.monotonic() + self.timeout_s
         if data:

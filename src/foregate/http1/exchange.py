@@ -102,6 +102,11 @@ class Exchange:
         """Whether the client's side is congested: stop writing until `response_paused(False)`."""
         return self._connection.congested
 
+    @property
+    def peer(self) -> str:
+        """The client's address, "" where the socket has none."""
+        return self._connection.peer
+
     def take_body(self) -> list[bytes]:
         """The pieces of the body that have come and were not handed out before."""
         self.told_complete = self.complete

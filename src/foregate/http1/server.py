@@ -74,6 +74,7 @@ class ServerConnection(asyncio.Protocol):
         "congested",
         "deadline_s",
         "out",
+        "peer",
         "transport",
     )
 
@@ -88,17 +89,12 @@ class ServerConnection(asyncio.Protocol):
         self.congested = False  # the client reads slower than we write
         self.deadline_s = NEVER
         self.out: list[bytes] = []
+        self.peer = ""  # the client's address, "" where the socket has none
         self.transport: asyncio.Transport | None = None
 
     @property
     def draining(self) -> bool:
         return self._context.draining
-
-    @property
-    def peer(self) -> str:
-        """The client's address, "" where the socket has none."""
-        name = self.transport.get_extra_info("peername") if self.transport is not None else None
-        return str(name[0]) if isinstance(name, tuple) else ""
 
     def close_if_idle(self) -> None:
         """Close unless a request is being read or answered."""
@@ -110,6 +106,8 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
         self._context.connections.add(self)
         self._context.deadlines.watch(self)

@@ -1,0 +1,66 @@
+"""A tree of path segments: finding costs O(segments of the path), whatever the number of routes.
+
+What an upstream may read differently than we do must not slip past a route's policies: percent-encoded segments are
+decoded before they are compared (an encoded slash counts as a slash), empty segments are skipped, and a path with a
+dot segment is refused.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+T = TypeVar("T")
+
+UNSAFE = -1  # instead of a prefix's length: the path must be refused
+_SEGMENT = re.compile(rb"(?:/|%2[fF])((?:[^/%]|%(?!2[fF]))*)")
+_DOTS = (b".", b"..")
+
+
+class _Node(Generic[T]):
+    __slots__ = ("children", "value")
+
+    def __init__(self) -> None:
+        self.children: dict[bytes, _Node[T]] = {}
+        self.value: T | None = None
+
+
+class Prefixes(Generic[T]):
+    """`entries` are (prefix, value): "/ai" takes "/ai", "/ai/" and "/ai/x", never "/aix"; "/" takes every path."""
+
+    def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
+        self._root: _Node[T] = _Node()
+        for prefix, value in entries:
+            node = self._root
+            for segment in prefix.encode().split(b"/"):
+                if segment:
+                    node = node.children.setdefault(unquote_to_bytes(segment), _Node())
+            node.value = value
+
+    def find(self, path: bytes) -> tuple[T | None, int]:
+        """The value of the longest prefix of `path` and that prefix's length in bytes; None where there is none."""
+        if b"%" in path or b"/." in path or b"//" in path:
+            return self._find_carefully(path)
+        node: _Node[T] | None = self._root
+        best, end, at = self._root.value, 0, 0
+        for segment in path.split(b"/")[1:]:
+            node = node.children.get(segment) if node is not None else None
+            if node is None:
+                break
+            at += len(segment) + 1
+            if node.value is not None:
+                best, end = node.value, at
+        return best, end
+
+    def _find_carefully(self, path: bytes) -> tuple[T | None, int]:
+        node: _Node[T] | None = self._root
+        best, end = self._root.value, 0
+        for match in _SEGMENT.finditer(path):
+            segment = unquote_to_bytes(match[1])
+            if segment in _DOTS:
+                return None, UNSAFE
+            if segment and node is not None:
+                node = node.children.get(segment)
+                if node is not None and node.value is not None:
+                    best, end = node.value, match.end()
+        return best, end

@@ -1,0 +1,381 @@
+"""One proxied request from its head to its event: the hot path.
+
+A `Proxied` is told what the client does (`exchange.RequestReceiver`) and what the upstream does
+(`client.ResponseReceiver`), and carries bytes between them. It always ends in `_finish`, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from foregate.gateway import layout
+from foregate.gateway.answers import respond_problem, retry_after_line
+from foregate.gateway.heads import RequestNotes, answer_lines
+from foregate.gateway.policies import retry
+from foregate.gateway.record import Recorder
+from foregate.gateway.table import RouteEntry
+from foregate.gateway.upstream import TargetState, choose, retry_after_s
+from foregate.http1.client import ClientConnection, frame
+from foregate.http1.exchange import Exchange
+from foregate.kernel.errors import ERRORS
+from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
+from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
+
+Log = Callable[[str, dict[str, object]], None]  # (what happened, its facts); never called on the ordinary path
+
+
+class Proxied:
+    """State of one request on its way. Made once all policies have let it pass."""
+
+    __slots__ = (
+        "_answer_began",
+        "_at_target",
+        "_attempt_s",
+        "_attempts",
+        "_body",
+        "_body_bytes",
+        "_breaker",
+        "_connecting",
+        "_connection",
+        "_exchange",
+        "_finished",
+        "_first_byte_ms",
+        "_forward",
+        "_fresh",
+        "_inflight",
+        "_judged",
+        "_key_id",
+        "_limit",
+        "_log",
+        "_notes",
+        "_path",
+        "_recorder",
+        "_replayable",
+        "_request_complete",
+        "_rng",
+        "_route",
+        "_started_s",
+        "_status",
+        "_target",
+        "_upstream_ms",
+        "_waiting",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        route: RouteEntry,
+        notes: RequestNotes,
+        path: bytes,
+        forward: bytes,
+        key_id: str,
+        limit: LimitOutcome,
+        started_s: float,
+        recorder: Recorder,
+        rng: random.Random,
+        log: Log,
+    ) -> None:
+        self._exchange = exchange
+        self._route = route
+        self._notes = notes
+        self._path = path
+        self._forward = forward
+        self._key_id = key_id
+        self._limit: LimitOutcome = limit
+        self._started_s = started_s
+        self._recorder = recorder
+        self._rng = rng
+        self._log = log
+        self._body: list[bytes] = exchange.take_body()  # all of it that has come, while it is kept for a retry
+        self._body_bytes = exchange.request_bytes
+        self._request_complete = exchange.complete
+        self._replayable = True
+        self._attempts = 0
+        self._attempt_s = started_s
+        self._upstream_ms = 0.0
+        self._first_byte_ms = 0.0
+        self._breaker: BreakerOutcome = "none"
+        self._target: TargetState | None = None
+        self._connection: ClientConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+        self._fresh = False  # a dead keep-alive connection was replaced already
+        self._judged = True
+        self._at_target = False
+        self._answer_began = False
+        self._status = 0
+        self._finished = False
+        service = route.service
+        service.inflight += 1
+        self._inflight = service.inflight
+        exchange.receiver = self
+
+    # --- towards the upstream --------------------------------------------------------------------------------
+
+    def attempt(self) -> None:
+        """Choose a target and send the request to it."""
+        self._waiting = None
+        now_s = self._recorder.clock.monotonic()
+        service = self._route.service
+        target = choose(service, now_s, self._target)
+        if target is None:
+            self._breaker = "open"
+            self._recorder.count(service.slots + layout.BROKEN)
+            self._give_up("circuit_open", retry_after_line(retry_after_s(service, now_s)))
+            return
+        self._attempts += 1
+        if self._attempts > 1:
+            self._recorder.count(service.slots + layout.RETRIES)
+        self._target = target
+        self._breaker = target.circuit.enter()
+        self._judged = False
+        self._at_target = True
+        target.inflight += 1
+        self._attempt_s = now_s
+        self._send(target)
+
+    def _send(self, target: TargetState) -> None:
+        connection = None if self._fresh else target.pool.take()
+        if connection is not None:
+            self.connected(connection)
+        else:
+            self._connecting = target.pool.connect(self)
+
+    def connected(self, connection: ClientConnection) -> None:
+        """There is a connection: send the head and what there is of the body."""
+        target, exchange = self._target, self._exchange
+        assert target is not None  # noqa: S101 - it was chosen before connecting
+        self._connecting = None
+        self._connection = connection
+        chunked = exchange.head.chunked
+        body = self._body
+        data = b"".join(
+            (exchange.method, b" ", target.prefix, self._path, b" HTTP/1.1\r\n", target.host_line, self._forward)
+        )
+        if body or chunked:
+            data += frame(body, self._request_complete) if chunked else b"".join(body)
+        connection.send(
+            self,
+            data,
+            self._route.service.settings.timeout_s,
+            head_only=exchange.method == b"HEAD",
+            complete=self._request_complete,
+            chunked=chunked,
+        )
+        self._keep_bounded()
+        if not self._request_complete:
+            exchange.pause_body(connection.congested)
+
+    def connect_failed(self, code: str) -> None:
+        self._connecting = None
+        self._attempt_failed(0, code)
+
+    def _keep_bounded(self) -> None:
+        """A body that has grown too large to be kept can no longer be sent twice."""
+        if self._body_bytes > REPLAY_BODY_BYTES_MAX:
+            self._replayable = False
+            self._body = []
+
+    # --- RequestReceiver: what the client does ---------------------------------------------------------------
+
+    def request_body(self, chunks: list[bytes], complete: bool) -> None:
+        self._request_complete = complete
+        self._body_bytes += sum(map(len, chunks))
+        if self._replayable:
+            self._body += chunks
+        if self._connection is not None:
+            self._connection.write(chunks, complete)
+            self._keep_bounded()
+        elif self._body_bytes > REPLAY_BODY_BYTES_MAX and not complete:
+            self._exchange.pause_body(True)  # nowhere to send it yet
+
+    def request_aborted(self, code: str) -> None:
+        if self._finished:
+            return
+        connection, self._connection = self._connection, None
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self._judge("left")
+        if connection is not None:
+            connection.abandon()
+        self._finish(ERRORS[code].status, code)
+
+    def response_paused(self, paused: bool) -> None:
+        if self._connection is not None:
+            self._connection.pause_response(paused)
+
+    # --- ResponseReceiver: what the upstream does ------------------------------------------------------------
+
+    def request_paused(self, paused: bool) -> None:
+        if not self._request_complete:
+            self._exchange.pause_body(paused)
+
+    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
+        now_s = self._recorder.clock.monotonic()
+        status = connection.status
+        self._upstream_ms = (now_s - self._attempt_s) * 1000.0
+        if status in retry.RETRYABLE_STATUS and self._retry_later(status, ""):
+            if not complete:
+                connection.abandon()
+            return
+        self._judge("succeeded" if status < 500 else "failed")
+        self._status = status
+        self._answer_began = True
+        self._first_byte_ms = (now_s - self._started_s) * 1000.0
+        exchange = self._exchange
+        lines = answer_lines(
+            status,
+            connection.headers,
+            self._notes.request_id,
+            self._route.service.header_line,
+            self._first_byte_ms,
+        )
+        length = connection.content_length
+        if length is None and complete and exchange.method != b"HEAD" and status != 304:
+            length = sum(map(len, chunks))  # it has all come: no need for chunks
+        exchange.send_head(status, lines, length)
+        self.response_body(chunks, complete)
+
+    def response_body(self, chunks: list[bytes], complete: bool) -> None:
+        exchange = self._exchange
+        for chunk in chunks:
+            exchange.write(chunk)
+        if complete:
+            self._connection = None
+            self._finish(self._status, "")
+            exchange.end()
+        exchange.flush()
+
+    def response_failed(self, code: str) -> None:
+        connection, self._connection = self._connection, None
+        target = self._target
+        if self._answer_began:
+            if target is not None:
+                self._note(target, "failed", target.circuit.state)
+            self._finish(self._status, code)
+            self._exchange.abort()
+            return
+        repeatable = self._exchange.method in retry.IDEMPOTENT or self._notes.repeatable
+        dead = connection is not None and connection.reused and not connection.answered and code == "upstream_closed"
+        if dead and repeatable and self._replayable and target is not None:
+            self._fresh = True  # the upstream had closed its idle connection: no failure of anybody
+            self._send(target)
+            return
+        self._attempt_failed(0, code)
+
+    # --- when an attempt has failed --------------------------------------------------------------------------
+
+    def _attempt_failed(self, status: int, code: str) -> None:
+        self._upstream_ms = (self._recorder.clock.monotonic() - self._attempt_s) * 1000.0
+        if not self._retry_later(status, code):
+            self._judge("failed")
+            self._give_up(code, b"")
+
+    def _retry_later(self, status: int, code: str) -> bool:
+        """Plan another attempt, if this one deserves it and somebody would take it."""
+        service = self._route.service
+        if self._exchange.answered:
+            return False
+        attempted = retry.Attempted(
+            self._attempts,
+            status,
+            code,
+            self._exchange.method in retry.IDEMPOTENT or self._notes.repeatable,
+            self._replayable,
+            self._answer_began,
+        )
+        wait_s = retry.decide(attempted, service.settings.retry, self._rng)
+        if wait_s is None:
+            return False
+        self._judge("failed")
+        if choose(service, self._recorder.clock.monotonic() + wait_s, self._target) is None:
+            return False  # nobody would take it then: better the failure that we have than a wait for another one
+        self._depart()
+        self._connection = None
+        self._fresh = False
+        self._waiting = asyncio.get_running_loop().call_later(wait_s, self.attempt)
+        return True
+
+    def _give_up(self, code: str, lines: bytes) -> None:
+        """Answer with a problem of our own."""
+        exchange = self._exchange
+        first_byte_ms = (self._recorder.clock.monotonic() - self._started_s) * 1000.0
+        self._first_byte_ms = first_byte_ms
+        lines += self._route.service.header_line + b"x-gateway-response-time: %.2f\r\n" % first_byte_ms
+        self._finish(ERRORS[code].status, code)
+        respond_problem(exchange, code, self._notes.request_id, lines)
+        exchange.flush()
+
+    # --- accounts --------------------------------------------------------------------------------------------
+
+    def _judge(self, outcome: str) -> None:
+        """Tell the target's circuit how the attempt went (succeeded, failed, left); once per attempt."""
+        if not self._judged and self._target is not None:
+            self._judged = True
+            self._note(self._target, outcome, self._breaker)
+
+    def _note(self, target: TargetState, outcome: str, entered: str) -> None:
+        circuit = target.circuit
+        if outcome == "failed":
+            self._recorder.count(target.slots + layout.FAILURES)
+        if entered != circuit.state:
+            return  # it was sent before the circuit changed: it proves nothing about now
+        if outcome == "succeeded":
+            changed = circuit.succeeded()
+        elif outcome == "failed":
+            changed = circuit.failed(self._recorder.clock.monotonic())
+        else:
+            changed = False
+            circuit.left()
+        if changed:
+            closed = circuit.state == "closed"
+            self._recorder.put(target.slots + layout.CIRCUIT_OPEN, 0.0 if closed else 1.0)
+            facts: dict[str, object] = {"service": self._route.service.name, "target": target.url}
+            self._log("circuit closed" if closed else "circuit opened", facts)
+
+    def _depart(self) -> None:
+        """The target is rid of this attempt."""
+        if self._at_target and self._target is not None:
+            self._at_target = False
+            self._target.inflight -= 1
+
+    def _finish(self, status: int, error: str) -> None:
+        """Leave the event. Called before the answer's last byte goes out, so that whoever has it finds the event."""
+        if self._finished:
+            return
+        self._finished = True
+        self._depart()
+        route, recorder, exchange, notes = self._route, self._recorder, self._exchange, self._notes
+        route.service.inflight -= 1
+        clock = recorder.clock
+        event = RequestEvent(
+            clock.now(),
+            recorder.org,
+            route.service.name,
+            route.path,
+            exchange.method.decode(),
+            status,
+            (clock.monotonic() - self._started_s) * 1000.0,
+            self._upstream_ms,
+            exchange.request_bytes,
+            exchange.response_bytes,
+            self._key_id,
+            recorder.environment,
+            notes.request_id,
+            notes.trace_id,
+            notes.span_id,
+            self._attempts,
+            self._limit,
+            self._breaker,
+            "none",
+            error,
+            self._target.url if self._target is not None else "",
+            self._inflight,
+            self._first_byte_ms,
+        )
+        recorder.finished(event, route.slots)
