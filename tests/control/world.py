@@ -240,9 +240,9 @@ class Stream:
 
 
 @contextmanager
-def console(deps: ControlDeps, assets: Path = ASSETS) -> Iterator[Console]:
-    """Serve on a free loopback port from a thread; must stop within a bound when the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def console(deps: ControlDeps, assets: Path = ASSETS, port: int = 0) -> Iterator[Console]:
+    """Serve on a loopback port (0: a free one) from a thread; must stop within a bound when the block ends."""
+    listener = socket.create_server(("127.0.0.1", port))
     loop_ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
     ready = threading.Event()
 

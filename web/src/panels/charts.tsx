@@ -42,14 +42,10 @@ export const Charts = memo(function Charts({ state, view }: { state: State; view
         <Chart title="Requests per second" hint="by route" times={times} lines={lines("rps")} format={rate} topMin={1} range={range} />
         <Chart title="Error rate" hint="5xx and timeouts" times={times} lines={lines("error_rate")} format={percent} topMin={0.05} range={range} />
         <Chart
-          title="Latency"
-          hint={where}
+          title={view.route ? "Latency p50, p95, p99" : "Latency p95"}
+          hint={view.route || "by route"}
           times={times}
-          lines={(["p50_ms", "p95_ms", "p99_ms"] as const).map((metric, i) => ({
-            label: metric.slice(0, 3),
-            variable: `--quantile-${i + 1}`,
-            values: traffic ? column(traffic, view.route, times, metric) : [],
-          }))}
+          lines={view.route ? quantiles(traffic, view.route, times) : lines("p95_ms")}
           format={milliseconds}
           topMin={10}
           marks={marks}
@@ -71,6 +67,14 @@ export const Charts = memo(function Charts({ state, view }: { state: State; view
     </Panel>
   );
 });
+
+function quantiles(traffic: Traffic | null, route: string, times: number[]): Line[] {
+  return (["p50_ms", "p95_ms", "p99_ms"] as const).map((metric, i) => ({
+    label: metric.slice(0, 3),
+    variable: `--quantile-${i + 1}`,
+    values: traffic ? column(traffic, route, times, metric) : [],
+  }));
+}
 
 function RouteSelect({ routes, chosen }: { routes: string[]; chosen: string }) {
   const known = chosen === "" || routes.includes(chosen) ? routes : [...routes, chosen];

@@ -8,7 +8,7 @@ export function Health({ status, now }: { status: Status | null; now: number }) 
   const accepted = status.accounts["accepted"] ?? 0;
   const others = Object.entries(status.accounts).filter(([outcome, count]) => outcome !== "accepted" && count > 0);
   return (
-    <Panel title="foregate" note={`version ${status.version}`}>
+    <Panel title="foregate" className="panel-health" note={`version ${status.version}`}>
       <dl className="facts">
         {status.processes.map((process) => (
           <div key={process.name}>

@@ -36,6 +36,11 @@ export function Lab({ faults, now }: { faults: LabFaults | null; now: number }) 
   );
 }
 
+function foresight(kind: FaultKind): string {
+  if (kind.benign) return "only looks like a fault";
+  return kind.foreseeable ? "foreseeable" : "hardly foreseeable";
+}
+
 function titleOf(faults: LabFaults, kind: string): string {
   return faults.kinds.find((one) => one.kind === kind)?.title ?? kind;
 }
@@ -82,7 +87,7 @@ function Starter({ kinds, onStart }: { kinds: readonly FaultKind[]; onStart: (ki
       </fieldset>
       <p className="fault-about">
         <Chip tone={kind.gradual ? "info" : "warn"}>{kind.gradual ? "gradual" : "sudden"}</Chip>{" "}
-        <Chip tone={kind.foreseeable ? "good" : "soft"}>{kind.foreseeable ? "foreseeable" : "hardly foreseeable"}</Chip>
+        <Chip tone={kind.foreseeable && !kind.benign ? "good" : "soft"}>{foresight(kind)}</Chip>
         <span>{kind.description}</span>
       </p>
       <div className="starter-line">

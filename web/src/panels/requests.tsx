@@ -21,6 +21,7 @@ export const Requests = memo(function Requests({ state, view }: { state: State; 
   return (
     <Panel
       title="Requests"
+      className="panel-requests"
       note={held ? "held while you read" : view.route || "all routes, newest first"}
       actions={
         <label className="check">

@@ -22,7 +22,7 @@ export function Topbar({ state, view, now }: { state: State; view: View; now: nu
             key={range.id}
             type="button"
             aria-pressed={range.id === view.range.id}
-            aria-label={`Last ${range.label}`}
+            aria-label={`${range.id}, last ${range.label}`}
             onClick={() => setView({ range })}
           >
             {range.id}
