@@ -7,7 +7,9 @@ Source: Masson, Rim, Lee: DDSketch, VLDB 2019, https://arxiv.org/abs/1908.10693
 
 import math
 import struct
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 
 BUCKETS = 1_024  # 0.01 ms to 2.1 hours; what is smaller or larger counts to the first or last bucket
 MIN_MS = 0.01
@@ -36,11 +38,18 @@ def middle_ms(bucket: int) -> float:
 class Sketch:
     """Counts per bucket and the exact sum, kept in whole microseconds so that no order of adding changes it."""
 
-    __slots__ = ("buckets", "sum_us")
+    __slots__ = ("_order", "buckets", "sum_us")
 
     def __init__(self, buckets: dict[int, int] | None = None, sum_us: int = 0) -> None:
         self.buckets: dict[int, int] = {} if buckets is None else buckets
         self.sum_us = sum_us
+        self._order: list[int] = []
+
+    def _sorted(self) -> list[int]:
+        """The buckets in use, rising. Kept, because a long window is asked often and rarely gets a new one."""
+        if len(self._order) != len(self.buckets):  # none is ever removed, except by subtract
+            self._order = sorted(self.buckets)
+        return self._order
 
     @property
     def count(self) -> int:
@@ -70,6 +79,7 @@ class Sketch:
                 mine[bucket] = left
             else:
                 del mine[bucket]
+        self._order = []
         self.sum_us -= other.sum_us
 
     def mean_ms(self) -> float:
@@ -78,23 +88,18 @@ class Sketch:
         return self.sum_us / 1000.0 / count if count else 0.0
 
     def quantiles(self, shares: Sequence[float] = QUANTILES) -> list[float]:
-        """The values in ms below which these (rising) shares of all lie: rank ⌈share·n⌉, within 1 %; 0 when empty."""
-        count = self.count
-        if not count:
+        """The values in ms below which these shares of all lie: rank ⌈share·n⌉, within 1 %; 0 when empty."""
+        if not self.buckets:
             return [0.0] * len(shares)
-        ranks = [max(1, math.ceil(share * count)) for share in shares]
-        found: list[float] = []
-        seen = 0
-        for bucket in sorted(self.buckets):
-            seen += self.buckets[bucket]
-            while len(found) < len(ranks) and seen >= ranks[len(found)]:
-                found.append(_MIDDLE_MS[bucket])
-        return found
+        buckets = self._sorted()
+        running = list(accumulate(map(self.buckets.__getitem__, buckets)))
+        ranks = [max(1, math.ceil(share * running[-1])) for share in shares]
+        return [_MIDDLE_MS[buckets[bisect_left(running, rank)]] for rank in ranks]
 
     def encode(self) -> bytes:
         """Header, bucket numbers (2 bytes each), counts (1, 2, 4 or 8 bytes each): usually some hundred bytes."""
-        buckets = sorted(self.buckets)
-        counts = [self.buckets[bucket] for bucket in buckets]
+        buckets = self._sorted()
+        counts = list(map(self.buckets.__getitem__, buckets))
         kind = _kind_for(max(counts, default=0))
         head = _HEAD.pack(_VERSION, kind.encode(), len(buckets), self.sum_us)
         return head + struct.pack(f"<{len(buckets)}H{len(counts)}{kind}", *buckets, *counts)

@@ -10,6 +10,7 @@ import itertools
 import mmap
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ from foregate.wire.event import RequestEvent, encode_event
 
 _ONE_ITEM = 1 << 32
 _COMMITTED = 1
+_HOLD_WAIT_S = 2.0
+_HOLD_TRIES = 100
 _STRING_CHARS_MAX = 256  # of each string of an event that is too large: 13 strings of 4-byte characters still fit
 
 
@@ -214,7 +217,7 @@ def recover(spool_folder: Path, bus: Bus) -> int:
     Folders of live workers are passed by. Raises OSError when the bus takes nothing now (call again later).
     """
     moved = 0
-    for folder in sorted(path for path in spool_folder.glob("w*") if path.is_dir()):
+    for folder in sorted({path.parent for path in spool_folder.glob("w*/*.seg")}):
         lock = try_hold(folder / "lock")
         if lock is None:
             continue
@@ -256,10 +259,13 @@ def _move(file: SpoolFile, bus: Bus, partition: int, items_max: int) -> int:
 
 
 def _hold(folder: Path) -> int:
-    lock = try_hold(folder / "lock")
-    if lock is None:
-        raise OSError(f"{folder} is in use by another gateway worker")
-    return lock
+    """The folder's lock. Waits a little: `recover` may just be emptying what a dead predecessor left here."""
+    for _ in range(_HOLD_TRIES):
+        lock = try_hold(folder / "lock")
+        if lock is not None:
+            return lock
+        time.sleep(_HOLD_WAIT_S / _HOLD_TRIES)
+    raise OSError(f"{folder} is in use by another gateway worker")
 
 
 def _left_behind(folder: Path) -> tuple[list[SpoolFile], int]:
