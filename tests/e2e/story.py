@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-from tests.control.test_lab_proxy import lab_double
+from tests.control.lab import real_lab
 from tests.control.world import ROUTES, TOKEN, Console, World, console, entity, traffic, world
 
 from foregate.control.lab_client import HttpLabClient
@@ -141,9 +141,9 @@ def replace_alert(alert: Alert, **changes: object) -> Alert:
 @contextmanager
 def story(folder: Path, *, empty: bool = False) -> Iterator[tuple[Console, Story]]:
     """A console with a past and a running present; `empty` has neither traffic nor findings."""
-    with world(folder, SystemClock()) as here, lab_double() as lab:
+    with world(folder, SystemClock()) as here, real_lab() as lab:
         told = Story(here)
-        deps = here.deps(lab=HttpLabClient(lab.url))
+        deps = here.deps(lab=HttpLabClient(lab))
         if empty:
             with console(replace(deps, snapshot=lambda: Snapshot("none", "127.0.0.1", 8080), lab=None)) as served:
                 yield served, told

@@ -48,7 +48,7 @@ class TelemetryQuery(Protocol):
 
 
 class LabClient(Protocol):
-    """The lab's control endpoint. Blocking. Raises ForegateError ("not_found", "invalid_parameter") or OSError."""
+    """The lab's control endpoint. Blocking. Raises ForegateError (not_found, conflict, …) or OSError."""
 
     def faults(self) -> dict[str, Any]: ...
 

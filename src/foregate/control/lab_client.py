@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from foregate.kernel.errors import ForegateError
 
 TIMEOUT_S = 2.0
+_HANDED_ON = frozenset({"not_found", "conflict"})  # the lab's refusals that mean the same from us
 ANSWER_BYTES_MAX = 1_048_576  # a longer answer is refused as OSError
 
 
@@ -52,6 +53,7 @@ def _understood(status: int, payload: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict) or status >= 500:
         raise OSError(f"the lab answered {status}")
     if status >= 400:
-        detail = str(answer.get("detail") or answer.get("title") or answer.get("error") or f"the lab answered {status}")
-        raise ForegateError("not_found" if status == 404 else "invalid_parameter", detail)
+        detail = str(answer.get("detail") or answer.get("title") or f"the lab answered {status}")
+        code = str(answer.get("code"))
+        raise ForegateError(code if code in _HANDED_ON else "invalid_parameter", detail)
     return answer

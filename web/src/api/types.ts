@@ -1,14 +1,14 @@
 // Made by web/tools/generate_types.py from /api/v1/openapi.json. Do not edit; run `npm run generate`.
 
-/** One fault that is on. `ends_s` is null when it stays until somebody switches it off. */
+/** One fault that is on, switched `by` the demo's script or a person. `severity` from 0 (slow) to 1 (quick). */
 export type ActiveFault = {
   id: string;
   kind: string;
   service: string;
-  severity: number | null;
+  severity: number;
   started_s: number;
-  ends_s: number | null;
-  origin: string;
+  ends_s: number;
+  by: string;
 };
 
 /** One announced failure. `lead_s` is how long before the first failing minute it was raised. */
@@ -101,7 +101,7 @@ export type Events = {
   skipped: number;
 };
 
-/** Switch a fault on. Without a severity the kind's usual one is taken; without a duration it stays on. */
+/** Switch a fault on. Without a severity or a duration the kind's usual one is taken. */
 export type FaultCommand = {
   kind: string;
   service: string;
@@ -120,10 +120,11 @@ export type FaultKind = {
   services: string[];
 };
 
+/** The catalogue, what is on now, and what comes next, soonest first. */
 export type LabFaults = {
   kinds: FaultKind[];
   active: ActiveFault[];
-  scheduled: ActiveFault[];
+  schedule: ScheduledFault[];
 };
 
 /** A link that signs one browser in. */
@@ -236,6 +237,15 @@ export type RouteOut = {
   needs_key: boolean;
   rate_per_s: number | null;
   burst: number | null;
+};
+
+/** One fault that the demo's script will switch on. */
+export type ScheduledFault = {
+  kind: string;
+  service: string;
+  severity: number;
+  starts_s: number;
+  duration_s: number;
 };
 
 export type Series = {

@@ -1,7 +1,7 @@
 /** The lab's switches: break something on purpose and watch whether it is foreseen. */
 import { useState } from "react";
 import { ApiError, post, remove } from "../api/client";
-import type { ActiveFault, FaultKind, LabFaults } from "../api/types";
+import type { ActiveFault, FaultCommand, FaultKind, LabFaults } from "../api/types";
 import { duration } from "../lib/format";
 import { Chip, Empty, Panel } from "./panel";
 
@@ -28,8 +28,8 @@ export function Lab({ faults, now }: { faults: LabFaults | null; now: number }) 
               />
             ))}
           </ul>
-          <Starter kinds={faults.kinds} onStart={(kind, service) => act(post("/lab/faults", { kind, service }))} />
-          {faults.scheduled.length > 0 && <Schedule faults={faults} now={now} />}
+          <Starter kinds={faults.kinds} onStart={(command) => act(post("/lab/faults", command))} />
+          {faults.schedule.length > 0 && <Schedule faults={faults} now={now} />}
         </>
       )}
     </Panel>
@@ -48,12 +48,12 @@ function titleOf(faults: LabFaults, kind: string): string {
 type ActiveProps = { fault: ActiveFault; title: string; now: number; onStop: () => void };
 
 function Active({ fault, title, now, onStop }: ActiveProps) {
-  const left = fault.ends_s === null ? "until switched off" : `${duration(fault.ends_s - now)} left`;
+  const left = `${duration(fault.ends_s - now)} left${fault.by === "script" ? " · by the demo’s script" : ""}`;
   return (
     <li>
       <span>
         <b>{title}</b> in {fault.service}
-        <span className="soft"> on for {duration(now - fault.started_s)} · {left}</span>
+        <span className="soft">on for {duration(now - fault.started_s)} · {left}</span>
       </span>
       <button type="button" className="button button-small" onClick={onStop} aria-label={`Switch off ${title} in ${fault.service}`}>
         Stop
@@ -62,9 +62,18 @@ function Active({ fault, title, now, onStop }: ActiveProps) {
   );
 }
 
-function Starter({ kinds, onStart }: { kinds: readonly FaultKind[]; onStart: (kind: string, service: string) => void }) {
+const PACES = [
+  { severity: 0.2, label: "slowly" },
+  { severity: 0.7, label: "steadily" },
+  { severity: 1, label: "quickly" },
+];
+
+type StarterProps = { kinds: readonly FaultKind[]; onStart: (command: FaultCommand) => void };
+
+function Starter({ kinds, onStart }: StarterProps) {
   const [chosen, setChosen] = useState(kinds[0]?.kind ?? "");
   const [wanted, setWanted] = useState("payments");
+  const [severity, setSeverity] = useState(0.7);
   const kind = kinds.find((one) => one.kind === chosen) ?? kinds[0];
   if (!kind) return <Empty>This lab knows no faults.</Empty>;
   const service = kind.services.includes(wanted) ? wanted : (kind.services[0] ?? "");
@@ -73,7 +82,7 @@ function Starter({ kinds, onStart }: { kinds: readonly FaultKind[]; onStart: (ki
       className="starter"
       onSubmit={(event) => {
         event.preventDefault();
-        onStart(kind.kind, service);
+        onStart({ kind: kind.kind, service, severity });
       }}
     >
       <fieldset className="fault-kinds">
@@ -99,8 +108,20 @@ function Starter({ kinds, onStart }: { kinds: readonly FaultKind[]; onStart: (ki
             ))}
           </select>
         </label>
-        <button type="submit" className="button button-primary">
-          Start {kind.title.toLowerCase()}
+        {kind.gradual && (
+          <label className="select">
+            <span className="hidden">How fast it grows</span>
+            <select value={severity} onChange={(event) => setSeverity(Number(event.target.value))}>
+              {PACES.map((pace) => (
+                <option key={pace.severity} value={pace.severity}>
+                  {pace.label}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <button type="submit" className="button button-primary" aria-label={`Start ${kind.title.toLowerCase()} in ${service}`}>
+          Start
         </button>
       </div>
     </form>
@@ -108,11 +129,11 @@ function Starter({ kinds, onStart }: { kinds: readonly FaultKind[]; onStart: (ki
 }
 
 function Schedule({ faults, now }: { faults: LabFaults; now: number }) {
-  const next = [...faults.scheduled].filter((one) => one.started_s > now).sort((a, b) => a.started_s - b.started_s)[0];
+  const next = faults.schedule.find((one) => one.starts_s > now);
   if (!next) return null;
   return (
     <p className="empty">
-      The demo’s script starts {titleOf(faults, next.kind).toLowerCase()} in {next.service} in {duration(next.started_s - now)}.
+      The demo’s script starts {titleOf(faults, next.kind).toLowerCase()} in {next.service} in {duration(next.starts_s - now)}.
     </p>
   );
 }

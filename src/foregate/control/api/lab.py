@@ -1,52 +1,69 @@
 """GET, POST, DELETE /lab/faults: the lab's switches, handed on to the lab. 404 where no lab runs."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foregate.control.api.shapes import Out
 from foregate.control.deps import ControlDeps, LabClient
 from foregate.kernel.errors import ForegateError
 
+T = TypeVar("T")
 
-class FaultKind(Out):
-    """One kind of fault. `foreseeable`: it gives signs before requests fail; `benign`: it only looks like a fault."""
+
+class _Said(Out):
+    """A part of the lab's own answer; what we do not know of it is left out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class FaultKind(_Said):
+    """One kind of fault. `foreseeable`: it gives signs before requests fail; `benign`: it only looks like a fault."""
 
     kind: str
     title: str
     description: str
     gradual: bool
     foreseeable: bool
-    benign: bool = False
+    benign: bool
     services: list[str]
 
 
-class ActiveFault(Out):
-    """One fault that is on. `ends_s` is null when it stays until somebody switches it off."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
+class ActiveFault(_Said):
+    """One fault that is on, switched `by` the demo's script or a person. `severity` from 0 (slow) to 1 (quick)."""
 
     id: str
     kind: str
     service: str
-    severity: float | None = None
+    severity: float
     started_s: float
-    ends_s: float | None = None
-    origin: str = ""
+    ends_s: float
+    by: str
 
 
-class LabFaults(Out):
+class ScheduledFault(_Said):
+    """One fault that the demo's script will switch on."""
+
+    kind: str
+    service: str
+    severity: float
+    starts_s: float
+    duration_s: float
+
+
+class LabFaults(_Said):
+    """The catalogue, what is on now, and what comes next, soonest first."""
+
     kinds: list[FaultKind]
     active: list[ActiveFault]
-    scheduled: list[ActiveFault] = Field(default_factory=list)
+    schedule: list[ScheduledFault]
 
 
 class FaultCommand(BaseModel):
-    """Switch a fault on. Without a severity the kind's usual one is taken; without a duration it stays on."""
+    """Switch a fault on. Without a severity or a duration the kind's usual one is taken."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,13 +82,15 @@ def lab_router(deps: ControlDeps) -> APIRouter:
 
     @router.post("/lab/faults", status_code=201, summary="Switch a fault on")
     def start(command: FaultCommand) -> ActiveFault:
-        answer = _reached(lambda: _lab(deps).start(command.model_dump(exclude_none=True)))
+        lab, wanted = _lab(deps), command.model_dump(exclude_none=True)
+        fault = _reached(lambda: ActiveFault.model_validate(lab.start(wanted)))
         deps.log.info("lab fault switched on", kind=command.kind, service=command.service)
-        return ActiveFault.model_validate(answer)
+        return fault
 
     @router.delete("/lab/faults/{fault_id}", status_code=204, summary="Switch a fault off")
     def stop(fault_id: Annotated[str, Path(max_length=100)]) -> Response:
-        _reached(lambda: _lab(deps).stop(fault_id))
+        lab = _lab(deps)
+        _reached(lambda: lab.stop(fault_id))
         deps.log.info("lab fault switched off", fault_id=fault_id)
         return Response(status_code=204)
 
@@ -80,7 +99,7 @@ def lab_router(deps: ControlDeps) -> APIRouter:
 
 def lab_out(lab: LabClient) -> LabFaults:
     """The lab's own answer, checked. Raises ForegateError("upstream_refused") when it cannot be reached."""
-    return LabFaults.model_validate(_reached(lab.faults))
+    return _reached(lambda: LabFaults.model_validate(lab.faults()))
 
 
 def _lab(deps: ControlDeps) -> LabClient:
@@ -89,8 +108,8 @@ def _lab(deps: ControlDeps) -> LabClient:
     return deps.lab
 
 
-def _reached(call: Any) -> Any:
+def _reached(call: Callable[[], T]) -> T:
     try:
         return call()
-    except OSError as error:
+    except (OSError, ValidationError) as error:
         raise ForegateError("upstream_refused", "The lab does not answer.", internal=repr(error)) from error
