@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import httptools
 
 from foregate.http1.deadlines import NEVER, Deadlines
-from foregate.http1.headers import HeaderList
+from foregate.http1.headers import HeaderList, oversize
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 
@@ -67,9 +67,9 @@ class ClientConnection(asyncio.Protocol):
         "_head_complete",
         "_head_only",
         "_head_told",
-        "_header_bytes",
         "_inbox",
         "_interim",
+        "_keep_alive",
         "_owner",
         "_parser",
         "_reading",
@@ -108,8 +108,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _clear(self) -> None:
         self._head_complete = self._head_told = self._complete = False
-        self._interim = self._body_until_eof = self._head_only = False
-        self._header_bytes = self._head_bytes = 0
+        self._interim = self._body_until_eof = self._head_only = self._keep_alive = False
+        self._head_bytes = 0
         self.answered = False
         self.status = 0
         self.headers: HeaderList = []
@@ -224,6 +224,8 @@ class ClientConnection(asyncio.Protocol):
             self.close()
             return
         self.answered = True
+        if not self._head_complete:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -235,10 +237,8 @@ class ClientConnection(asyncio.Protocol):
                 return
         if self._head_complete:
             self._tell(receiver)
-        else:
-            self._head_bytes += len(data)  # llhttp would collect one endless header for ever
-            if self._head_bytes > 2 * limits.HEADER_BYTES_MAX:
-                self._fail("upstream_malformed")
+        elif self._head_bytes > limits.HEADER_BYTES_MAX or oversize(self.headers):
+            self._fail("upstream_malformed")  # llhttp would collect one endless header for ever
         if self._receiver is not None and self._reading:
             self.deadline_s = self._clock.monotonic() + self.timeout_s
 
@@ -259,7 +259,7 @@ class ClientConnection(asyncio.Protocol):
     def _release(self) -> None:
         """The exchange is over: back to the pool, or close."""
         self._receiver = None
-        if self._spoiled or not self._request_done or not self._parser.should_keep_alive() or self._body_until_eof:
+        if self._spoiled or not self._request_done or not self._keep_alive or self._body_until_eof:
             self.close()
             return
         if self._head_only:
@@ -296,14 +296,13 @@ class ClientConnection(asyncio.Protocol):
             raise _Stop
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > limits.HEADER_BYTES_MAX or len(self.headers) >= limits.HEADER_COUNT_MAX:
-            raise _Stop
         if not self._head_complete:  # else it is a trailer: not forwarded
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if (self._head_bytes > limits.HEADER_BYTES_MAX or len(self.headers) > 64) and oversize(self.headers):
+            raise _Stop
         if status < 200:
             self._interim = True
             return
@@ -317,6 +316,7 @@ class ClientConnection(asyncio.Protocol):
                     raise _Stop
                 chunked = True
         self._head_complete = True
+        self._keep_alive = self._parser.should_keep_alive()  # llhttp knows it only until the message's end
         if self._head_only or status in (204, 304):
             self._complete = True
         elif not chunked and self.content_length is None:
@@ -331,6 +331,5 @@ class ClientConnection(asyncio.Protocol):
         if self._interim:
             self._interim = False
             self.headers = []
-            self._header_bytes = 0
         else:
             self._complete = True

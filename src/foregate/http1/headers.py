@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from foregate.kernel import limits
+
 HeaderList = list[tuple[bytes, bytes]]
 
 # RFC 9110 section 7.6.1 and the older ones that still travel: they speak of one connection, so no proxy forwards them.
@@ -44,6 +46,13 @@ def named_by_connection(value: bytes) -> frozenset[bytes]:
     """The names that a Connection field declares hop-by-hop, beyond those that always are."""
     common = _COMMON_CONNECTION.get(value)
     return common if common is not None else tokens(value) - HOP_BY_HOP - {b"close"}
+
+
+def oversize(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether there are more or larger fields than one message may have."""
+    if len(headers) > limits.HEADER_COUNT_MAX:
+        return True
+    return sum([len(name) + len(value) + 4 for name, value in headers]) > limits.HEADER_BYTES_MAX
 
 
 def find(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:

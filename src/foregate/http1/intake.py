@@ -9,7 +9,7 @@ import httptools
 
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal, judge
-from foregate.http1.headers import HeaderList
+from foregate.http1.headers import HeaderList, oversize
 from foregate.kernel import limits
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _FEED_BYTES = 4_096  # between messages: small, so that a flood of pipelined requests is noticed early
 _FEED_BODY_BYTES = 65_536
 _HEAD_BYTES_MAX = limits.REQUEST_LINE_BYTES_MAX + limits.HEADER_BYTES_MAX
+_HEADERS_SURELY_FINE = 64  # fewer, out of fewer bytes than HEADER_BYTES_MAX, need not be counted
 _CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
 
 
@@ -34,12 +35,11 @@ class RequestIntake:
     """
 
     __slots__ = (
+        "_begun",
         "_body_bytes_max",
         "_connection",
-        "_header_bytes",
-        "_header_count",
+        "_fed",
         "_headers",
-        "_overhead",
         "_parser",
         "_target",
         "backlog",
@@ -55,9 +55,8 @@ class RequestIntake:
         self._parser = httptools.HttpRequestParser(self)
         self._headers: HeaderList = []
         self._target = b""
-        self._header_bytes = 0
-        self._header_count = 0
-        self._overhead = 0  # bytes fed since the head, for a chunked body
+        self._begun = False  # a message has begun and is not complete
+        self._fed = 0  # bytes fed since the last head was complete
         self.queue: deque[Exchange] = deque()
         self.filling: Exchange | None = None
         self.refusal: Refusal | None = None
@@ -90,6 +89,8 @@ class RequestIntake:
             start = stop
 
     def _feed(self, data: bytes) -> None:
+        size = len(data)
+        self._fed += size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -107,20 +108,23 @@ class RequestIntake:
             return
         if self.filling is not None:
             if self.filling.head.chunked:
-                self._bound_overhead(self.filling, len(data))
-        elif self._target or self.head_bytes:
-            self._bound_head(len(data))
+                self._bound_overhead(self.filling)
+        elif self._begun:
+            self._bound_head(size)
 
     def _bound_head(self, size: int) -> None:
         """A head that comes in pieces: llhttp would collect one endless header for ever."""
         self.head_bytes += size
-        if self.head_bytes > _HEAD_BYTES_MAX:
+        if self.head_bytes > _HEAD_BYTES_MAX or oversize(self._headers):
             self.refusal = Refusal("headers_too_large", "")
 
-    def _bound_overhead(self, exchange: Exchange, size: int) -> None:
-        """Chunk extensions and tiny chunks: framing must not outgrow the body it frames without bound."""
-        self._overhead += size
-        if self._overhead > limits.HEADER_BYTES_MAX * 2 + exchange.request_bytes * _CHUNK_OVERHEAD_MAX:
+    def _bound_headers(self, headers: HeaderList) -> None:
+        if oversize(headers):
+            self._stop(Refusal("headers_too_large", ""))
+
+    def _bound_overhead(self, exchange: Exchange) -> None:
+        """Chunk extensions, tiny chunks, trailers: framing must not outgrow the body it frames without bound."""
+        if self._fed > limits.HEADER_BYTES_MAX * 2 + exchange.request_bytes * _CHUNK_OVERHEAD_MAX:
             self.refusal = Refusal("malformed_request", "The chunk framing is larger than the body it frames.")
 
     def _stop(self, refusal: Refusal) -> None:
@@ -130,9 +134,9 @@ class RequestIntake:
     # --- called by httptools ---------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        self._begun = True
         self._headers = []
         self._target = b""
-        self._header_bytes = self._header_count = 0
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -140,26 +144,24 @@ class RequestIntake:
             self._stop(Refusal("uri_too_long", ""))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        self._header_count += 1
-        if self._header_bytes > limits.HEADER_BYTES_MAX or self._header_count > limits.HEADER_COUNT_MAX:
-            self._stop(Refusal("headers_too_large", ""))
-        if self.filling is None:  # else it is a trailer: counted, not kept
-            self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))  # trailers too: they are bounded like a head, and not used
 
     def on_headers_complete(self) -> None:
+        headers, self._headers = self._headers, []
+        if len(headers) > _HEADERS_SURELY_FINE or self._fed > limits.HEADER_BYTES_MAX:
+            self._bound_headers(headers)
         parser = self._parser
         method, version = parser.get_method(), parser.get_http_version()
-        head = judge(method, self._target, self._headers, version)
+        head = judge(method, self._target, headers, version)
         if isinstance(head, Refusal):
             self._stop(head)
             return
         if head.content_length and head.content_length > self._body_bytes_max:
             self._stop(Refusal("body_too_large", ""))
         exchange = Exchange(
-            self._connection, method, version, head, self._headers, parser.should_keep_alive(), self._body_bytes_max
+            self._connection, method, version, head, headers, parser.should_keep_alive(), self._body_bytes_max
         )
-        self.head_bytes = self._overhead = 0
+        self.head_bytes = self._fed = 0
         self.filling = exchange
         self.queue.append(exchange)
 
@@ -176,4 +178,4 @@ class RequestIntake:
         if self.filling is not None:
             self.filling.complete = True
             self.filling = None
-        self._target = b""
+        self._begun = False
