@@ -7,20 +7,23 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 import pytest
 from tests.process.harness import KEY, foregate, upstream
 
+from foregate.app.listeners import free_ports
 
-def get(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+
+def get(url: str, **headers: str) -> tuple[int, Message, bytes]:
     request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
-            return response.status, dict(response.headers), response.read()
+            return response.status, response.headers, response.read()
     except urllib.error.HTTPError as refused:
         with refused:
-            return refused.code, dict(refused.headers), refused.read()
+            return refused.code, refused.headers, refused.read()
 
 
 def up(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -82,7 +85,13 @@ def test_a_port_in_use_exits_2_and_names_the_key(tmp_path: Path, key: str) -> No
 
 def test_two_foregates_never_share_a_data_directory(tmp_path: Path) -> None:
     with foregate(tmp_path, "", workers=1) as running:
-        second = up("--data-dir", str(running.data), cwd=tmp_path)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        environ = {
+            f"FOREGATE__LISTEN__{name}": f"127.0.0.1:{port}"
+            for name, port in zip(("GATEWAY", "CONSOLE"), free_ports(2), strict=True)
+        }
+        second = up("--data-dir", str(running.data), cwd=elsewhere, **environ)
     assert second.returncode == 2
     assert "is in use by another foregate" in second.stderr
 
