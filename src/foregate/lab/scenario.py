@@ -16,6 +16,8 @@ SETTLE_S = 600.0  # random scenarios begin with so much calm
 class Fault:
     """Something goes wrong in `service` from `start_s` (seconds into the run) for `duration_s`. `severity` 0 to 1.
 
+    A negative `start_s` is a fault that began before the run did.
+
     Raises ValueError for a kind or service that does not exist, or numbers out of range.
     """
 
@@ -32,8 +34,8 @@ class Fault:
             raise ValueError(f"{self.kind} can befall {', '.join(KINDS[self.kind].services)}, not {self.service!r}")
         if not 0.0 <= self.severity <= 1.0:
             raise ValueError("severity is a number from 0 to 1")
-        if not (0.0 <= self.start_s < 1e9 and 0.0 < self.duration_s < 1e9):
-            raise ValueError("start_s is not negative, duration_s is positive")
+        if not (-1e9 < self.start_s < 1e9 and 0.0 < self.duration_s < 1e9):
+            raise ValueError("start_s is a number, duration_s a positive one")
 
     @property
     def reach_s(self) -> float:

@@ -58,8 +58,8 @@ class RetryStorm:
 
     def step(self, age_s: float) -> None:
         progress = age_s / self._reach_s
-        self._impatient.set(self._id, min(1.0, 1.2 * progress))
-        self._slow.set(self._id, 1.0 + (self._slowdown - 1.0) * min(1.0, progress))
+        self._impatient.set(self._id, min(1.0, progress))
+        self._slow.set(self._id, 1.0 + (self._slowdown - 1.0) * min(1.0, progress) ** 1.3)
 
     def end(self) -> None:
         self._impatient.clear(self._id)

@@ -32,7 +32,7 @@ async def run_lab(
 
     Raises OSError when a port is taken.
     """
-    lab = _Lab(config, clock, report)
+    lab = Lab(config, clock, report)
     try:
         ready(await lab.start())
         lab.begin()
@@ -41,7 +41,9 @@ async def run_lab(
         await lab.close()
 
 
-class _Lab:
+class Lab:
+    """The parts of a live lab: `start` them, `begin` to let time run, `close` them."""
+
     def __init__(self, config: LabConfig, clock: Clock, report: Report) -> None:
         self._config = config
         self._report = report
@@ -49,14 +51,14 @@ class _Lab:
         self._inside = Client(clock)
         self._sender = Sender(self._outside, config.gateway_url, config.keys, report)
         world = World(config.scenario)
-        self._heart = Heart(config.scenario, self._send, world)
+        self.heart = Heart(config.scenario, self._send, world)
         self._servers = [
             InstanceServer(service, instance, clock, report)
             for service in world.services.values()
             for instance in service.instances
         ]
         self._ballasts = [Ballast(server.instance) for server in self._servers]
-        control = Control(self._heart, clock, self._extra_state())
+        control = Control(self.heart, clock, self._extra_state())
         self._control = Server(control.handle, clock)
         self._ballast: asyncio.Task[None] | None = None
 
@@ -77,7 +79,7 @@ class _Lab:
         for server in self._servers:
             await server.start(self._config.ports.get(server.instance.name, 0))
         ports = {server.instance.name: server.port for server in self._servers}
-        for service in self._heart.world.services.values():
+        for service in self.heart.world.services.values():
             if isinstance(service, Orders):
                 service.users = self._peer("users", ports)
                 service.payments = self._peer("payments", ports)
@@ -91,7 +93,7 @@ class _Lab:
 
     def begin(self) -> None:
         """Let time run: traffic and faults."""
-        self._heart.start()
+        self.heart.start()
         self._ballast = spawn(self._weigh(), name="ballast", on_error=self._report)
 
     async def _weigh(self) -> None:
@@ -102,7 +104,7 @@ class _Lab:
 
     async def close(self) -> None:
         """Stop the traffic, then the listeners."""
-        self._heart.stop()
+        self.heart.stop()
         if self._ballast is not None:
             self._ballast.cancel()
         await self._outside.close()

@@ -22,6 +22,7 @@ class Cache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         self._entries[key] = value
+        self._entries.move_to_end(key)
         if len(self._entries) > self.entries_max:
             self._entries.popitem(last=False)
 

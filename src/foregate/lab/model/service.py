@@ -38,7 +38,7 @@ class Service:
         self.provider = Provider(
             profile.provider,
             quota=max(1.0, QUOTA_HOURS_OF_TRAFFIC * 3600.0 * profile.rps(rate)),
-            pace_s=1.4 * profile.hold_s,
+            pace_s=1.8 * profile.hold_s,
         )
         self.turn = 0  # round robin
 

@@ -7,7 +7,7 @@ from foregate.lab.model.world import World
 from foregate.lab.traffic.visits import Visit
 
 REPEATS_MAX = 3
-HEDGE_OF_HOLD = 1.9  # an impatient client sends again after so many times the ordinary duration
+HEDGE_OF_HOLD = 2.4  # an impatient client sends again after so many times the ordinary duration
 
 Send = Callable[[Visit, Callable[[int], None]], None]
 
