@@ -60,6 +60,17 @@ def test_a_wish_to_upgrade_is_ignored() -> None:
     assert [path for _, path, _ in seen.requests] == ["/1", "/2"]
 
 
+def test_the_body_of_a_request_that_wishes_to_upgrade_is_not_taken_for_a_request() -> None:
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    wish = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    counted = b"POST /1 HTTP/1.1\r\nHost: a\r\n" + wish + b"Content-Length: %d\r\n\r\n" % len(smuggled) + smuggled
+    chunked = b"POST /2 HTTP/1.1\r\nHost: a\r\n" + wish + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunked += b"%x\r\n%s\r\n0\r\n\r\n" % (len(smuggled), smuggled)
+    answer, seen = ask(counted + chunked + b"GET /3 HTTP/1.1\r\nHost: a\r\n" + CLOSE + b"\r\n")
+    assert len(statuses(answer)) == 3
+    assert seen.requests == [("POST", "/1", smuggled), ("POST", "/2", smuggled), ("GET", "/3", b"")]
+
+
 def test_http_1_0_closes_unless_asked_to_keep_alive() -> None:
     answer, _ = ask(b"GET / HTTP/1.0\r\n\r\n")
     assert b"connection: close" in answer

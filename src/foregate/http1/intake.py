@@ -41,6 +41,7 @@ class RequestIntake:
         "_fed",
         "_headers",
         "_parser",
+        "_priming",
         "_target",
         "backlog",
         "filling",
@@ -56,6 +57,7 @@ class RequestIntake:
         self._headers: HeaderList = []
         self._target = b""
         self._begun = False  # a message has begun and is not complete
+        self._priming = False  # the parser is being told what it cannot know
         self._fed = 0  # bytes fed since the last head was complete
         self.queue: deque[Exchange] = deque()
         self.filling: Exchange | None = None
@@ -94,8 +96,7 @@ class RequestIntake:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # We do not upgrade, and a server may ignore the wish (RFC 9110 section 7.8): go on in HTTP/1.1.
-            self._parser = httptools.HttpRequestParser(self)
+            self._ignore_upgrade()
             if rest := data[upgrade.args[0] :]:
                 self._feed(rest)
             return
@@ -111,6 +112,23 @@ class RequestIntake:
                 self._bound_overhead(self.filling)
         elif self._begun:
             self._bound_head(size)
+
+    def _ignore_upgrade(self) -> None:
+        """Go on in HTTP/1.1 with a new parser: a server may ignore the wish to upgrade (RFC 9110 section 7.8).
+
+        The old parser has stopped after the head, taking the body for another protocol's bytes. So the new one is
+        told of a body first; parsed as a request, the body would be one that was smuggled in.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        exchange = self.filling
+        if exchange is not None:
+            head = exchange.head
+            framing = (
+                b"transfer-encoding: chunked" if head.chunked else b"content-length: %d" % (head.content_length or 0)
+            )
+            self._priming = True
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+            self._priming = False
 
     def _bound_head(self, size: int) -> None:
         """A head that comes in pieces: llhttp would collect one endless header for ever."""
@@ -147,6 +165,9 @@ class RequestIntake:
         self._headers.append((name.lower(), value))  # trailers too: they are bounded like a head, and not used
 
     def on_headers_complete(self) -> None:
+        if self._priming:
+            self._headers = []
+            return
         headers, self._headers = self._headers, []
         if len(headers) > _HEADERS_SURELY_FINE or self._fed > limits.HEADER_BYTES_MAX:
             self._bound_headers(headers)
@@ -175,7 +196,10 @@ class RequestIntake:
             self._stop(Refusal("body_too_large", ""))
 
     def on_message_complete(self) -> None:
-        if self.filling is not None:
-            self.filling.complete = True
+        exchange = self.filling
+        if exchange is not None:
+            if self._parser.should_upgrade() and exchange.has_body:
+                return  # only its head is complete: see _ignore_upgrade
+            exchange.complete = True
             self.filling = None
         self._begun = False
