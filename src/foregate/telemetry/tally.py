@@ -63,6 +63,7 @@ class Window:
     __slots__ = (
         "_latency",
         "_latency_bytes",
+        "_measured",
         "_upstream",
         "_upstream_bytes",
         "inflight_max",
@@ -78,6 +79,7 @@ class Window:
         self.inflight_max = 0
         self._latency: Sketch | None = None
         self._upstream: Sketch | None = None
+        self._measured: tuple[int, int, int, int] | None = None
         self._latency_bytes: bytes | None = b""
         self._upstream_bytes: bytes | None = b""
 
@@ -112,7 +114,7 @@ class Window:
         latency, upstream = self._sketches()
         latency.merge(tally.latency)
         upstream.merge(tally.upstream)
-        self._latency_bytes = self._upstream_bytes = None
+        self._latency_bytes = self._upstream_bytes = self._measured = None
 
     def _sketches(self) -> tuple[Sketch, Sketch]:
         if self._latency is None or self._upstream is None:
@@ -133,10 +135,23 @@ class Window:
             self._latency_bytes, self._upstream_bytes = latency.encode(), upstream.encode()
         return self._latency_bytes, self._upstream_bytes
 
+    @property
+    def measured(self) -> tuple[int, int, int, int]:
+        """How many latencies and their sum in µs; how many upstream times and their sum in µs."""
+        if self._measured is None:
+            latency, upstream = self._awake_or_decoded()
+            self._measured = latency.count, latency.sum_us, upstream.count, upstream.sum_us
+        return self._measured
+
+    def _awake_or_decoded(self) -> tuple[Sketch, Sketch]:
+        """To read only: a sleeping window goes on sleeping."""
+        if self._latency is not None and self._upstream is not None:
+            return self._latency, self._upstream
+        latency, upstream = self.encoded
+        return Sketch.decode(latency), Sketch.decode(upstream)
+
     def stats(self) -> WindowStats:
         """The numbers as a message."""
-        latency, upstream = (
-            (Sketch.decode(data) for data in self.encoded) if self._latency is None else self._sketches()
-        )
+        latency, upstream = self._awake_or_decoded()
         times = (latency.mean_ms(), latency.quantiles(), upstream.mean_ms())
         return window_stats(self.start_s, self.span_s, self.numbers, self.inflight_max, times)

@@ -164,20 +164,14 @@ def _counts(tally: Tally) -> tuple[int, int, int, int]:
 
 def _arrays_of(pane: Window) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64], list[int]]:
     """Bucket numbers, their counts, and the row of sums."""
-    latency, upstream = pane.encoded
-    indexes, counts, latency_us = _buckets_of(latency)
-    _, upstream_counts, upstream_us = _buckets_of(upstream)
-    sums = [*pane.numbers, int(counts.sum()), latency_us, int(upstream_counts.sum()), upstream_us]
-    return indexes, counts, sums
-
-
-_NOTHING = (np.zeros(0, np.uint16), np.zeros(0, np.int64), 0)
-
-
-def _buckets_of(encoded: bytes) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64], int]:
+    sums = [*pane.numbers, *pane.measured]
+    encoded, _ = pane.encoded
     if not encoded:
-        return _NOTHING
-    letter, size, sum_us = read_head(encoded)
+        return _NO_INDEXES, _NO_COUNTS, sums
+    letter, size, _ = read_head(encoded)
     indexes = np.frombuffer(encoded, "<u2", size, HEAD_BYTES)
-    counts = np.frombuffer(encoded, np.dtype(f"<{letter}"), size, HEAD_BYTES + 2 * size)
-    return indexes, counts, sum_us
+    return indexes, np.frombuffer(encoded, f"<{letter}", size, HEAD_BYTES + 2 * size), sums
+
+
+_NO_INDEXES = np.zeros(0, np.uint16)
+_NO_COUNTS = np.zeros(0, np.int64)
