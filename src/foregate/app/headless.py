@@ -11,9 +11,10 @@ from random import Random
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.catalogue import KINDS
 from foregate.predict import Analyst, load_model
-from foregate.predict.evaluate.dataset import TRAIN_SHARE, Examples, examples, spells_of
+from foregate.predict.evaluate.dataset import Examples, examples, spells_of
 from foregate.predict.evaluate.demonstration import Demonstration
 from foregate.predict.evaluate.recording import FaultNote, Moment, Recording, decode_recording, encode_recording
+from foregate.predict.plan import Run
 from foregate.telemetry.windows import Windower
 from foregate.wire.alert import Alert
 from foregate.wire.entity import Entity
@@ -46,7 +47,8 @@ def record(name: str, scenario: Scenario) -> Recording:
 
 def natural_scenario(seed: int) -> Scenario:
     """An hour of run `seed`: a world drawn at random; the demo's own (variation 0) is never among them."""
-    return random_scenario(Random(f"foregate/train/{seed}"), RUN_S)  # noqa: S311 - repeatable chance is wanted
+    rng = Random(f"foregate/train/{seed}")  # noqa: S311 - repeatable chance is wanted
+    return random_scenario(rng, RUN_S, rate=rng.uniform(15.0, 40.0))
 
 
 def dense_scenario(seed: int) -> Scenario:
@@ -66,24 +68,17 @@ def dense_scenario(seed: int) -> Scenario:
     return replace(natural_scenario(seed), faults=tuple(faults.values()))
 
 
-def training_examples(seed: int, *, dense: bool, folder: Path | None) -> Examples:
-    """The examples of run `seed`; its recording is kept in, or taken from, `folder` when one is given."""
-    name = f"{'dense' if dense else 'natural'}-{seed}"
-    path = folder / f"{name}.msgpack" if folder else None
+def training_examples(run: Run, folder: Path | None) -> Examples:
+    """The examples of one run; its recording is kept in, or taken from, `folder` when one is given."""
+    path = folder / f"{run.part}-{run.seed}.msgpack" if folder else None
     if path is not None and path.exists():
         return examples([decode_recording(path.read_bytes())])
-    recording = record(name, dense_scenario(seed) if dense else natural_scenario(seed))
+    scenario = dense_scenario(run.seed) if run.part == "dense" else natural_scenario(run.seed)
+    recording = record(f"{run.part}-{run.seed}", scenario)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_recording(recording))
     return examples([recording])
-
-
-def training_run(seed: int, *, first: int, runs: int, folder: Path | None) -> Examples:
-    """Run `seed` of a training of `runs` that begins at seed `first`: every other one to learn from is dense."""
-    at = seed - first
-    learns = at < round(runs * TRAIN_SHARE)
-    return training_examples(seed, dense=learns and at % 2 == 1, folder=folder)
 
 
 def gradual_scenario(seed: int) -> Scenario:

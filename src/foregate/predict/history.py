@@ -24,6 +24,7 @@ METRICS: Final = (
     "inflight_max",
     "client_share",
     "retry_share",
+    "limited_share",
     "concurrency",
 )
 COLUMN: Final = {name: index for index, name in enumerate(METRICS)}
@@ -47,6 +48,7 @@ def metrics_of(stats: WindowStats) -> tuple[float, ...]:
         float(stats.inflight_max),
         stats.client_errors / n,
         stats.retries / n,
+        stats.limited / n,
         stats.rps * stats.mean_ms / 1000.0,
     )
 

@@ -1,4 +1,4 @@
-"""From examples to a model file and its card: split by run, fit, choose on validation, judge once on test."""
+"""From runs to a model file and its card: learn and choose on some runs, judge once on others."""
 
 import hashlib
 import platform
@@ -8,12 +8,13 @@ import numpy as np
 import sklearn
 import xgboost
 
-from foregate.predict.evaluate.dataset import TRAIN_SHARE, VALIDATION_SHARE, Examples, together
+from foregate.predict.evaluate.dataset import Examples, together
 from foregate.predict.evaluate.report import report
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
 from foregate.predict.models.card import Card
-from foregate.predict.train import Fitted, fit, logistic_scores, shuffled_labels_precision
+from foregate.predict.plan import FIRST, Part, Run
+from foregate.predict.train import fit, held_out, logistic, shuffled_labels_precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,17 @@ class Made:
     card: Card
 
 
-def make(runs: list[Examples], *, first_run: int, seed: int, command: str) -> Made:
-    """Train on the first 60 % of the runs, choose on the next 20 %, judge on the last 20 %. Deterministic.
+def make(runs: dict[Run, Examples], *, seed: int, command: str) -> Made:
+    """Train on the natural and dense runs, judge on the test runs. Deterministic; the order of `runs` is the plan's.
 
-    Raises ValueError when a part holds no failure.
+    Raises ValueError when there is nothing to learn from or to judge on.
     """
-    at = round(len(runs) * TRAIN_SHARE), round(len(runs) * (TRAIN_SHARE + VALIDATION_SHARE))
-    train, validation, test = together(runs[: at[0]]), together(runs[at[0] : at[1]]), together(runs[at[1] :])
-    fitted = fit(train, validation, seed=seed)
-    scores = (_scores(fitted, validation), _scores(fitted, test))
-    logistic = tuple(logistic_scores(train, validation, test, seed=seed))
-    shuffled = shuffled_labels_precision(train, validation, seed=seed)
+    parts = {part: together([e for run, e in runs.items() if run.part == part]) for part in FIRST}
+    natural, dense, test = parts["natural"], parts["dense"], parts["test"]
+    fitted = fit(natural, dense, seed=seed)
+    scores = (fitted.held_out, fitted.model.probabilities(test.features.astype(np.float64)))
+    others = (held_out(natural, dense, logistic)[:, 0], logistic(natural, dense, test)[:, 0])
+    shuffled = shuffled_labels_precision(natural, dense, test, seed=seed)
     card = Card(
         model_version=fitted.model.version,
         sha256=hashlib.sha256(fitted.content).hexdigest(),
@@ -44,24 +45,21 @@ def make(runs: list[Examples], *, first_run: int, seed: int, command: str) -> Ma
         trees=fitted.rounds,
         horizon_s=HORIZON_S,
         seed=seed,
-        train_runs=(first_run, first_run + at[0]),
-        validation_runs=(first_run + at[0], first_run + at[1]),
-        test_runs=(first_run + at[1], first_run + len(runs)),
-        train_moments=len(train.label),
-        train_base_rate=train.base_rate,
-        train_failures=len(train.onsets),
+        seeds={part: _seeds(runs, part) for part in FIRST},
+        learned_moments=len(natural.label) + len(dense.label),
+        learned_failures=len(natural.onsets) + len(dense.onsets),
         budget_threshold=fitted.model.header.budget_threshold,
         shuffled_pr_auc=shuffled[0],
-        shuffled_base_rate=shuffled[1],
         command=command,
         versions=_versions(),
-        report=report(validation, test, scores, {"logistic regression": (logistic[0], logistic[1])}),
+        report=report(natural, test, scores, {"logistic regression": others}),
     )
     return Made(fitted.content, card)
 
 
-def _scores(fitted: Fitted, of: Examples) -> "np.typing.NDArray[np.float64]":
-    return fitted.model.probabilities(of.features.astype(np.float64))
+def _seeds(runs: dict[Run, Examples], part: Part) -> tuple[int, int]:
+    seeds = [run.seed for run in runs if run.part == part]
+    return min(seeds), max(seeds)
 
 
 def _versions() -> dict[str, str]:

@@ -1,8 +1,9 @@
 """`foregate predict …`: train the model anew, and show what it foresees in headless runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,6 +12,7 @@ import msgspec
 import typer
 
 app = typer.Typer(help="Train and try the failure predictor.", no_args_is_help=True)
+K = TypeVar("K")
 T = TypeVar("T")
 
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Processes to simulate in.")]
@@ -19,8 +21,8 @@ ModelFile = Annotated[Path | None, typer.Option("--model", help="A model file; d
 
 @app.command()
 def train(
-    runs: Annotated[int, typer.Option(min=10, help="Lab hours: 60 % to learn, 20 % to choose, 20 % to test.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the trees and the first run: runs are seed·100000 onwards.")] = 0,
+    runs: Annotated[int, typer.Option(min=20, max=1000, help="Lab hours: three in four to learn, one to judge.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed takes other runs.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for model and card; default: the bundled one.")] = None,
     jobs: Jobs = 2,
     recordings: Annotated[
@@ -28,19 +30,20 @@ def train(
     ] = None,
 ) -> None:
     """Train the predictor on lab runs, judge it on others, and write model and card."""
-    from foregate.app.headless import training_run
+    from foregate.app.headless import training_examples
     from foregate.predict import bundled_path
-    from foregate.predict.make import make
     from foregate.predict.models.card import encode_card, render
     from foregate.predict.models.model import MODEL_FILE
+    from foregate.predict.plan import plan
 
-    seeds = range(seed * 100_000, seed * 100_000 + runs)
-    parts = _in_parallel(
-        partial(training_run, first=seeds.start, runs=runs, folder=recordings), seeds, jobs, "lab hours"
-    )
-    command = f"foregate predict train --runs {runs} --seed {seed}"
+    if find_spec("sklearn") is None:
+        typer.echo('foregate predict: training needs scikit-learn: pip install "foregate[train]"', err=True)
+        raise typer.Exit(2)
+    from foregate.predict.make import make
+
+    runs_of = _in_parallel(partial(training_examples, folder=recordings), plan(runs, seed), jobs, "lab hours")
     try:
-        made = make(parts, first_run=seeds.start, seed=seed, command=command)
+        made = make(runs_of, seed=seed, command=f"foregate predict train --runs {runs} --seed {seed}")
     except ValueError as error:
         typer.echo(f"foregate predict: {error}", err=True)
         raise typer.Exit(2) from error
@@ -77,17 +80,16 @@ def headless(
     run = partial(demonstrate, model_path=path, threshold=threshold)
     faulty = _in_parallel(partial(run, calm=False), numbers, jobs, "runs with a gradual fault")
     calm = _in_parallel(partial(run, calm=True), numbers, jobs, "runs without a fault")
-    result = showing(version, threshold, faulty, calm, RUN_S)
+    result = showing(version, threshold, list(faulty.values()), list(calm.values()), RUN_S)
     typer.echo(table(result))
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
 
 
-def _in_parallel(work: Callable[[int], T], seeds: Iterable[int], jobs: int, label: str) -> list[T]:
-    """The results in the order of the seeds, whatever order they were finished in."""
-    numbers = list(seeds)
+def _in_parallel(work: Callable[[K], T], items: Sequence[K], jobs: int, label: str) -> dict[K, T]:
+    """Item → result, in the order of the items, whatever order they were finished in."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(work, number): number for number in numbers}
-        with typer.progressbar(as_completed(futures), length=len(numbers), label=label) as done:
+        futures = {pool.submit(work, item): item for item in items}
+        with typer.progressbar(as_completed(futures), length=len(items), label=label) as done:
             results = {futures[future]: future.result() for future in done}
-    return [results[number] for number in numbers]
+    return {item: results[item] for item in items}

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from foregate.predict.history import COLUMN, Floats
 from foregate.wire.entity import Entity
 
 RAW_COLUMNS = ("p95_ms", "usual_p95_ms", "error_rate", "p95_slope_ms_per_min", "p50_ms")  # for the baselines alone
-TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.2  # of the runs, in order; the rest is for the test
 TAIL_S = 600.0  # an effect may show for so long after its cause has ended
 
 
@@ -205,6 +204,19 @@ def together(parts: list[Examples]) -> Examples:
             for o in p.onsets
         ),
         sum(p.runs for p in parts),
+    )
+
+
+def selected(of: Examples, moments: NDArray[np.bool_]) -> Examples:
+    """Some of the moments; runs, series and failures keep their numbers."""
+    return replace(
+        of,
+        features=of.features[moments],
+        raw=of.raw[moments],
+        label=of.label[moments],
+        time_s=of.time_s[moments],
+        series=of.series[moments],
+        run=of.run[moments],
     )
 
 

@@ -76,6 +76,16 @@ def _client_sentence(view: View) -> str:
     return f"{now} of the answers are 4xx, usually {usual}"
 
 
+def _limited_excess(view: View) -> float:
+    """Share refused by a rate limit now, beyond the usual share: some routes are always limited."""
+    return bounded(view.value_of("limited_share") - view.usual_of("limited_share"), -1, 1)
+
+
+def _limited_sentence(view: View) -> str:
+    now, usual = percent(view.value_of("limited_share")), percent(view.usual_of("limited_share"))
+    return f"{now} of the requests were refused by a rate limit, usually {usual}"
+
+
 REFUSAL: Final = (
     Feature(
         "client_error_excess",
@@ -85,14 +95,7 @@ REFUSAL: Final = (
         _client_excess,
         _client_sentence,
     ),
-    Feature(
-        "limited_share",
-        "share",
-        "refusals",
-        0,
-        lambda v: _share(v.now.limited, v.now),
-        lambda v: f"{percent(_share(v.now.limited, v.now))} of the requests were refused by a rate limit",
-    ),
+    Feature("limited_excess", "share", "refusals", 0, _limited_excess, _limited_sentence),
     Feature(
         "broken_share_5m",
         "share",

@@ -24,25 +24,23 @@ class ModelError(Exception):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a model says about itself; `margin` and `probability` are the knots of its calibration."""
+    """What a model says about itself."""
 
     feature_version: str
     features: tuple[str, ...]
-    margin: tuple[float, ...]
-    probability: tuple[float, ...]
+    calibration: Calibration
     horizon_s: int
     budget_threshold: float | None  # the score that met half a false alarm per API and day on validation, if one did
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """For n entities: `probability` (n,), `margin` (n,) in log-odds, and `shap` (n, F+1): the last column is the bias.
+    """For n entities: `probability` (n,), and `shap` (n, F+1): exact shares of its log-odds, the bias last.
 
-    Each row of `shap` sums to its margin.
+    Each row of `shap` sums to ln(probability / (1 − probability)).
     """
 
     probability: Floats
-    margin: Floats
     shap: Floats
 
 
@@ -53,19 +51,20 @@ class Model:
         self._booster = booster
         self.header = header
         self.version = version
-        self._calibration = Calibration(header.margin, header.probability)
 
     def score(self, rows: Floats) -> Scored:
         """Score feature vectors, shape (n, F). One pass for all; exact SHAP values by TreeSHAP."""
         matrix = xgboost.DMatrix(rows, nthread=1)
-        shap = np.asarray(self._booster.predict(matrix, pred_contribs=True), dtype=np.float64)
+        calibration = self.header.calibration
+        shap = calibration.scale * np.asarray(self._booster.predict(matrix, pred_contribs=True), dtype=np.float64)
+        shap[:, -1] += calibration.shift
         margin = np.asarray(self._booster.predict(matrix, output_margin=True), dtype=np.float64)
-        return Scored(self._calibration.apply(margin), margin, shap)
+        return Scored(calibration.apply(margin), shap)
 
     def probabilities(self, rows: Floats) -> Floats:
         """The probabilities alone, shape (n,): for many rows at once."""
         margin = np.asarray(self._booster.inplace_predict(rows, predict_type="margin"), dtype=np.float64)
-        return self._calibration.apply(margin)
+        return self.header.calibration.apply(margin)
 
 
 def encode_model(booster: Any, header: Header) -> bytes:
@@ -92,8 +91,8 @@ def decode_model(content: bytes, name: str = "model") -> Model:
             f"{name} was trained on feature version {header.feature_version}, "
             f"this foregate computes {FEATURE_VERSION}: train it anew with `foregate predict train`"
         )
-    if not Calibration(header.margin, header.probability).valid():
-        raise ModelError(f"{name} has a calibration that is not a rising curve of probabilities")
+    if not header.calibration.valid():
+        raise ModelError(f"{name} has a calibration that does not rise with the risk")
     booster = xgboost.Booster({"nthread": 1})
     try:
         booster.load_model(bytearray(raw))

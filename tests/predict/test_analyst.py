@@ -1,0 +1,158 @@
+"""The analyst: what it says when it knows too little, when all is well, before, during and after a failure."""
+
+import random
+
+import pytest
+from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model
+
+from foregate.predict import Analyst, Verdicts
+from foregate.wire.entity import Entity
+from foregate.wire.risk import Risk
+from foregate.wire.window import Tick, WindowStats
+
+CALM = Shape()
+RISING = Shape(
+    p50_ms=lambda m: 50.0 * max(1.0, 1 + 0.5 * (m - 15)),
+    error_share=lambda m: 0.0 if m < 25 else 0.2,
+)
+
+
+def analyst(threshold: float = 0.8) -> Analyst:
+    return Analyst(toy_model(), threshold=threshold)
+
+
+def judge_one(of: Analyst, tick_: Tick) -> Risk:
+    [risk] = of.judge([tick_]).risks
+    return risk
+
+
+def live(of: Analyst, shape: Shape, count: int, seed: int = 1) -> list[tuple[float, Verdicts]]:
+    """Minutes close and ticks come as the analyzer gives them."""
+    rng = random.Random(seed)
+    told = []
+    for i in range(6, 6 * count + 1):
+        time_s = T0 + 10 * i
+        if (i - 1) % 6 == 0 and i > 6:
+            of.learn(minutes(1, shape, rng, start_s=T0 + 60 * ((i - 1) // 6 - 1)))
+        told.append((time_s, of.judge([tick(time_s, shape, rng)])))
+    return told
+
+
+def test_with_too_little_past_it_says_how_much_it_has_and_needs() -> None:
+    a = analyst()
+    risk = judge_one(a, tick(T0 + 60, CALM))
+    assert (risk.state, risk.score, risk.minutes_seen, risk.minutes_needed) == ("learning", None, 0, 2)
+    a.learn(minutes(1, CALM))
+    assert judge_one(a, tick(T0 + 70, CALM)).minutes_seen == 1
+    a.learn(minutes(2, CALM))
+    risk = judge_one(a, tick(T0 + 130, CALM))
+    assert (risk.state, risk.minutes_seen) == ("scored", 2)
+    assert risk.score is not None
+    assert 0 <= risk.score < 0.2
+
+
+def test_without_a_model_no_score_is_made_up_but_anomalies_go_on() -> None:
+    off = Analyst(None, threshold=0.8)
+    off.learn(minutes(20, CALM))
+    slow = Shape(p50_ms=lambda m: 200.0)
+    verdicts = [off.judge([tick(T0 + 1200 + 10 * i, slow)]) for i in range(3)]
+    risk = verdicts[0].risks[0]
+    assert (risk.state, risk.score, risk.model_version, risk.contributions) == ("learning", None, "off", ())
+    assert [a.metric for v in verdicts for a in v.anomalies] == ["p95_ms"]
+
+
+def test_without_traffic_it_is_quiet() -> None:
+    a = analyst()
+    a.learn(minutes(20, CALM))
+    none = Shape(requests=lambda m: 0.0)
+    risk = judge_one(a, tick(T0 + 1200, none))
+    assert (risk.state, risk.score) == ("quiet", None)
+
+
+def test_a_growing_fault_is_alerted_before_it_fails_and_the_alert_turns_out_right() -> None:
+    a = analyst()
+    told = live(a, RISING, 32)
+    alerts = [alert for _, v in told for alert in v.alerts]
+    [raised] = [alert for alert in alerts if alert.raised_s == alert.updated_s]
+    assert raised.raised_s < T0 + 25 * 60
+    assert raised.reasons
+    assert raised.reasons[0].startswith("p95 latency is")
+    last = alerts[-1]
+    assert last.id == raised.id
+    assert last.outcome == "failed"
+    assert last.failed_s == T0 + 25 * 60
+    assert last.lead_s == last.failed_s - raised.raised_s
+    states = {risk.state for time_s, v in told for risk in v.risks if time_s > T0 + 27 * 60}
+    assert states == {"failing"}
+
+
+def test_a_calm_hour_raises_no_alert() -> None:
+    assert [alert for _, v in live(analyst(), CALM, 60) for alert in v.alerts] == []
+
+
+def test_what_fails_already_gets_no_score_and_no_prediction() -> None:
+    a = analyst()
+    a.learn(minutes(20, CALM))
+    burning = Shape(error_share=lambda m: 0.5, p50_ms=lambda m: 900.0)
+    verdicts = a.judge([tick(T0 + 1200, burning)])
+    assert verdicts.risks[0].state == "failing"
+    assert verdicts.risks[0].score is None
+    assert verdicts.alerts == []
+
+
+def test_it_resumes_from_stored_minutes_and_open_alerts_without_paging_twice() -> None:
+    first = analyst()
+    told = live(first, RISING, 24)
+    alerts = {alert.id: alert for _, v in told for alert in v.alerts}
+    second = analyst()
+    second.restore(list(alerts.values()), [])
+    second.learn(minutes(23, RISING, random.Random(1)))
+    after = second.judge([tick(T0 + 24 * 60 + 10, RISING)])
+    assert after.risks[0].state == "scored"
+    assert {alert.id for alert in after.alerts} <= set(alerts)
+
+
+def test_the_same_input_gives_the_same_verdicts() -> None:
+    assert live(analyst(), RISING, 28) == live(analyst(), RISING, 28)
+
+
+def test_entities_are_judged_apart() -> None:
+    a = analyst()
+    other = Entity("demo", "search", "/search", "test")
+    slow = Shape(p50_ms=lambda m: 250.0)
+    a.learn(minutes(20, CALM) + minutes(20, CALM, entity=other))
+    risks = a.judge([tick(T0 + 1200, CALM), tick(T0 + 1200, slow, entity=other)]).risks
+    assert [risk.entity for risk in risks] == [PAY, other]
+    assert (risks[0].score or 0) < 0.2 < 0.8 < (risks[1].score or 0)
+
+
+def test_a_clock_that_jumps_ahead_leaves_a_gap_and_no_alarm() -> None:
+    a = analyst()
+    a.learn(minutes(20, CALM))
+    far = T0 + 86_400.0 * 3
+    assert a.judge([tick(far, CALM)]).alerts == []
+    a.learn(minutes(3, CALM, start_s=far))
+    risk = judge_one(a, tick(far + 180, CALM))
+    assert (risk.state, risk.minutes_seen) == ("scored", 3)  # what is four hours old is compared with no more
+
+
+def test_a_thousand_entities_cost_one_model_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = toy_model()
+    calls: list[int] = []
+    score = model.score
+    monkeypatch.setattr(model, "score", lambda rows: calls.append(len(rows)) or score(rows))
+    a = Analyst(model, threshold=0.8)
+    entities = [Entity("o", "s", f"/{i}", "e") for i in range(1000)]
+    for entity in entities:
+        a.learn(minutes(3, CALM, entity=entity))
+    risks = a.judge([tick(T0 + 180, CALM, entity=entity) for entity in entities]).risks
+    assert calls == [1000]
+    assert len(risks) == 1000
+
+
+def test_an_empty_tick_is_no_trouble() -> None:
+    assert analyst().judge([]) == Verdicts()
+    assert (
+        analyst().judge([Tick(T0, PAY, *(WindowStats(T0 - s, s) for s in (60, 300, 900)), 0.0)]).risks[0].state
+        == "quiet"
+    )

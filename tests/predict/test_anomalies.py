@@ -1,0 +1,97 @@
+"""Robust z and the spells made of it: cold start, gaps, flat and silent series, one anomaly per spell."""
+
+import random
+
+import pytest
+from tests.predict.making import PAY, T0, Shape, minutes, tick
+
+from foregate.predict.detectors.robust_z import Reading, score
+from foregate.predict.detectors.spells import SILENT_S, Spells
+from foregate.predict.features import View, view
+from foregate.predict.history import Past
+
+STEADY = Shape()
+
+
+def view_of(now: Shape, before: Shape = STEADY, count: int = 60, seed: int | None = 3) -> View:
+    past = Past()
+    for _, minute in minutes(count, before, random.Random(seed) if seed is not None else None):
+        past.add(minute)
+    seen = view(tick(T0 + 60 * count, now), past)
+    assert seen is not None
+    return seen
+
+
+def reading(z: float) -> Reading:
+    return Reading("p95_ms", 100 + z, 100.0, z, f"z {z}")
+
+
+def test_a_tripled_latency_is_far_out_and_the_sentence_says_from_what_to_what() -> None:
+    found = score(view_of(Shape(p50_ms=lambda m: 150.0), seed=None), "p95_ms")
+    assert found.z > 10
+    assert found.expected == pytest.approx(150.0)
+    assert found.sentence == "p95 latency is 450 ms, 3.0× its usual 150 ms"
+
+
+def test_ordinary_noise_is_no_anomaly() -> None:
+    for seed in range(20):
+        seen = view_of(STEADY, seed=seed)
+        assert all(abs(score(seen, metric).z) < 4 for metric in ("p95_ms", "error_rate", "rps"))
+
+
+def test_a_flat_series_has_z_zero_and_not_a_division_by_zero() -> None:
+    seen = view_of(STEADY, seed=None)
+    assert [score(seen, metric).z for metric in ("p95_ms", "error_rate", "rps")] == [0, 0, 0]
+
+
+def test_one_error_among_few_requests_is_chance() -> None:
+    few = Shape(requests=lambda m: 30.0, error_share=lambda m: 1 / 30)
+    seen = view_of(few, Shape(requests=lambda m: 30.0), seed=None)
+    assert seen.now.errors == 1
+    assert score(seen, "error_rate").z < 4
+    assert score(view_of(Shape(error_share=lambda m: 0.04), seed=None), "error_rate").z > 4
+
+
+def test_traffic_that_stops_halfway_is_an_anomaly_downwards() -> None:
+    assert score(view_of(Shape(requests=lambda m: 60.0)), "rps").z < -4
+
+
+def test_a_spell_opens_at_the_second_unusual_tick_and_starts_at_the_first() -> None:
+    spells = Spells()
+    assert spells.observe(T0, PAY, [reading(6)]) == []
+    [opened] = spells.observe(T0 + 10, PAY, [reading(5)])
+    assert (opened.started_s, opened.ended_s, opened.z) == (T0, None, 6)
+
+
+def test_a_single_unusual_tick_is_forgotten() -> None:
+    spells = Spells()
+    for i in range(20):
+        assert spells.observe(T0 + 10 * i, PAY, [reading(6 if i % 2 else 3)]) == []
+
+
+def test_it_is_told_again_only_when_it_gets_worse_and_ends_after_three_usual_ticks() -> None:
+    spells = Spells()
+    told = [spells.observe(T0 + 10 * i, PAY, [reading(z)]) for i, z in enumerate([5, 5, 4.5, 8, 2, 2, 2])]
+    assert [len(changed) for changed in told] == [0, 1, 0, 1, 0, 0, 1]
+    assert told[3][0].z == 8
+    ended = told[6][0]
+    assert (ended.ended_s, ended.z, ended.id) == (T0 + 60, 8, told[1][0].id)
+    assert spells.expire(T0 + 10_000) == []
+
+
+def test_an_entity_that_falls_silent_ends_its_anomaly() -> None:
+    spells = Spells()
+    for i in range(2):
+        spells.observe(T0 + 10 * i, PAY, [reading(9)])
+    assert spells.expire(T0 + SILENT_S) == []
+    [ended] = spells.expire(T0 + SILENT_S + 20)
+    assert ended.ended_s == T0 + 10
+
+
+def test_an_open_anomaly_is_the_same_one_after_a_restart() -> None:
+    before, after = Spells(), Spells()
+    before.observe(T0, PAY, [reading(6)])
+    [opened] = before.observe(T0 + 10, PAY, [reading(6)])
+    after.restore([opened])
+    [worse] = after.observe(T0 + 20, PAY, [reading(12)])
+    assert worse.id == opened.id

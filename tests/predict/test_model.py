@@ -1,0 +1,148 @@
+"""The model file: what is damaged, foreign or of other features is refused with a sentence; SHAP is exact."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_content, toy_model
+
+from foregate.predict import ModelError, load_model
+from foregate.predict.explain import contributions, reasons
+from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, vector, view
+from foregate.predict.history import Past
+from foregate.predict.models.calibration import Calibration, fit_platt
+from foregate.predict.models.model import decode_model
+
+CONTENT = toy_content()
+
+
+def test_a_saved_model_loads_and_scores_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "m.fgm"
+    path.write_bytes(CONTENT)
+    rows = np.random.default_rng(3).uniform(0, 6, (20, len(FEATURE_NAMES)))
+    loaded, direct = load_model(path), decode_model(CONTENT)
+    assert loaded.version == direct.version == f"{FEATURE_VERSION}-{CONTENT.split(b':')[1][:12].decode()}"
+    assert (loaded.score(rows).probability == direct.score(rows).probability).all()
+    assert loaded.score(rows).probability == pytest.approx(loaded.probabilities(rows))
+
+
+def test_contributions_sum_to_the_log_odds_of_the_score_that_is_shown() -> None:
+    rows = np.random.default_rng(4).uniform(0, 6, (50, len(FEATURE_NAMES)))
+    scored = decode_model(toy_content(calibration=Calibration(0.7, -0.4))).score(rows)
+    assert scored.shap.shape == (50, len(FEATURE_NAMES) + 1)
+    log_odds = np.log(scored.probability / (1 - scored.probability))
+    assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
+
+
+@settings(max_examples=80, deadline=None)
+@given(at=st.integers(0, len(CONTENT) - 1), flip=st.integers(1, 255))
+def test_a_file_with_any_byte_changed_is_refused(at: int, flip: int) -> None:
+    damaged = bytearray(CONTENT)
+    damaged[at] ^= flip
+    with pytest.raises(ModelError):
+        decode_model(bytes(damaged))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 50, 88, 200, len(CONTENT) - 1])
+def test_a_truncated_file_is_refused(cut: int) -> None:
+    with pytest.raises(ModelError):
+        decode_model(CONTENT[:cut])
+
+
+def signed(body: bytes) -> bytes:
+    return b"foregate-model 1 sha256:" + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def test_a_rightly_signed_file_without_a_booster_is_refused() -> None:
+    header = CONTENT.split(b"\n", 2)[1]
+    with pytest.raises(ModelError, match="no readable booster"):
+        decode_model(signed(header + b"\n" + b"not a booster at all"))
+
+
+def test_a_rightly_signed_file_with_a_strange_header_is_refused() -> None:
+    with pytest.raises(ModelError, match="unreadable header"):
+        decode_model(signed(b'{"features": 7}\nxx'))
+
+
+def test_a_model_of_another_feature_version_is_refused_and_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"feature version 0-old.*foregate predict train"):
+        decode_model(toy_content(feature_version="0-old"), "old.fgm")
+
+
+def test_a_missing_and_an_enormous_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_model(tmp_path / "none.fgm")
+    big = tmp_path / "big.fgm"
+    with big.open("wb") as file:
+        file.truncate(17_000_000)
+    with pytest.raises(ModelError, match="larger than"):
+        load_model(big)
+
+
+def test_reasons_are_sentences_with_the_values_that_raised_the_score() -> None:
+    past = Past()
+    for _, minute in minutes(20, Shape(), random.Random(1)):
+        past.add(minute)
+    growing = Shape(p50_ms=lambda m: 50.0 * (1 + 0.5 * max(0.0, m - 12)))
+    for _, minute in minutes(5, growing, start_s=T0 + 1200):
+        past.add(minute)
+    seen = view(tick(T0 + 1500, growing), past)
+    assert seen is not None
+    shap = toy_model().score(vector(seen)[None, :]).shap[0]
+    why = contributions(seen, shap)
+    assert why[0].feature == "p95_ratio"
+    assert why[0].shap > 0
+    first = reasons(why)[0]
+    assert "p95 latency is" in first
+    assert "7.1× its usual 153 ms" in first
+    assert "has grown for" in first
+
+
+def test_at_most_one_contribution_per_topic_strongest_first() -> None:
+    past = Past()
+    for _, minute in minutes(20, Shape()):
+        past.add(minute)
+    seen = view(tick(T0 + 1200, Shape()), past)
+    assert seen is not None
+    shap = np.random.default_rng(1).normal(size=len(FEATURE_NAMES) + 1)
+    why = contributions(seen, shap)
+    assert len(why) == 5
+    shares = [abs(c.shap) for c in why]
+    assert shares == sorted(shares, reverse=True)
+    assert set(reasons(why)) <= {c.sentence for c in why if c.shap > 0}
+    assert PAY.service not in " ".join(c.sentence for c in why)
+
+
+def test_calibration_finds_the_true_probabilities() -> None:
+    rng = np.random.default_rng(5)
+    margins = rng.normal(size=60_000) * 2
+    truth = 1 / (1 + np.exp(-(0.5 * margins - 1)))  # the margins are twice too sure of themselves, and shifted
+    found = fit_platt(margins, (rng.random(60_000) < truth).astype(float))
+    assert (found.scale, found.shift) == pytest.approx((0.5, -1.0), abs=0.03)
+
+
+def test_calibration_of_separable_margins_stays_finite_and_of_none_is_refused() -> None:
+    margins = np.linspace(-3, 3, 100)
+    assert fit_platt(margins, (margins > 0).astype(float)).valid()
+    with pytest.raises(ValueError, match="nothing to calibrate"):
+        fit_platt(margins, (margins < 0).astype(float))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.05, 3), st.floats(-5, 5), st.lists(st.floats(-12, 12), min_size=2, max_size=50))
+def test_a_calibrated_score_is_a_probability_that_rises_with_the_margin(
+    scale: float, shift: float, margins: list[float]
+) -> None:
+    scores = Calibration(scale, shift).apply(np.sort(margins))
+    assert (np.diff(scores) >= 0).all()
+    assert scores.min() >= 0
+    assert scores.max() <= 1
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(0.0, 1.0), (-1.0, 0.0), (float("nan"), 0.0), (1.0, float("inf"))])
+def test_a_calibration_that_does_not_rise_is_not_valid(scale: float, shift: float) -> None:
+    assert not Calibration(scale, shift).valid()
