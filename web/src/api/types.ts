@@ -223,7 +223,7 @@ export type RiskSeries = {
   points: RiskPoint[];
 };
 
-/** `threshold` is the score above which an alert is raised; `model_version` is empty when nothing was judged yet. */
+/** `threshold` is the score above which an alert is raised. `model_version` is "" before any verdict, and "off" where no model could be loaded. */
 export type Risks = {
   now_s: number;
   threshold: number;

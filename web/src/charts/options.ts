@@ -51,7 +51,7 @@ export function options(
       { stroke: soft, grid: { show: false }, ticks: { show: false }, font, size: 26, space: 64, values: timeLabels },
       {
         stroke: soft, grid, ticks: { show: false }, font, size: 54, gap: 4, space: 36,
-        values: (_plot, splits) => splits.map((value) => live.current.format(value).replace(".0", "")),
+        values: (_plot, splits) => splits.map((value) => live.current.format(value).replace(/\.0+(?= |$)/, "")),
       },
     ],
     series: [{}, ...live.current.lines.map((line) => series(line, live.current.lines.length))],

@@ -4,13 +4,14 @@ import { Chart } from "../charts/chart";
 import { seriesVariable } from "../charts/colors";
 import type { Line, Mark } from "../charts/options";
 import { milliseconds, percent, rate } from "../lib/format";
-import { column, keyOf, timesOf, type Metric, type Scores, type Traffic } from "../state/series";
+import { column, firstOf, keyOf, timesOf, type Metric, type Scores, type Traffic } from "../state/series";
 import type { State } from "../state/store";
 import { setView, type View } from "../state/url";
 import { Panel } from "./panel";
 
 const LINES_MAX = 8; // with more routes the busiest are drawn; any one can be chosen
 const RISK_STEP_S = 10;
+const SHOWN_S_MIN = 120; // a foregate that has just started is shown from its first request, but never narrower
 
 export const Charts = memo(function Charts({ state, view }: { state: State; view: View }) {
   const { traffic, scores } = state;
@@ -103,7 +104,8 @@ function busiest(traffic: Traffic | null, routes: string[]): string[] {
 
 function rangeOf(traffic: Traffic | null, times: number[], view: View): { from: number; to: number } {
   const to = times.at(-1) ?? (traffic ? traffic.fromS + view.range.seconds : Date.now() / 1000);
-  return { from: to - view.range.seconds, to };
+  const known = traffic ? Math.min(firstOf(traffic), to - SHOWN_S_MIN) : to;
+  return { from: Math.max(to - view.range.seconds, known), to };
 }
 
 /** Scores of all routes on one grid of times; where a route has several in one step the highest stands. */

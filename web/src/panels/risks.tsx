@@ -4,7 +4,7 @@ import type { RiskOut, Risks } from "../api/types";
 import { Sparkline } from "../charts/sparkline";
 import { ago, duration } from "../lib/format";
 import { keyOf, type ScorePoint, type Scores } from "../state/series";
-import type { State } from "../state/store";
+import { NO_MODEL, type State } from "../state/store";
 import { setView, type View } from "../state/url";
 import { Contributions } from "./contributions";
 import { Chip, Empty, Panel } from "./panel";
@@ -12,13 +12,18 @@ import { Chip, Empty, Panel } from "./panel";
 export function RiskPanel({ state, view, now }: { state: State; view: View; now: number }) {
   const { risks } = state;
   const horizon = risks?.risks[0]?.horizon_s;
-  const note = risks && horizon ? `probability of failure within ${duration(horizon)}` : undefined;
+  const off = risks?.model_version === NO_MODEL;
+  const note = off
+    ? "no model is loaded: nothing is predicted"
+    : risks && horizon
+      ? `probability of failure within ${duration(horizon)}`
+      : undefined;
   return (
     <Panel
       title="What will fail next"
       className="panel-risks"
       note={note}
-      actions={risks?.model_version ? <code className="model-version" title="The model that gives these scores">{risks.model_version}</code> : undefined}
+      actions={risks?.model_version && !off ? <code className="model-version" title="The model that gives these scores">{risks.model_version}</code> : undefined}
     >
       {!risks || risks.risks.length === 0 ? (
         <Empty>
@@ -122,6 +127,7 @@ function levelOf(risk: RiskOut, threshold: number): Level {
 
 function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; stale: boolean; age: string }) {
   if (stale) return <Chip tone="soft" title="The predictor has been silent since">stale · {age}</Chip>;
+  if (risk.state === "learning" && risk.model_version === NO_MODEL) return <Chip tone="soft">no model</Chip>;
   if (risk.state === "learning") {
     return (
       <Chip tone="info">
@@ -137,6 +143,9 @@ function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; sta
 
 function Reasons({ risk, level }: { risk: RiskOut; level: Level }) {
   const raising = risk.contributions.filter((one) => one.shap > 0).slice(0, 2);
+  if (risk.state === "learning" && risk.model_version === NO_MODEL) {
+    return <p className="risk-reasons soft">Watched for unusual values; without a model no failure is foreseen.</p>;
+  }
   if (risk.state === "learning") return <p className="risk-reasons soft">Getting to know what is usual for this route.</p>;
   if (risk.state === "quiet") return <p className="risk-reasons soft">Nothing to judge without requests.</p>;
   if (risk.state === "failing" && raising.length === 0) {

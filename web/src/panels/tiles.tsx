@@ -3,7 +3,7 @@ import { memo, useMemo, type ReactNode } from "react";
 import { Sparkline } from "../charts/sparkline";
 import { milliseconds, percent, rate } from "../lib/format";
 import { column, timesOf } from "../state/series";
-import type { State } from "../state/store";
+import { NO_MODEL, type State } from "../state/store";
 
 export const Tiles = memo(function Tiles({ state }: { state: State }) {
   const { traffic, now, alerts } = state;
@@ -38,7 +38,7 @@ export const Tiles = memo(function Tiles({ state }: { state: State }) {
       <Tile
         label="Open alerts"
         value={state.status ? String(open.length) : "–"}
-        unit={first ? `${first.entity.service} ${first.entity.route}` : "no failure foreseen"}
+        unit={first ? `${first.entity.service} ${first.entity.route}` : state.risks?.model_version === NO_MODEL ? "nothing is predicted" : "no failure foreseen"}
         tone={open.length > 0 ? "bad" : ""}
       />
     </section>
@@ -46,9 +46,10 @@ export const Tiles = memo(function Tiles({ state }: { state: State }) {
 });
 
 function Trend({ values, variable, topMin = 0 }: { values?: (number | null)[] | undefined; variable: string; topMin?: number }) {
-  if (!values || values.length < 2) return null;
-  const top = Math.max(topMin, ...values.map((value) => value ?? 0)) || 1;
-  return <Sparkline values={values} top={top * 1.1} variable={variable} />;
+  const known = values?.slice(values.findIndex((value) => value !== null)) ?? [];
+  if (known.length < 2) return null;
+  const top = Math.max(topMin, ...known.map((value) => value ?? 0)) || 1;
+  return <Sparkline values={known} top={top * 1.1} variable={variable} />;
 }
 
 type TileProps = { label: string; value: string; unit: string; tone?: string; spark?: ReactNode };

@@ -49,12 +49,16 @@ export function timesOf(traffic: Traffic): number[] {
   return times;
 }
 
-/** One metric of one route on the grid `times`; a window without requests is null, or 0 for a count. */
-export function column(traffic: Traffic, key: string, times: number[], metric: "rps"): number[];
-export function column(traffic: Traffic, key: string, times: number[], metric: Metric): (number | null)[];
+/** One metric of one route on the grid `times`; a window without requests is null, or 0 requests. */
 export function column(traffic: Traffic, key: string, times: number[], metric: Metric): (number | null)[] {
   const points = traffic.series.get(key);
-  return times.map((t) => points?.get(t)?.[metric] ?? (metric === "rps" ? 0 : null));
+  const begun = firstOf(traffic);
+  return times.map((t) => points?.get(t)?.[metric] ?? (metric === "rps" && t >= begun ? 0 : null));
+}
+
+/** When the first window that holds data began; before it nothing is known, not even that there was no traffic. */
+export function firstOf(traffic: Traffic): number {
+  return Math.min(...(traffic.series.get("")?.keys() ?? []));
 }
 export type Metric = "rps" | "error_rate" | "timeout_rate" | "p50_ms" | "p95_ms" | "p99_ms";
 

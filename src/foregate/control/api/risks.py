@@ -43,7 +43,10 @@ class RiskOut(Out):
 
 
 class Risks(Out):
-    """`threshold` is the score above which an alert is raised; `model_version` is empty when nothing was judged yet."""
+    """`threshold` is the score above which an alert is raised.
+
+    `model_version` is "" before any verdict, and "off" where no model could be loaded.
+    """
 
     now_s: float
     threshold: float
