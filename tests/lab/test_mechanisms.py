@@ -199,20 +199,23 @@ def test_several_faults_on_one_knob_add_up_and_leave_no_trace():
 
 def test_the_simulated_circuit_opens_tries_once_and_closes():
     breaker = Breaker(failures=2, open_s=10.0)
-    assert breaker.admit(0.0) == "closed"
+    assert breaker.enter() == "closed"
     breaker.record(False, 0.0)
     breaker.record(False, 0.0)
-    assert breaker.admit(9.9) == "open"
+    assert not breaker.admits(9.9)
     breaker.record(True, 9.9)  # sent before it opened: proves nothing
-    assert breaker.admit(10.0) == "half_open"
-    assert breaker.admit(10.0) == "open"
+    assert breaker.admits(10.0)
+    assert breaker.enter() == "half_open"
+    assert not breaker.admits(10.0)
     breaker.left()
-    assert breaker.admit(10.0) == "half_open"
+    assert breaker.admits(10.0)
+    breaker.enter()
     breaker.record(False, 10.0)
-    assert breaker.admit(19.0) == "open"
-    assert breaker.admit(20.0) == "half_open"
+    assert not breaker.admits(19.0)
+    assert breaker.admits(20.0)
+    breaker.enter()
     breaker.record(True, 20.0)
-    assert breaker.admit(20.0) == "closed"
+    assert breaker.enter() == "closed"
 
 
 @given(st.lists(st.floats(0.0, 3.0), max_size=60))

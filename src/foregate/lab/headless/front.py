@@ -51,6 +51,7 @@ class PlainFront:
             for name, service in world.services.items()
             for instance in service.instances
         }
+        self.sent_to = dict.fromkeys(self.breakers, 0)  # calls under way, by instance
         self._buckets = {
             (route.path, client.key_id): Bucket(route.per_s, route.burst)
             for route in ROUTES
@@ -72,25 +73,28 @@ class PlainFront:
         else:
             exchange.attempt()
 
-    def pick(self, service: Service) -> tuple[Instance | None, BreakerOutcome]:
-        """The next instance whose circuit admits a call, and the circuit's state."""
-        now_s = self.loop.time()
+    def choose(self, service: Service, now_s: float, avoid: Instance | None) -> Instance | None:
+        """The least loaded instance whose circuit admits a call, in turn where several are; `avoid` at last."""
         instances = service.instances
-        for _ in instances:
-            service.turn = (service.turn + 1) % len(instances)
-            instance = instances[service.turn]
-            state = self.breakers[instance.name].admit(now_s)
-            if state != "open":
-                return instance, state
-        return None, "open"
+        breakers = self.breakers
+        service.turn = start = (service.turn + 1) % len(instances)
+        best: Instance | None = None
+        for instance in instances[start:] + instances[:start]:
+            if instance is avoid or not breakers[instance.name].admits(now_s):
+                continue
+            if best is None or self.sent_to[instance.name] < self.sent_to[best.name]:
+                best = instance
+        if best is None and avoid is not None and breakers[avoid.name].admits(now_s):
+            return avoid
+        return best
 
 
 class _Exchange:
     """One request from its arrival to its event."""
 
     __slots__ = (
-        "attempts", "began_s", "breaker", "call", "done", "front", "id", "inflight", "instance", "limit", "over",
-        "patience", "settings", "started_s", "timer", "upstream_s", "visit",
+        "at_instance", "attempts", "began_s", "breaker", "call", "done", "front", "id", "inflight", "instance",
+        "limit", "over", "patience", "settings", "started_s", "timer", "upstream_s", "visit",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +110,7 @@ class _Exchange:
         self.instance: Instance | None = None
         self.upstream_s = 0.0
         self.over = False
+        self.at_instance = False
         self.began_s = self.started_s = front.loop.time()
         self.settings: GatewaySettings = SETTINGS[visit.route.service]
         self.call = Call(visit.method, "", b"")
@@ -122,13 +127,17 @@ class _Exchange:
             return
         front = self.front
         service = front.services[self.visit.route.service]
-        instance, self.breaker = front.pick(service)
+        self.started_s = front.loop.time()
+        instance = front.choose(service, self.started_s, self.instance)
         if instance is None:
+            self.breaker = "open"
             self.finish(503, "circuit_open")
             return
+        self.breaker = front.breakers[instance.name].enter()
         self.instance = instance
+        self.at_instance = True
+        front.sent_to[instance.name] += 1
         self.attempts += 1
-        self.started_s = front.loop.time()
         call = self.call = Call(self.visit.method, upstream_path(self.visit), self.visit.body)
         self.timer = front.loop.call_later(self.settings.timeout_s, self.timed_out, call)
         spawn(self._carry(service, call, instance), name="call", on_error=front.on_error)
@@ -158,17 +167,33 @@ class _Exchange:
         now_s = self.front.loop.time()
         self.upstream_s = (call.first_byte_s or now_s) - self.started_s
         self.front.breakers[self.instance.name].record(status < 500, now_s)
-        if status in RETRIED and self.attempts <= self.settings.attempts and self.visit.method in IDEMPOTENT:
-            self.call = Call(call.method, "", b"")  # the old attempt no longer counts
-            pause_s = min(self.settings.base_s * 2 ** (self.attempts - 1), self.settings.max_s)
-            self.front.loop.call_later(pause_s * self.front.rng.uniform(0.8, 1.2), self.attempt)
-        else:
+        if not self.retries(status, now_s):
             self.finish(status, error, answer.body_bytes if answer is not None else 0)
+
+    def retries(self, status: int, now_s: float) -> bool:
+        """Plan another attempt, if this failure deserves one and somebody would take it then."""
+        if status not in RETRIED or self.attempts > self.settings.attempts or self.visit.method not in IDEMPOTENT:
+            return False
+        pause_s = min(self.settings.base_s * 2 ** (self.attempts - 1), self.settings.max_s)
+        pause_s *= self.front.rng.uniform(0.8, 1.2)
+        service = self.front.services[self.visit.route.service]
+        if self.front.choose(service, now_s + pause_s, self.instance) is None:
+            return False
+        self.depart()
+        self.call = Call(self.visit.method, "", b"")  # what the old attempt may still bring no longer counts
+        self.front.loop.call_later(pause_s, self.attempt)
+        return True
+
+    def depart(self) -> None:
+        """The instance is rid of this attempt, as far as the front knows."""
+        if self.at_instance and self.instance is not None:
+            self.at_instance = False
+            self.front.sent_to[self.instance.name] -= 1
 
     def leave(self) -> None:
         """The client has lost its patience."""
         if not self.over:
-            if self.instance is not None:
+            if self.at_instance and self.instance is not None:
                 self.front.breakers[self.instance.name].left()
             self.finish(499, "client_closed")
 
@@ -181,9 +206,10 @@ class _Exchange:
         for timer in (self.timer, self.patience):
             if timer is not None:
                 timer.cancel()
+        self.depart()
         front.inflight[service] -= 1
         now_s = front.loop.time()
-        first_s = self.call.first_byte_s or now_s
+        first_s = self.call.first_byte_s or (now_s if status != 499 else self.began_s)
         front.emit(
             RequestEvent(
                 front.epoch_s + now_s, ORG, service, visit.route.path, visit.method, status,

@@ -15,11 +15,14 @@ class Breaker:
         self._opened_s: float | None = None
         self._trying = False
 
-    def admit(self, now_s: float) -> BreakerOutcome:
+    def admits(self, now_s: float) -> bool:
+        """Whether a call may be sent now."""
+        return self._opened_s is None or (not self._trying and now_s - self._opened_s >= self._open_s)
+
+    def enter(self) -> BreakerOutcome:
+        """A call that was admitted is sent; tells in which state."""
         if self._opened_s is None:
             return "closed"
-        if self._trying or now_s - self._opened_s < self._open_s:
-            return "open"
         self._trying = True
         return "half_open"
 
