@@ -9,12 +9,15 @@ import structlog
 
 from foregate import __version__
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.counters import open_counters
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.control import ControlDeps, ProcessHealth
+from foregate.control.deps import BreakerState
 from foregate.control.lab_client import HttpLabClient
+from foregate.gateway.layout import CIRCUIT_OPEN, Layout
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
 from foregate.wire.snapshot import Snapshot, decode_snapshot
@@ -43,7 +46,23 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
         model_card=_model_card(runtime),
         processes=lambda: _processes(data.processes),
+        breakers=lambda: _breakers(data, runtime, decode_snapshot(data.snapshot.read_bytes())),
     )
+
+
+def _breakers(data: DataDir, runtime: Runtime, snapshot: Snapshot) -> dict[str, BreakerState]:
+    """Target URL → its circuit, open when any worker has opened it; nothing before the first worker has started."""
+    layout = Layout(snapshot)
+    try:
+        counters = open_counters(data.counters, runtime.workers, layout.total, None, layout=snapshot.version)
+    except OSError:
+        return {}
+    states: dict[str, BreakerState] = {}
+    for service, slots in zip(snapshot.services, layout.targets, strict=True):
+        for target, slot in zip(service.targets, slots, strict=True):
+            states[target.url] = "open" if counters.total(slot + CIRCUIT_OPEN) > 0 else "closed"
+    counters.close()
+    return states
 
 
 def _snapshot(file: Path) -> Callable[[], Snapshot]:
