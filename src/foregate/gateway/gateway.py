@@ -145,7 +145,8 @@ class Gateway:
             limited = "allowed"
         body_bytes_max = route.service.settings.body_bytes_max
         exchange.body_bytes_max = body_bytes_max
-        if head.content_length is not None and head.content_length > body_bytes_max:
+        if max(head.content_length or 0, exchange.request_bytes) > body_bytes_max:
+            exchange.close_after = True
             self._refuse(exchange, route, notes, "body_too_large", started_s, key_id, limited)
             return
         if route.strip:

@@ -1,0 +1,214 @@
+"""What goes through: heads, bodies, ids, paths, one event each."""
+
+import json
+
+import pytest
+from tests.gateway.world import KEY, OPEN, gateway, run, service, statuses, talk, target, upstream
+
+from foregate.http1 import Request, Response
+from foregate.wire.snapshot import Route, Service
+
+
+def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world:
+            trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            headers = [(b"x-request-id", b"abc-123"), (b"traceparent", trace.encode()), (b"tracestate", b"v=1")]
+            answer = await world.client.request("POST", world.url("/a?b=c"), headers=headers, body=b"hello")
+            assert (answer.status, await answer.read()) == (200, b"/a?b=c")
+            assert answer.header("x-request-id") == "abc-123"
+            assert answer.header("x-gateway-service") == "svc"
+            assert float(answer.header("x-gateway-response-time") or "-1") > 0
+            request = seen.requests[0]
+            assert seen.bodies == [b"hello"]
+            assert request.header("host") == f"127.0.0.1:{port}"
+            assert request.header("x-forwarded-for") == "127.0.0.1"
+            assert request.header("x-forwarded-proto") == "http"
+            assert request.header("x-forwarded-host") == f"127.0.0.1:{world.port}"
+            assert request.header("x-request-id") == "abc-123"
+            assert request.header("tracestate") == "v=1"
+            event = world.event
+            parent = (request.header("traceparent") or "").split("-")
+            assert parent == ["00", "0af7651916cd43dd8448eb211c80319c", event.span_id, "01"]
+            assert event.span_id != "b7ad6b7169203331"
+            assert (event.org, event.environment, event.service, event.route) == ("default", "production", "svc", "/")
+            assert (event.method, event.status, event.error, event.attempts) == ("POST", 200, "", 1)
+            assert (event.request_bytes, event.response_bytes) == (5, 6)
+            assert (event.request_id, event.trace_id) == ("abc-123", parent[1])
+            assert (event.limit, event.breaker, event.cache) == ("none", "closed", "none")
+            assert event.target == f"http://127.0.0.1:{port}"
+            assert event.inflight == 1
+            assert 0 < event.upstream_ms <= event.first_byte_ms <= event.latency_ms
+
+    run(main)
+
+
+def test_a_request_without_ids_is_given_some() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world:
+            bad = [(b"x-request-id", b"bad id\xff"), (b"traceparent", b"00-junk"), (b"tracestate", b"v=1")]
+            answer = await world.client.request("GET", world.url(), headers=bad)
+            assert len(answer.header("x-request-id") or "") == 32
+            assert seen.requests[0].header("x-request-id") == answer.header("x-request-id") == world.event.request_id
+            assert (seen.requests[0].header("traceparent") or "").startswith(f"00-{world.event.trace_id}-")
+            assert seen.requests[0].header("tracestate") is None
+            await answer.read()
+
+    run(main)
+
+
+def test_hop_by_hop_fields_stay_on_their_hop_in_both_directions() -> None:
+    async def answer(request: Request) -> Response:
+        return Response(
+            200, b"", [(b"connection", b"x-mine"), (b"x-mine", b"1"), (b"x-kept", b"1"), (b"upgrade", b"h2")]
+        )
+
+    async def main() -> None:
+        async with upstream(answer) as (seen, port), gateway([service(port)]) as world:
+            data = (
+                b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\n"
+                b"TE: trailers\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nX-Kept: 1\r\nX-Api-Key: secret\r\n\r\n"
+            )
+            raw = await talk(world.port, data)
+            request = seen.requests[0]
+            for name in ("x-drop", "keep-alive", "te", "proxy-authorization", "upgrade", "connection", "x-api-key"):
+                assert request.header(name) is None, name
+            assert request.header("x-kept") == "1"
+            assert b"x-kept: 1" in raw
+            assert b"x-mine" not in raw
+            assert b"upgrade" not in raw
+
+    run(main)
+
+
+def test_forwarded_for_is_appended_to() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world:
+            headers = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8")]
+            await (await world.client.request("GET", world.url(), headers=headers)).read()
+            assert seen.requests[0].header("x-forwarded-for") == "1.2.3.4, 5.6.7.8, 127.0.0.1"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("path", "strip", "prefix", "there"),
+    [
+        ("/ai/x?q=1", True, "", "/x?q=1"),
+        ("/ai/x?q=1", False, "", "/ai/x?q=1"),
+        ("/ai", True, "", "/"),
+        ("/ai?q", True, "", "/?q"),
+        ("/ai/", True, "", "/"),
+        ("/ai/x", True, "/base", "/base/x"),
+        ("/%61i/x%2Fy", True, "", "/x%2Fy"),
+    ],
+)
+def test_the_path_is_stripped_and_prefixed(path: str, strip: bool, prefix: str, there: str) -> None:
+    async def main() -> None:
+        async with upstream() as (_, port):
+            settings = Service("svc", (target(port, prefix),))
+            async with gateway([settings], [Route("/ai", "svc", strip=strip, needs_key=False)]) as world:
+                assert await (await world.client.request("GET", world.url(path))).read() == there.encode()
+                assert world.event.route == "/ai"
+
+    run(main)
+
+
+@pytest.mark.parametrize("path", ["/open/../secret", "/open/%2e%2e/secret", "/open%2F..%2Fsecret", "/./secret"])
+def test_a_path_that_climbs_is_refused_and_reaches_nobody(path: str) -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world:
+            answer = await world.client.request("GET", world.url(path))
+            assert answer.status == 400
+            await answer.read()
+            assert seen.requests == []
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "path", ["/open/secret", "/open//secret", "/open/%73ecret", "/open%2Fsecret", "//open/secret/x"]
+)
+def test_no_spelling_of_a_path_slips_past_the_key_of_its_route(path: str) -> None:
+    async def main() -> None:
+        routes = [Route("/open", "svc", needs_key=False), Route("/open/secret", "svc"), OPEN]
+        async with upstream() as (seen, port), gateway([service(port)], routes) as world:
+            raw = await talk(world.port, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            assert statuses(raw) == [401]
+            assert seen.requests == []
+
+    run(main)
+
+
+def test_the_api_key_is_asked_for_checked_and_not_passed_on() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], [Route("/", "svc")]) as world:
+            codes = []
+            for headers in (
+                [],
+                [(b"x-api-key", b"wrong")],
+                [(b"x-api-key", b"\xff" * 300)],
+                [(b"x-api-key", KEY.encode())],
+            ):
+                answer = await world.client.request("GET", world.url(), headers=headers)
+                body = await answer.read()
+                codes.append((answer.status, json.loads(body)["code"] if answer.status == 401 else ""))
+            assert codes == [(401, "key_missing"), (401, "key_invalid"), (401, "key_invalid"), (200, "")]
+            assert [request.header("x-api-key") for request in seen.requests] == [None]
+            assert [event.key_id for event in world.sink.events] == ["", "", "", "key_demo"]
+            assert [event.error for event in world.sink.events] == ["key_missing", "key_invalid", "key_invalid", ""]
+            assert KEY not in repr(world.sink.events)
+
+    run(main)
+
+
+def test_no_route_is_404_with_an_event_of_no_service() -> None:
+    async def main() -> None:
+        async with gateway([service(1)], [Route("/ai", "svc")]) as world:
+            answer = await world.client.request("GET", world.url("/aix"))
+            problem = json.loads(await answer.read())
+            assert (answer.status, problem["code"]) == (404, "route_not_found")
+            assert problem["request_id"] == answer.header("x-request-id") == world.event.request_id
+            assert (world.event.service, world.event.route, world.event.status) == ("", "", 404)
+
+    run(main)
+
+
+def test_head_204_and_304_keep_their_framing() -> None:
+    async def answer(request: Request) -> Response:
+        return Response(int(request.path[1:]), b"x" * (request.path == "/200"), [(b"etag", b'"1"')])
+
+    async def main() -> None:
+        async with upstream(answer) as (_, port), gateway([service(port)]) as world:
+            for method, path in (("HEAD", "/200"), ("GET", "/204"), ("GET", "/304"), ("GET", "/200")):
+                response = await world.client.request(method, world.url(path))
+                assert response.status == int(path[1:])
+                assert await response.read() == (b"x" if (method, path) == ("GET", "/200") else b"")
+            assert len(world.sink.events) == 4
+
+    run(main)
+
+
+def test_a_body_beyond_the_services_bound_is_413_by_length_and_by_count() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port, body_bytes_max=10)]) as world:
+            length = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world"
+            chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n"
+            assert statuses(await talk(world.port, length)) == [413]
+            assert statuses(await talk(world.port, chunked)) == [413]
+            assert seen.bodies == []
+            assert [event.status for event in world.sink.events] == [413, 413]
+
+    run(main)
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def main() -> None:
+        async with upstream() as (_, port), gateway([service(port)]) as world:
+            requests = b"".join(b"GET /n%02d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(50))
+            raw = await talk(world.port, requests + b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            places = [raw.index(b"\r\n\r\n/n%02d" % number) for number in range(50)]
+            assert places == sorted(places)
+            assert raw.endswith(b"/end")
+
+    run(main)
