@@ -20,12 +20,15 @@ class LogStyle:
 
 
 def configure_logs(style: LogStyle, process: str) -> structlog.typing.FilteringBoundLogger:
-    """Set up this process's logging, the standard library's included. `process` is on every line."""
+    """Set up this process's logging, the standard library's included. `process` is on every line.
+
+    Tracebacks are plain: those with local variables would write keys and tokens into the log.
+    """
     if style.format == "console":
-        colors = sys.stderr.isatty()
-        last: list[Any] = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=32)]
+        colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
+        last: list[Any] = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     else:
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
