@@ -79,7 +79,13 @@ async function loadRest(): Promise<void> {
     get<Services>("/services"),
     get<{ events: EventOut[] }>("/events", { limit: 60 }),
   ]);
-  set({ services, events: events.events });
+  set({ services, events: newest([...events.events, ...state.events]) });
+}
+
+/** Each event once, newest first, bounded: batches of several gateway workers come in any order. */
+function newest(events: readonly EventOut[]): EventOut[] {
+  const once = new Map(events.map((event) => [`${event.request_id} ${event.time_s}`, event]));
+  return [...once.values()].sort((a, b) => b.time_s - a.time_s).slice(0, EVENTS_MAX);
 }
 
 function onMetrics(metrics: Metrics): void {
@@ -111,7 +117,7 @@ export function start(): () => void {
       alerts: (alerts) => set({ alerts: alerts.alerts }),
       anomalies: (anomalies) => set({ anomalies: anomalies.anomalies }),
       faults: (faults) => set({ faults }),
-      events: (events) => set({ events: [...events.events, ...state.events].slice(0, EVENTS_MAX) }),
+      events: (events) => set({ events: newest([...events.events, ...state.events]) }),
     },
     (connected) => {
       set({ connection: connected ? "live" : "lost" });
