@@ -142,12 +142,16 @@ def choose(entities: Sequence[Entity], service: str | None, route: str | None) -
     ]
 
 
+def _height(risk: Risk) -> float:
+    return -1.0 if risk.score is None else risk.score
+
+
 def thin(history: Sequence[Risk], step_s: float) -> list[RiskPoint]:
     """At most one point per `step_s`: the verdict with the highest score, so that no peak is hidden."""
     best: dict[int, Risk] = {}
     for risk in history:
         bucket = int(risk.time_s // step_s)
         known = best.get(bucket)
-        if known is None or (risk.score or -1.0) >= (known.score or -1.0):
+        if known is None or _height(risk) >= _height(known):
             best[bucket] = risk
     return [RiskPoint(t=risk.time_s, score=risk.score, state=risk.state) for _, risk in sorted(best.items())]

@@ -15,6 +15,7 @@ from foregate.control.api.risks import risks_out
 from foregate.control.api.status import Status, status_out
 from foregate.control.deps import ControlDeps, EventTail
 from foregate.control.live.hub import Hub, Message
+from foregate.kernel.errors import ForegateError
 
 INTERVAL_S = 1.0
 PANE_S = 10
@@ -85,14 +86,15 @@ async def produce(hub: Hub, deps: ControlDeps) -> None:
     """Run until cancelled. Asks nothing while nobody listens; one failing source does not stop the others."""
     sources = Sources(deps)
     said: dict[str, str] = {}
+    failing: set[str] = set()
     while True:
         if not hub.wanted.is_set():
             hub.forget()
             said.clear()
             await hub.wanted.wait()
-            await run_in_threadpool(_guarded, "tail", sources.restart, deps)
+            await run_in_threadpool(_guarded, "tail", sources.restart, deps, failing)
         for name, make in sources.table().items():
-            model = await run_in_threadpool(_guarded, name, make, deps)
+            model = await run_in_threadpool(_guarded, name, make, deps, failing)
             if model is not None and said.get(name) != (content := substance(model)):
                 said[name] = content
                 hub.publish(Message(name, model.model_dump_json().encode()), keep=name != "events")
@@ -107,9 +109,21 @@ def substance(model: BaseModel) -> str:
     return model.model_dump_json(exclude=None if isinstance(model, Status) else {"now_s"})
 
 
-def _guarded(name: str, make: Callable[[], BaseModel | None], deps: ControlDeps) -> BaseModel | None:
+def _guarded(name: str, make: Callable[[], BaseModel | None], deps: ControlDeps, failing: set[str]) -> BaseModel | None:
+    """What `make` gives; None when it fails, which is logged when it begins and when it ends."""
     try:
-        return make()
-    except Exception:  # a store that is down must not end the stream: the page shows its age, the log says why
-        deps.log.exception("live source failed", source=name)
+        model = make()
+    except (OSError, ForegateError) as error:
+        if name not in failing:
+            deps.log.warning("live source failed", source=name, error=str(error))
+        failing.add(name)
         return None
+    except Exception as error:  # noqa: BLE001 - not even our own mistake in one source may end everybody's stream
+        if name not in failing:
+            deps.log.exception("live source failed", source=name, error=str(error))
+        failing.add(name)
+        return None
+    if name in failing:
+        failing.discard(name)
+        deps.log.info("live source is back", source=name)
+    return model
