@@ -82,6 +82,12 @@ def test_a_failure_after_the_horizon_does_not_make_it_right() -> None:
     assert b.failed(PAY, T0 + HORIZON + 60, T0 + HORIZON + 240) is None
 
 
+def test_an_old_failure_that_is_learned_again_after_a_restart_does_not_make_it_right() -> None:
+    b = book()
+    b.restore([raised(book())])
+    assert b.failed(PAY, T0 - 3_600, T0 - 3_420) is None
+
+
 def test_without_a_failure_the_horizon_ends_it_as_a_false_alarm_and_then_pages_again() -> None:
     b = book()
     first = raised(b)

@@ -14,6 +14,7 @@ from foregate.wire.entity import Entity
 CLOSE_SHARE: Final = 0.5  # an open alert closes when its score stays below half of the threshold …
 CLOSE_TICKS: Final = 6  # … for so many ticks (a minute)
 PEAK_STEP: Final = 0.02  # a peak is told again when it has grown by so much
+_UNSEEN_S: Final = 120.0
 _CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
 
 
@@ -103,7 +104,11 @@ class AlertBook:
     def failed(self, entity: Entity, onset_s: float, time_s: float) -> Alert | None:
         """A failure of the entity is certain; it began at `onset_s`. Returns its alert when that foresaw it."""
         page = self._pages.get(entity)
-        if page is None or page.alert.outcome != "pending" or onset_s > page.alert.raised_s + self._horizon_s:
+        if page is None or page.alert.outcome != "pending":
+            return None
+        # An alert is raised up to two minutes into a first bad minute that has not closed yet; what began before that
+        # was over when it was raised (and is only being learned again after a restart).
+        if not page.alert.raised_s - _UNSEEN_S <= onset_s <= page.alert.raised_s + self._horizon_s:
             return None
         return self._update(page, time_s, outcome="failed", failed_s=onset_s, lead_s=onset_s - page.alert.raised_s)
 
