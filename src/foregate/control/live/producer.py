@@ -118,7 +118,7 @@ def _guarded(name: str, make: Callable[[], BaseModel | None], deps: ControlDeps,
             deps.log.warning("live source failed", source=name, error=str(error))
         failing.add(name)
         return None
-    except Exception as error:  # noqa: BLE001 - not even our own mistake in one source may end everybody's stream
+    except Exception as error:  # not even our own mistake in one source may end everybody's stream
         if name not in failing:
             deps.log.exception("live source failed", source=name, error=str(error))
         failing.add(name)
