@@ -1,0 +1,1 @@
+"""Each figure that the README quotes, as a script anyone can run."""

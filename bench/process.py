@@ -1,0 +1,106 @@
+"""Processes under measurement: start, wait for their port, read their CPU time and memory, stop."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+OUT = Path(__file__).parent / "out"
+
+
+class Missing(Exception):
+    """A tool that this machine does not have; the message says which."""
+
+
+def tool(name: str, *more: str) -> str:
+    """The path of a program; `more` are places to look in beside PATH. Raises Missing."""
+    for candidate in (name, *more):
+        found = shutil.which(candidate)
+        if found:
+            return found
+    raise Missing(f"{name} is not installed")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Running:
+    """A process and its children."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def pids(self) -> list[int]:
+        found, queue = [], [self.process.pid]
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            with contextlib.suppress(OSError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    queue += [int(child) for child in (task / "children").read_text().split()]
+        return found
+
+    def cpu_s(self) -> float:
+        """User and system time of all of them so far."""
+        total = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / _TICKS_PER_S
+
+    def rss_mb(self) -> float:
+        total_kb = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                    if line.startswith("VmRSS:"):
+                        total_kb += int(line.split()[1])
+        return total_kb / 1024
+
+    def stop(self) -> None:
+        """Ask the process group to end, then make it end."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                continue
+            return
+
+
+def start(
+    name: str,
+    argv: Sequence[str],
+    port: int,
+    folder: Path,
+    *,
+    wait_s: float = 30.0,
+    env: dict[str, str] | None = None,
+) -> Running:
+    """Start a server and wait until it accepts on `port`. Raises RuntimeError with its last words."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True, env=env
+        )
+    running = Running(name, process, log)
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return running
+        time.sleep(0.05)
+    running.stop()
+    raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-2000:]}")

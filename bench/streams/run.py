@@ -1,0 +1,130 @@
+"""`python -m bench streams`: 50 concurrent event streams, straight and through the gateway, in turn."""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import uvloop
+
+from bench.foregate_worker import KEY, start_foregate
+from bench.process import OUT, free_port, start
+from foregate.http1 import Client, Request, Response, Server
+from foregate.kernel.clock import SystemClock
+
+STREAMS = 50
+TOKENS = 20
+GAP_S = 0.05
+ADDED_MS_MAX = 5.0
+
+
+async def _tokens() -> AsyncIterator[bytes]:
+    for number in range(TOKENS):
+        # The sender's clock travels in the token: both ends are on one machine.
+        yield b"data: %d %.6f\n\n" % (number, time.monotonic())
+        await asyncio.sleep(GAP_S)
+
+
+async def _serve(port: int) -> None:
+    async def answer(request: Request) -> Response:
+        return Response(200, _tokens(), [(b"content-type", b"text/event-stream")])
+
+    server = Server(answer, SystemClock())
+    await server.start("127.0.0.1", port)
+    await asyncio.Event().wait()
+
+
+async def _one(client: Client, url: str) -> tuple[float, list[float], int]:
+    """Time to the first byte, each token's time under way (both ms), and in how many pieces the stream came."""
+    asked_s = time.monotonic()
+    answer = await client.request("GET", url, headers=[(b"x-api-key", KEY.encode())])
+    first_ms, delays, pieces = 0.0, [], 0
+    async for piece in answer.chunks():
+        now_s = time.monotonic()
+        first_ms = first_ms or (now_s - asked_s) * 1000.0
+        pieces += 1
+        delays += [(now_s - float(line.split()[2])) * 1000.0 for line in piece.split(b"\n\n") if line]
+    return first_ms, delays, pieces
+
+
+async def _round(url: str) -> tuple[list[float], list[float], int]:
+    client = Client(SystemClock())
+    found = await asyncio.gather(*[_one(client, url) for _ in range(STREAMS)])
+    await client.close()
+    return [first for first, _, _ in found], [one for _, many, _ in found for one in many], min(n for _, _, n in found)
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    return {
+        "p50_ms": statistics.median(values),
+        "p99_ms": statistics.quantiles(values, n=100)[98],
+        "max_ms": max(values),
+    }
+
+
+async def _measure(direct: int, through: int, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    firsts: dict[str, list[float]] = {"direct": [], "foregate": []}
+    tokens: dict[str, list[float]] = {"direct": [], "foregate": []}
+    pieces: dict[str, int] = {"direct": TOKENS, "foregate": TOKENS}
+    for _ in range(rounds):
+        for name, port in (("direct", direct), ("foregate", through)):
+            first, under_way, least = await _round(f"http://127.0.0.1:{port}/")
+            firsts[name] += first
+            tokens[name] += under_way
+            pieces[name] = min(pieces[name], least)
+    for name in firsts:
+        rows[name] = {"first_byte": _summary(firsts[name]), "token": _summary(tokens[name])}
+        rows[name]["pieces"] = {"least": float(pieces[name])}
+    return rows
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench streams", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)  # the upstream, in a process of its own
+    given = parser.parse_args(argv)
+    if given.serve:
+        uvloop.run(_serve(given.serve))
+        return 0
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="foregate-bench-") as name:
+        folder = Path(name)
+        direct, through = free_port(), free_port()
+        upstream = start(
+            "stream-upstream", [sys.executable, "-m", "bench", "streams", "--serve", str(direct)], direct, folder
+        )
+        try:
+            gateway = start_foregate(folder, through, [direct])
+            try:
+                rows = uvloop.run(_measure(direct, through, given.rounds))
+            finally:
+                gateway.stop()
+        finally:
+            upstream.stop()
+    return _report(rows)
+
+
+def _report(rows: dict[str, dict[str, dict[str, float]]]) -> int:
+    print(f"\n{STREAMS} concurrent streams of {TOKENS} tokens, one every {GAP_S * 1000:.0f} ms")
+    print(f"{'':10}{'first byte p50':>16}{'p99':>8}{'max':>8}{'token p50':>12}{'p99':>8}{'max':>8}{'least pieces':>14}")
+    for name, row in rows.items():
+        first, token = row["first_byte"], row["token"]
+        print(
+            f"{name:10}{first['p50_ms']:>16.2f}{first['p99_ms']:>8.2f}{first['max_ms']:>8.2f}{token['p50_ms']:>12.2f}"
+            f"{token['p99_ms']:>8.2f}{token['max_ms']:>8.2f}{row['pieces']['least']:>14.0f}"
+        )
+    added_ms = rows["foregate"]["first_byte"]["p50_ms"] - rows["direct"]["first_byte"]["p50_ms"]
+    added_p99_ms = rows["foregate"]["first_byte"]["p99_ms"] - rows["direct"]["first_byte"]["p99_ms"]
+    print(
+        f"first byte delayed by {added_ms:.2f} ms at the median, {added_p99_ms:.2f} ms at p99 "
+        f"(goal: < {ADDED_MS_MAX:g} ms)"
+    )
+    facts = {"rows": rows, "added_p50_ms": added_ms, "added_p99_ms": added_p99_ms}
+    (OUT / "streams.json").write_text(json.dumps(facts, indent=2))
+    return 1 if added_ms >= ADDED_MS_MAX else 0
