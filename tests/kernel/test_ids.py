@@ -45,3 +45,13 @@ def test_made_ids_have_their_form_and_differ() -> None:
     assert len(made) == 1000
     assert all(len(value) == 32 and ids.valid_request_id(value.encode()) for value in made)
     assert ids.parse_traceparent(f"00-{ids.new_trace_id()}-{ids.new_span_id()}-01".encode())
+
+
+def test_the_ids_of_one_request_are_of_full_length_and_all_different() -> None:
+    seen: set[str] = set()
+    for _ in range(1_000):
+        request_id, trace_id, span_id = ids.new_request_ids()
+        assert ids.parse_traceparent(f"00-{trace_id}-{span_id}-01".encode()) == (trace_id, span_id, "01")
+        assert len(request_id) == 32
+        seen |= {request_id, trace_id, span_id}
+    assert len(seen) == 3_000

@@ -1,7 +1,7 @@
 """The heads that are forwarded: what is taken over, what is dropped, what is added. Pure."""
 
 from foregate.http1.headers import FRAMING, HOP_BY_HOP, NO_TOKENS, HeaderList, named_by_connection, reason
-from foregate.kernel.ids import new_request_id, new_span_id, new_trace_id, parse_traceparent, valid_request_id
+from foregate.kernel.ids import new_request_ids, parse_traceparent, valid_request_id
 
 # Read by us, and dropped or written anew; of each only the first value counts.
 _NOTED = (
@@ -49,16 +49,17 @@ class RequestNotes:
                 self.kept.append(name + b": " + value + b"\r\n")
                 if name == b"idempotency-key":
                     self.repeatable = True
+        self.request_id, self.trace_id, self.span_id = new_request_ids()
+        self.parent_flags = "01"
         given = self.noted.get(b"x-request-id")
-        self.request_id = given.decode() if given is not None and valid_request_id(given) else new_request_id()
-        self.span_id = new_span_id()
+        if given is not None and valid_request_id(given):
+            self.request_id = given.decode()
         parent = self.noted.get(b"traceparent")
         continued = parse_traceparent(parent) if parent is not None else None
-        if continued is None:
-            self.trace_id, self.parent_flags = new_trace_id(), "01"
-            self.noted.pop(b"tracestate", None)  # it belongs to the trace that was not continued
-        else:
+        if continued is not None:
             self.trace_id, _, self.parent_flags = continued
+        elif b"tracestate" in self.noted:
+            del self.noted[b"tracestate"]  # it belongs to the trace that was not continued
 
     def forward(self, host: bytes, peer: str, framing: bytes) -> bytes:
         """The lines after Host, with the blank line: the same for every attempt."""

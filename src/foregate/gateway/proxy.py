@@ -223,7 +223,11 @@ class Proxied:
             if not complete:
                 connection.abandon()
             return
-        self._judge("succeeded" if status < 500 else "failed")
+        target = self._target
+        if status < 500 and self._breaker == "closed" and target is not None and target.circuit.steady:
+            self._judged = True
+        else:
+            self._judge("succeeded" if status < 500 else "failed")
         self._status = status
         self._answer_began = True
         self._first_byte_ms = (now_s - self._started_s) * 1000.0

@@ -138,12 +138,12 @@ class ClientConnection(asyncio.Protocol):
         self._request_chunked = chunked
         self.timeout_s = timeout_s
         self.deadline_s = self._clock.monotonic() + timeout_s
-        if self.transport is not None:
-            self.transport.write(data)
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)  # else connection_lost() is on its way and will tell the receiver
 
     def write(self, chunks: list[bytes], complete: bool) -> None:
         """Send more of the request's body."""
-        if self.transport is None or self._request_done:
+        if self.transport is None or self._request_done or self.transport.is_closing():
             return
         data = frame(chunks, complete) if self._request_chunked else b"".join(chunks)
         self._request_done = complete
@@ -178,7 +178,8 @@ class ClientConnection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether a new exchange may begin on it."""
-        return self._receiver is None and not self._spoiled and self.transport is not None
+        transport = self.transport
+        return self._receiver is None and not self._spoiled and transport is not None and not transport.is_closing()
 
     # --- called by the loop ----------------------------------------------------------------------------------
 

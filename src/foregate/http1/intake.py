@@ -67,11 +67,11 @@ class RequestIntake:
 
     def feed(self, data: bytes) -> None:
         """Parse what has arrived."""
-        if self.backlog:
-            self.backlog += data  # bounded: reading is paused while there is a backlog
-        elif len(data) <= _FEED_BYTES:
+        if len(data) <= _FEED_BYTES and not self.backlog:
             if self.refusal is None:
                 self._feed(data)
+        elif self.backlog:
+            self.backlog += data  # bounded: reading is paused while there is a backlog
         else:
             self._feed_slices(data)
 

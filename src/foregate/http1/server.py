@@ -145,8 +145,22 @@ class ServerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        self._intake.feed(data)
-        self._advance()
+        intake = self._intake
+        waiting = bool(intake.queue)
+        intake.feed(data)
+        if waiting or intake.refusal is not None or intake.filling is not None or len(intake.queue) != 1:
+            self._advance()
+            return
+        # The ordinary case, which _advance would only reach by detours: one whole request, and nothing else to do.
+        exchange = intake.queue[0]
+        exchange.started = True
+        if not exchange.inbox:
+            exchange.told_complete = True
+        self._awaits_head = False
+        self.deadline_s = NEVER
+        self._context.application(exchange)
+        if exchange.answered or not exchange.told_complete:
+            self._advance()
 
     def expire(self) -> None:
         """Called by the sweep when the deadline has passed."""
@@ -167,13 +181,28 @@ class ServerConnection(asyncio.Protocol):
         """Hand what was written to the transport, in one piece."""
         out, transport = self.out, self.transport
         if out:
-            if transport is not None:
+            # Between a reset by the client and connection_lost() a transport is closed already, and would raise.
+            if transport is not None and not transport.is_closing():
                 transport.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
 
     def finished(self) -> None:
         """The answer in front is complete."""
-        self._advance()
+        intake, context = self._intake, self._context
+        queue = intake.queue
+        if len(queue) != 1 or intake.head_bytes or self._closing or self._advancing or not self._reading:
+            self._advance()
+            return
+        exchange = queue[0]
+        if exchange.close_after or not exchange.complete or context.draining or intake.refusal is not None:
+            self._advance()
+            return
+        # The ordinary case again: the connection is idle from here.
+        queue.clear()
+        exchange.receiver = None  # exchange and receiver know one another: a cycle that only the collector would free
+        self.flush()
+        if not self.congested:
+            self.deadline_s = context.clock.monotonic() + context.idle_timeout_s
 
     def break_off(self) -> None:
         """Close without a proper end."""
@@ -237,6 +266,7 @@ class ServerConnection(asyncio.Protocol):
         if self._closing:
             return
         intake.queue.popleft()
+        exchange.receiver = None
         self._body_paused = False
         if not exchange.complete:
             self._linger()
@@ -281,8 +311,9 @@ class ServerConnection(asyncio.Protocol):
         for exchange in queue:
             if exchange.started and not exchange.answered:
                 exchange.answered = True
-                if exchange.receiver is not None:
-                    exchange.receiver.request_aborted(code)
+                receiver, exchange.receiver = exchange.receiver, None
+                if receiver is not None:
+                    receiver.request_aborted(code)
         queue.clear()
 
     # --- time and reading ------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ def new_trace_id() -> str:
     return f"{_getrandbits(128) | 1:032x}"
 
 
+def new_request_ids() -> tuple[str, str, str]:
+    """A request id, a trace id and a span id (never all zero) out of one draw: for the request path."""
+    digits = f"{_getrandbits(320) | 1 << 64 | 1:080x}"
+    return digits[:32], digits[32:64], digits[64:]
+
+
 def new_id(prefix: str) -> str:
     """An id for a stored thing, e.g. `alr_3f9c…`: the prefix says what it names."""
     return f"{prefix}_{_getrandbits(80):020x}"

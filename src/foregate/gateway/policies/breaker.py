@@ -22,6 +22,11 @@ class Circuit:
         self.state: State = "closed"
         self.open_until_s = 0.0
 
+    @property
+    def steady(self) -> bool:
+        """Closed, and no failure since the last success: another success changes nothing."""
+        return self._failures == 0 and self.state == "closed"
+
     def admits(self, now_s: float) -> bool:
         """Whether a request may be sent now."""
         if self.state == "closed":
