@@ -1,4 +1,9 @@
-"""One round of wrk against one peer."""
+"""One round of wrk against one peer, at one of two loads.
+
+"saturated": as much as 32 keep-alive connections take; every peer at its own limit, many events per wake-up.
+"paced": each connection rests between two requests, so that all peers carry the same load, far from their limits. That
+is what production looks like, and each request then pays for its own wake-ups.
+"""
 
 import re
 import subprocess
@@ -10,6 +15,10 @@ from bench.process import Running, tool
 
 CONNECTIONS = 32
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+LOADS = {"saturated": 0, "paced": 16}  # milliseconds of rest
+_REST = """\
+function delay() return {rest_ms} end
+"""
 _CHAT = """\
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -27,15 +36,16 @@ class Round:
     bad: int
 
 
-def drive(peer: Running, port: int, seconds: float, folder: Path) -> Round:
-    """Send as much as 32 keep-alive connections take; the peer's CPU time is read around it."""
+def drive(peer: Running, port: int, seconds: float, folder: Path, rest_ms: int = 0) -> Round:
+    """Send for so long; the peer's CPU time is read around it."""
     argv = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "-H", f"X-Api-Key: {KEY}"]
-    path = "/x"
-    if peer.name == "litellm":
-        script = folder / "chat.lua"
-        script.write_text(_CHAT)
+    chat = peer.name == "litellm"
+    path = "/v1/chat/completions" if chat else "/x"
+    lua = (_CHAT if chat else "") + (_REST.format(rest_ms=rest_ms) if rest_ms else "")
+    if lua:
+        script = folder / "load.lua"
+        script.write_text(lua)
         argv += ["-s", str(script)]
-        path = "/v1/chat/completions"
     before_s = peer.cpu_s()
     done = subprocess.run([*argv, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True)
     return _read(done.stdout, peer.cpu_s() - before_s)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.process import OUT, Missing, Running, free_port
-from bench.proxy.load import Round, drive
+from bench.proxy.load import LOADS, Round, drive
 from bench.proxy.peers import EXTRA_PEERS, PEERS, Starter, extras_python, start_upstream
 
 GOALS = {"nginx": 2.0, "go": 0.7}  # foregate's CPU per request, at most so many times that peer's
 _WARM_UP_S = 1.0
+Rows = dict[str, dict[str, float]]
 
 
 def main(argv: list[str]) -> int:
@@ -36,17 +37,17 @@ def main(argv: list[str]) -> int:
             print(f"SKIPPED: the whole proxy benchmark, because {missing}", file=sys.stderr)
             return 2
         try:
-            rows, skipped = _measure(starters, folder, upstream_port, given.rounds, given.seconds)
+            tables, skipped = _measure(starters, folder, upstream_port, given.rounds, given.seconds)
         finally:
             upstream.stop()
-    return _report(rows, skipped)
+    return _report(tables, skipped)
 
 
 def _measure(
     starters: dict[str, Starter], folder: Path, upstream: int, rounds: int, seconds: float
-) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+) -> tuple[dict[str, Rows], dict[str, str]]:
     running: dict[str, tuple[Running, int]] = {}
-    results: dict[str, list[Round]] = {}
+    results: dict[str, dict[str, list[Round]]] = {load: {} for load in LOADS}
     skipped: dict[str, str] = {}
     try:
         for name, starter in starters.items():
@@ -59,13 +60,15 @@ def _measure(
             drive(*running[name], _WARM_UP_S, folder)
         for number in range(rounds):
             for name, (peer, port) in running.items():
-                results.setdefault(name, []).append(drive(peer, port, seconds, folder))
-                print(f"round {number + 1}/{rounds} {name}", end="   \r", file=sys.stderr, flush=True)
+                for load, rest_ms in LOADS.items():
+                    results[load].setdefault(name, []).append(drive(peer, port, seconds, folder, rest_ms))
+            print(f"round {number + 1} of {rounds} is done", file=sys.stderr, flush=True)
         rss = {name: peer.rss_mb() for name, (peer, _) in running.items()}
     finally:
         for peer, _ in running.values():
             peer.stop()
-    return {name: _row(each, rss[name]) for name, each in results.items()}, skipped
+    tables = {load: {name: _row(each, rss[name]) for name, each in of.items()} for load, of in results.items()}
+    return tables, skipped
 
 
 def _row(rounds: list[Round], rss_mb: float) -> dict[str, float]:
@@ -83,8 +86,34 @@ def _row(rounds: list[Round], rss_mb: float) -> dict[str, float]:
     }
 
 
-def _report(rows: dict[str, dict[str, float]], skipped: dict[str, str]) -> int:
-    print(f"{'':10}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'best':>7}{'RSS MB':>9}", end="")
+def _report(tables: dict[str, Rows], skipped: dict[str, str]) -> int:
+    missed: list[str] = []
+    for load, rows in tables.items():
+        _print_table(load, rows)
+        missed += [
+            f"{load}: foregate costs {ratio:.2f}x {peer}, the goal is {most}x"
+            for peer, most in GOALS.items()
+            if (ratio := _ratio(rows, peer)) is not None and ratio > most
+        ]
+    for name, reason in skipped.items():
+        print(f"SKIPPED: {name}: {reason}")
+    for sentence in missed:
+        print(f"MISSED: {sentence}")
+    facts: dict[str, Any] = {"time_s": time.time(), "tables": tables, "skipped": skipped, "missed": missed}
+    (OUT / "proxy.json").write_text(json.dumps(facts, indent=2))
+    invalid = any("foregate" not in rows or any(row["bad"] for row in rows.values()) for rows in tables.values())
+    return 1 if missed or invalid else 0
+
+
+def _ratio(rows: Rows, peer: str) -> float | None:
+    """Foregate's CPU per request as a multiple of that peer's; None when one of them is not there."""
+    if peer not in rows or "foregate" not in rows:
+        return None
+    return rows["foregate"]["cpu_us"] / rows[peer]["cpu_us"]
+
+
+def _print_table(load: str, rows: Rows) -> None:
+    print(f"\n{load:10}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'best':>7}{'RSS MB':>9}", end="")
     print(f"{'x nginx':>9}{'x go':>7}")
     for name, row in rows.items():
         ratios = [f"{row['cpu_us'] / rows[peer]['cpu_us']:.2f}" if peer in rows else "-" for peer in GOALS]
@@ -94,16 +123,3 @@ def _report(rows: dict[str, dict[str, float]], skipped: dict[str, str]) -> int:
         )
         if row["bad"]:
             print(f"{'':10}^ {row['bad']:.0f} answers were not 2xx or broke off: this row is not valid")
-    for name, reason in skipped.items():
-        print(f"SKIPPED: {name}: {reason}")
-    missed = [
-        f"foregate costs {rows['foregate']['cpu_us'] / rows[peer]['cpu_us']:.2f}x {peer}, the goal is {most}x"
-        for peer, most in GOALS.items()
-        if peer in rows and "foregate" in rows and rows["foregate"]["cpu_us"] > most * rows[peer]["cpu_us"]
-    ]
-    for sentence in missed:
-        print(f"MISSED: {sentence}")
-    facts: dict[str, Any] = {"time_s": time.time(), "rows": rows, "skipped": skipped, "missed": missed}
-    (OUT / "proxy.json").write_text(json.dumps(facts, indent=2))
-    invalid = "foregate" not in rows or any(row["bad"] for row in rows.values())
-    return 1 if missed or invalid else 0
