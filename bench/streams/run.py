@@ -41,7 +41,7 @@ async def _serve(port: int) -> None:
 
 
 async def _one(client: Client, url: str, delay_s: float) -> tuple[float, list[float], int]:
-    """After `delay_s`: time to the first byte, each token's time under way (both ms), and in how many pieces the stream came."""
+    """After `delay_s`: ms to the first byte, each token's ms under way, and in how many pieces the stream came."""
     await asyncio.sleep(delay_s)
     asked_s = time.monotonic()
     answer = await client.request("GET", url, headers=[(b"x-api-key", KEY.encode())])
