@@ -62,6 +62,14 @@ def test_moments_whose_horizon_reaches_beyond_the_run_are_left_out() -> None:
     assert e.label.sum() == 0
 
 
+def test_a_failure_too_late_in_its_run_to_be_scored_is_neither_missed_nor_a_false_alarm() -> None:
+    e = examples([recording(Shape(error_share=lambda m: 0.3 if m >= 50 else 0.0))])
+    assert [(o.onset_s - T0) / 60 for o in e.onsets] == [50]
+    assert e.failures == 0
+    assert paging(e, (e.time_s == T0 + 41 * 60).astype(float), 0.5).false_alarms == 0
+    assert paging(e, (e.time_s == T0 + 20 * 60).astype(float), 0.5).false_alarms == 1
+
+
 def test_the_cause_is_the_fault_that_was_on_its_own_service_first() -> None:
     near = FaultNote("brownout", "payments", T0, 600, 0.5, False, False)
     far = FaultNote("crash", "users", T0 + 300, 600, 0.5, False, False)

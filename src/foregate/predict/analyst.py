@@ -88,15 +88,12 @@ class Analyst:
 
     def sights(self, ticks: Iterable[Tick]) -> list[Sight]:
         """The features of every entity that can be scored now."""
-        found = []
+        seen = []
         for tick in ticks:
             past = self._history.of(tick.entity)
-            if past is None or self.state_of(tick) != "scored":
-                continue
-            seen = view(tick, past)
-            if seen is not None:
-                found.append(Sight(tick, seen, vector(seen)))
-        return found
+            if past is not None and self.state_of(tick) == "scored" and (one := view(tick, past)) is not None:
+                seen.append(one)
+        return [Sight(one.tick, one, vector(one)) for one in seen]
 
     def eligible(self, tick: Tick) -> bool:
         """Whether a new failure could begin now (no bad minute within the last ten)."""

@@ -47,7 +47,7 @@ def make(runs: dict[Run, Examples], *, seed: int, command: str) -> Made:
         seed=seed,
         seeds={part: _seeds(runs, part) for part in FIRST},
         learned_moments=len(natural.label) + len(dense.label),
-        learned_failures=len(natural.onsets) + len(dense.onsets),
+        learned_failures=natural.failures + dense.failures,
         budget_threshold=fitted.model.header.budget_threshold,
         shuffled_pr_auc=shuffled[0],
         command=command,

@@ -29,11 +29,16 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """A failure that could have been foreseen: which series, when it began, and by which fault ("" when by none)."""
+    """A failure: which series, when it began, and by which fault ("" when by none).
+
+    Not `counted`: it began so late in its run that the moments before it were no longer scored. To page for it is no
+    false alarm, to miss it is no miss.
+    """
 
     series: int
     onset_s: float
     cause: str
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Examples:
     """n scorable moments. A series is one entity in one run; a run is never split between training and testing.
 
     features (n, F); raw (n, len(RAW_COLUMNS)); label (n,) 1 when a failure begins within the horizon; time_s, series,
-    run (n,). `onsets`: all failures of the runs, whether or not a moment before them could be scored.
+    run (n,). `onsets`: all failures of the runs; `failures`: how many of them count.
     """
 
     features: NDArray[np.float32]
@@ -52,6 +57,10 @@ class Examples:
     run: NDArray[np.int64]
     onsets: tuple[Onset, ...]
     runs: int
+
+    @property
+    def failures(self) -> int:
+        return sum(onset.counted for onset in self.onsets)
 
     @property
     def base_rate(self) -> float:
@@ -89,7 +98,12 @@ def examples(recordings: Iterable[Recording], horizon_s: int = HORIZON_S, every_
         series_count += len(index)
         parts.append(_rows(recording, truth, index, runs - 1, horizon_s, every_s))
         onsets.extend(
-            Onset(index[entity], spell.first_s, cause_of(recording.faults, entity, spell.first_s))
+            Onset(
+                index[entity],
+                spell.first_s,
+                cause_of(recording.faults, entity, spell.first_s),
+                spell.first_s <= _scored_until_s(recording, horizon_s),
+            )
             for entity, spells in truth.items()
             for spell in spells
             if spell.failed
@@ -117,6 +131,11 @@ def _truth(recording: Recording) -> dict[Entity, list[Spell]]:
     return {entity: spells_of(sorted(starts)) for entity, starts in sorted(bad.items())}
 
 
+def _scored_until_s(recording: Recording, horizon_s: int) -> float:
+    """The last moment whose horizon, and the proof of a failure that begins in it, lie within the run."""
+    return recording.epoch_s + recording.duration_s - horizon_s - BAD_IN_A_ROW * 60
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     features: NDArray[np.float32]
@@ -136,7 +155,7 @@ def _rows(
     every_s: int,
 ) -> _Rows:
     analyst = Analyst(None, threshold=0.5, horizon_s=horizon_s)
-    end_s = recording.epoch_s + recording.duration_s - horizon_s - BAD_IN_A_ROW * 60  # what begins later stays unproved
+    end_s = _scored_until_s(recording, horizon_s)
     kept: list[tuple[Sight, float, int]] = []
     for moment in recording.moments:
         analyst.learn(moment.minutes)
@@ -198,11 +217,7 @@ def together(parts: list[Examples]) -> Examples:
         np.concatenate([p.time_s for p in parts]),
         np.concatenate([p.series + at for p, at in zip(parts, series_at, strict=False)]),
         np.concatenate([p.run + at for p, at in zip(parts, run_at, strict=False)]),
-        tuple(
-            Onset(o.series + int(at), o.onset_s, o.cause)
-            for p, at in zip(parts, series_at, strict=False)
-            for o in p.onsets
-        ),
+        tuple(replace(o, series=o.series + int(at)) for p, at in zip(parts, series_at, strict=False) for o in p.onsets),
         sum(p.runs for p in parts),
     )
 

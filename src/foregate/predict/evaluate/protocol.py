@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from foregate.predict.evaluate.dataset import Examples
+from foregate.predict.evaluate.dataset import Examples, Onset
 from foregate.predict.failures import HORIZON_S, LEAD_S_MIN
 from foregate.predict.history import Floats
 
@@ -15,7 +15,7 @@ _TICK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """What a threshold does. `recall`: events paged ≥ 2 min before they begin; `precision`: pages that foresaw one.
+    """What a threshold does. `recall`: events paged ≥ 2 min before they begin; `precision`: pages that did so for one.
 
     A page shortly before the event (lead < 2 min) is neither a hit nor a false alarm. `false_per_day`: per API and day
     of healthy, scorable time.
@@ -23,6 +23,7 @@ class Paging:
 
     threshold: float
     pages: int
+    right_pages: int
     hits: int
     false_alarms: int
     events: int
@@ -36,7 +37,7 @@ class Paging:
 
     @property
     def precision(self) -> float | None:
-        return self.hits / self.pages if self.pages else None
+        return self.right_pages / self.pages if self.pages else None
 
     @property
     def false_per_day(self) -> float:
@@ -58,26 +59,28 @@ def paging(examples: Examples, scores: Floats, threshold: float, horizon_s: floa
     """Replay the paging rule over every series."""
     order = np.lexsort((examples.time_s, examples.series))
     series, times, ranked = examples.series[order], examples.time_s[order], scores[order]
-    onsets: dict[int, list[tuple[float, str]]] = {}
+    onsets: dict[int, list[Onset]] = {}
     for onset in examples.onsets:
-        onsets.setdefault(onset.series, []).append((onset.onset_s, onset.cause))
-    pages = false_alarms = 0
+        onsets.setdefault(onset.series, []).append(onset)
+    pages = right = false_alarms = 0
     leads: dict[tuple[int, float], tuple[float, str]] = {}
     ids, starts = np.unique(series, return_index=True)
     for i, low, high in zip(ids, starts, [*starts[1:], len(series)], strict=True):
         for page_s in page_times(times[low:high], ranked[low:high], threshold, horizon_s):
             pages += 1
-            ahead = [(s, cause) for s, cause in onsets.get(int(i), []) if page_s <= s <= page_s + horizon_s]
+            ahead = [o for o in onsets.get(int(i), []) if page_s <= o.onset_s <= page_s + horizon_s]
             false_alarms += not ahead
-            for onset_s, cause in ahead:
-                if onset_s - page_s >= LEAD_S_MIN:
-                    leads.setdefault((int(i), onset_s), (onset_s - page_s, cause))
+            right += any(o.onset_s - page_s >= LEAD_S_MIN for o in ahead)
+            for onset in ahead:
+                if onset.counted and onset.onset_s - page_s >= LEAD_S_MIN:
+                    leads.setdefault((int(i), onset.onset_s), (onset.onset_s - page_s, onset.cause))
     return Paging(
         threshold=float(threshold),
         pages=pages,
+        right_pages=right,
         hits=len(leads),
         false_alarms=false_alarms,
-        events=len(examples.onsets),
+        events=examples.failures,
         api_days=len(scores) * _TICK_S / 86_400,
         median_lead_s=float(np.median([lead for lead, _ in leads.values()])) if leads else None,
         hit_causes=tuple(cause for _, cause in leads.values()),

@@ -91,7 +91,7 @@ def report(
         runs=test.runs,
         series=len(np.unique(test.series)),
         api_days=default.api_days,
-        failures=len(test.onsets),
+        failures=test.failures,
         model=_scorer("foregate", validation, test, scores),
         baselines=tuple(_scorer(name, validation, test, pair) for name, pair in pairs.items()),
         default_threshold=_at(None, default),
@@ -114,6 +114,6 @@ def _at(budget: float | None, p: Paging) -> AtBudget:
 
 
 def _by_cause(test: Examples, p: Paging) -> dict[str, tuple[int, int]]:
-    events = Counter(onset.cause or "none" for onset in test.onsets)
+    events = Counter(onset.cause or "none" for onset in test.onsets if onset.counted)
     hits = Counter(cause or "none" for cause in p.hit_causes)
     return {cause: (hits[cause], count) for cause, count in sorted(events.items())}

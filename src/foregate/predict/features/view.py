@@ -22,7 +22,7 @@ class View:
 
     `slope_5m`, `slope_15m`: least squares over the last 5 and 15 minutes, as a share of the usual level per minute
     (error_rate: absolute, per minute). `tau`: Kendall's rank correlation of the last 15 minutes with time, −1 to 1.
-    `grown_min`: for how many minutes without a break p95 (and mean) have been above 1.15 × usual.
+    `grown_…_min`: for how many minutes without a break p95 (and mean) have been above 1.15 × usual.
     """
 
     tick: Tick

@@ -82,7 +82,7 @@ def _data(card: Card) -> str:
         "a fifth of the gradual faults heal. A run belongs to one part only.\n\n"
         f"- To learn and to choose: natural runs {seeds['natural']}, as they come. Number of trees, calibration and "
         "thresholds come from scores by trees that had not seen the run (5 folds of whole runs).\n"
-        f"- To learn alone: dense runs {seeds['dense']}, with two or three gradual faults each.\n"
+        f"- To learn alone: dense runs {seeds['dense']}, with a gradual fault or a look-alike in every service.\n"
         f"- Together {card.learned_moments:,} moments and {card.learned_failures} failures.\n"
         f"- Test, as they come, judged once: runs {seeds['test']}: {r.moments:,} healthy moments of {r.series} APIs "
         f"({r.api_days:.1f} API days), {r.failures} failures."
