@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.foregate_worker import KEY
 from bench.process import Running, tool
+from bench.proxy.peers import LITELLM_KEY
 
 CONNECTIONS = 32
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -40,6 +41,8 @@ def drive(peer: Running, port: int, seconds: float, folder: Path, rest_ms: int =
     """Send for so long; the peer's CPU time is read around it."""
     argv = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "-H", f"X-Api-Key: {KEY}"]
     chat = peer.name == "litellm"
+    if chat:
+        argv += ["-H", f"Authorization: Bearer {LITELLM_KEY}"]
     path = "/v1/chat/completions" if chat else "/x"
     lua = (_CHAT if chat else "") + (_REST.format(rest_ms=rest_ms) if rest_ms else "")
     if lua:

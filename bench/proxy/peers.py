@@ -77,6 +77,7 @@ model_list:
   - model_name: m
     litellm_params: {{model: openai/m, api_base: "http://127.0.0.1:{upstream}/v1", api_key: none}}
 """
+LITELLM_KEY = "sk-of-this-benchmark-alone"
 EXTRAS = ("fastapi", "uvicorn[standard]", "httpx", "litellm[proxy]")
 
 
@@ -137,8 +138,9 @@ def start_litellm(folder: Path, port: int, upstream: int) -> Running:
     config.write_text(_LITELLM.format(upstream=upstream))
     program = Path(python).with_name("litellm")
     argv = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+    # It will not start without a master key, and checks it with every request: its counterpart of our key check.
     # Its environment is ours without what would send it elsewhere; it must not fetch its price list.
-    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": LITELLM_KEY}
     return start("litellm", argv, port, folder, wait_s=120.0, env=env)
 
 
