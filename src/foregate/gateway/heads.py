@@ -2,6 +2,7 @@
 
 from foregate.http1.headers import FRAMING, HOP_BY_HOP, NO_TOKENS, HeaderList, named_by_connection, reason
 from foregate.kernel.ids import new_request_ids, parse_traceparent, valid_request_id
+from foregate.kernel.secrets import CONSOLE_COOKIE
 
 # Read by us, and dropped or written anew; of each only the first value counts.
 _NOTED = (
@@ -19,6 +20,7 @@ _NOTED = (
         b"x-forwarded-proto",
     }
 )
+_CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 _DROPPED_ANSWER = HOP_BY_HOP | FRAMING | {b"x-request-id", b"x-gateway-service", b"x-gateway-response-time"}
 
 
@@ -45,6 +47,8 @@ class RequestNotes:
                     self.noted[name] += b", " + value
                 else:
                     self.noted.setdefault(name, value)
+            elif name == b"cookie" and _CONSOLE_COOKIE in value:
+                self.kept += _cookie_lines(value)
             elif not connection_tokens or name not in connection_tokens:
                 self.kept.append(name + b": " + value + b"\r\n")
                 if name == b"idempotency-key":
@@ -73,6 +77,12 @@ class RequestNotes:
         state = noted.get(b"tracestate")
         tail = b"\r\ntracestate: " + state + b"\r\n" if state else b"\r\n"
         return b"".join([*self.kept, added, host, tail, framing, b"\r\n"])
+
+
+def _cookie_lines(value: bytes) -> list[bytes]:
+    """The Cookie line without our console's session, which is no service's business; no line when nothing is left."""
+    others = [pair for part in value.split(b";") if (pair := part.strip()) and not pair.startswith(_CONSOLE_COOKIE)]
+    return [b"cookie: " + b"; ".join(others) + b"\r\n"] if others else []
 
 
 def answer_lines(status: int, headers: HeaderList, request_id: str, service_line: bytes, first_byte_ms: float) -> bytes:

@@ -16,6 +16,7 @@ _SECRET_CHARS = 28
 _CHECKSUM_CHARS = 6
 _KEY = re.compile(r"fg_[a-z0-9]{1,16}_[0-9A-Za-z]{34}")
 HASH_SCHEME = "hmac-sha256"
+CONSOLE_COOKIE = "foregate_session"  # browsers send it to every port of this host: the gateway never passes it on
 
 
 def new_key(environment: str = "live") -> str:

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 
 from foregate.kernel.clock import Clock
-from foregate.kernel.secrets import equal, new_token
+from foregate.kernel.secrets import CONSOLE_COOKIE, equal, new_token
 
-COOKIE = "foregate_session"
+COOKIE = CONSOLE_COOKIE
 SESSION_LIFETIME_S = 30 * 86_400
 
 
