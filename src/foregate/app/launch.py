@@ -94,8 +94,8 @@ async def _supervise(
 
 
 def child_specs(launch: Launch) -> Sequence[ChildSpec]:
-    """The processes of one machine. Traffic stops first, then the workers drain, then those who still read."""
-    specs = [_spec(launch, "control", stop_order=2), _spec(launch, "analyzer", stop_order=2)]
+    """The processes of one machine. Who asks stops first, then the workers drain, then who still reads their events."""
+    specs = [_spec(launch, "control", stop_order=0), _spec(launch, "analyzer", stop_order=2)]
     specs += [_spec(launch, "gateway", worker=worker, stop_order=1) for worker in range(launch.workers)]
     if launch.lab_control_url is not None:
         specs.append(_spec(launch, "lab", stop_order=0))

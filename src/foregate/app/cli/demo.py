@@ -45,6 +45,7 @@ def demo(
         typer.echo("starting foregate and its demo services …")
         key = variables["FOREGATE_DEMO_KEY"]
         status = start(launch, runtime, lambda ready, link: announce(ready, link, key), log)
+    typer.echo("foregate has stopped.")
     raise typer.Exit(status)
 
 

@@ -49,6 +49,7 @@ def up(
             launch = Launch(loaded, DataDir(data_dir), workers or os.cpu_count() or 1, logs, environ)
             runtime = prepare(launch)
             status = start(launch, runtime, announce, log)
+    typer.echo("foregate has stopped.")
     raise typer.Exit(status)
 
 
