@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ class Foregate:
     console: str
     data: Path
     log: Path
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def children(self) -> dict[str, dict[str, Any]]:
         return {row["name"]: row for row in json.loads((self.data / "processes.json").read_text())}
@@ -50,10 +49,12 @@ class Foregate:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def api(self, path: str) -> Any:
-        """A GET of the console's API with the token."""
+    def api(self, path: str, body: Any = None) -> Any:
+        """A GET of the console's API with the token; a POST when there is a body."""
         token = (self.data / "console.token").read_text().strip()
-        request = urllib.request.Request(f"{self.console}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.console}/api/v1{path}", data, headers)
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
 
@@ -83,11 +84,26 @@ def foregate(folder: Path, services: str, *, workers: int = 2) -> Iterator[Foreg
         f"listen: {{gateway: 127.0.0.1:{gateway_port}, console: 127.0.0.1:{console_port}}}\n{services}\n"
         "keys:\n  - {name: test, secret: ${env:FOREGATE_TEST_KEY}}\n"
     )
+    command = ("up", "-c", str(file), "--workers", str(workers))
+    with _started(folder, command, gateway_port, console_port) as running:
+        yield running
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[Foregate]:
+    """`foregate demo` until the block ends; then it must stop cleanly."""
+    gateway_port, console_port = free_ports(2)
+    addresses = ("--gateway", f"127.0.0.1:{gateway_port}", "--console", f"127.0.0.1:{console_port}")
+    with _started(folder, ("demo", *addresses), gateway_port, console_port) as running:
+        yield running
+
+
+@contextmanager
+def _started(folder: Path, command: tuple[str, ...], gateway_port: int, console_port: int) -> Iterator[Foregate]:
     log, data = folder / "log", folder / "data"
-    command = [sys.executable, "-m", "foregate.app.cli", "up", "-c", str(file), "--data-dir", str(data)]
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [*command, "--workers", str(workers)],
+            [sys.executable, "-m", "foregate.app.cli", *command, "--data-dir", str(data)],
             stdout=sink,
             stderr=subprocess.STDOUT,
             env={**os.environ, "FOREGATE_TEST_KEY": KEY},
