@@ -15,6 +15,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16
+_NEVER_ZERO = 1 << 64 | 1  # a bit of the trace id, which stands before the span id, and one of the span id
 
 
 def new_request_id() -> str:
@@ -34,7 +35,7 @@ def new_trace_id() -> str:
 
 def new_request_ids() -> tuple[str, str, str]:
     """A request id, a trace id and a span id (never all zero) out of one draw: for the request path."""
-    digits = f"{_getrandbits(320) | 1 << 64 | 1:080x}"
+    digits = (_getrandbits(320) | _NEVER_ZERO).to_bytes(40).hex()  # half the price of formatting the number
     return digits[:32], digits[32:64], digits[64:]
 
 
