@@ -39,7 +39,7 @@ class MemoryCounters:
     def __init__(self, slots: int, rows: list[list[float]] | None = None, row: int = 0) -> None:
         self.slots = slots
         self._rows = rows if rows is not None else [[0.0] * slots]
-        self._own = self._rows[row]
+        self._own = self.row = self._rows[row]
 
     def add(self, slot: int, amount: float) -> None:
         self._own[slot] += amount

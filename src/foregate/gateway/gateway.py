@@ -49,6 +49,7 @@ class Gateway:
     ) -> None:
         self._clock = clock
         self._counters = counters
+        self._row = counters.row
         self._rng = rng
         self._log = log
         self._upstream_deadlines = Deadlines(clock, tick_s=_UPSTREAM_SWEEP_S)
@@ -136,8 +137,7 @@ class Gateway:
         if (limit := route.limit) is not None:
             bucket = route.bucket + key_index
             spent = rate_limit.decide(started_s, self._counters.total(bucket), limit)
-            if spent.used:
-                self._counters.add(bucket, spent.used)
+            self._row[bucket] += spent.used
             if not spent.allowed:
                 lines = limit_lines(spent, limit)
                 self._refuse(exchange, route, notes, "rate_limited", started_s, key_id, "refused", lines)

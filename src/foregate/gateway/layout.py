@@ -3,11 +3,10 @@
 [ fixed | per route, and one for unmatched paths | per service | per target | buckets: (limited route × key + 1) ]
 """
 
-from bisect import bisect_left
-
 from foregate.wire.snapshot import Snapshot
 
 # Upper bounds in seconds, as OpenTelemetry advises for http.server.request.duration; the last bucket is unbounded.
+# A duration's bucket is `bisect_left(DURATION_BOUNDS_S, seconds)`.
 DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 REFUSED_CODES = (
@@ -69,8 +68,3 @@ class Layout:
 def counter_slots(snapshot: Snapshot) -> int:
     """How many `ports.counters` slots this snapshot needs."""
     return Layout(snapshot).total
-
-
-def duration_bucket(seconds: float) -> int:
-    """Which duration bucket, 0 to len(DURATION_BOUNDS_S)."""
-    return bisect_left(DURATION_BOUNDS_S, seconds)

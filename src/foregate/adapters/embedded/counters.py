@@ -26,8 +26,8 @@ class MappedCounters:
         self._file = file
         self._cells = memoryview(file)[_HEADER.size :].cast("d")
         self._base = -1 if worker is None else worker * slots
-        self._rows = tuple(range(0, workers * slots, slots))
-        self._other_rows = tuple(row for row in self._rows if row != self._base)
+        self.row = self._cells[:0] if worker is None else self._cells[self._base : self._base + slots]
+        self._other_rows = tuple(row for row in range(0, workers * slots, slots) if row != self._base)
 
     def add(self, slot: int, amount: float) -> None:
         """Add to this worker's own cell."""
@@ -39,18 +39,20 @@ class MappedCounters:
 
     def total(self, slot: int) -> float:
         """Sum of the column over all workers."""
-        self._check(slot)
-        cells = self._cells
-        return sum([cells[row + slot] for row in self._rows])
+        if not 0 <= slot < self.slots:
+            self._refuse(slot)
+        return sum(self._cells[slot :: self.slots])
 
     def others(self, slot: int) -> float:
         """Sum of the column over all workers but this one (over all, for a handle that only reads)."""
-        self._check(slot)
+        if not 0 <= slot < self.slots:
+            self._refuse(slot)
         cells = self._cells
         return sum([cells[row + slot] for row in self._other_rows])
 
     def close(self) -> None:
         """Let go of the table; the numbers stay in the file."""
+        self.row.release()
         self._cells.release()
         self._file.close()
 
@@ -59,10 +61,6 @@ class MappedCounters:
         if not 0 <= slot < self.slots or self._base < 0:
             self._refuse(slot)
         return self._base + slot
-
-    def _check(self, slot: int) -> None:
-        if not 0 <= slot < self.slots:
-            self._refuse(slot)
 
     def _refuse(self, slot: int) -> None:
         if not 0 <= slot < self.slots:

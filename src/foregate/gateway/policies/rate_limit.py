@@ -13,14 +13,14 @@ refill pays) or throw the same surplus away twice. The debt of the first kind is
 larger one can only come of the second (or of a clock that began anew) and is forgiven at once.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from foregate.wire.snapshot import RateLimit
 
 DEBT_MAX = 8.0  # tokens; more than that is not what racing workers owe
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """`used` must be added to the worker's own cell, also when refused. `retry_after_s` is 0 when allowed."""
 
     allowed: bool
