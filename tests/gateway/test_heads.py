@@ -17,7 +17,7 @@ from foregate.http1.headers import NO_TOKENS
 )
 def test_the_consoles_session_never_reaches_a_service(sent: bytes, forwarded: bytes) -> None:
     notes = RequestNotes([(b"accept", b"*/*"), (b"cookie", sent)], NO_TOKENS)
-    assert b"".join(notes.kept) == b"accept: */*\r\n" + forwarded
+    assert b"".join(line + b"\r\n" for line in notes.kept) == b"accept: */*\r\n" + forwarded
 
 
 def test_an_api_key_never_reaches_a_service() -> None:

@@ -9,11 +9,12 @@ from foregate.gateway.answers import health_body, limit_lines, respond, respond_
 from foregate.gateway.heads import RequestNotes
 from foregate.gateway.match import UNSAFE
 from foregate.gateway.policies import api_key, rate_limit
-from foregate.gateway.proxy import Log, Proxied
+from foregate.gateway.proxy import Log, Means, Proxied
 from foregate.gateway.record import Recorder
 from foregate.gateway.table import RouteEntry, Table
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
+from foregate.http1.head import RequestHead
 from foregate.http1.server import ServerConnection, ServerContext
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
@@ -50,12 +51,11 @@ class Gateway:
         self._clock = clock
         self._counters = counters
         self._row = counters.row
-        self._rng = rng
-        self._log = log
         self._upstream_deadlines = Deadlines(clock, tick_s=_UPSTREAM_SWEEP_S)
         self._client_deadlines = Deadlines(clock, tick_s=_CLIENT_SWEEP_S)
         self._table = Table(snapshot, pepper, clock, self._upstream_deadlines)
         self._recorder = Recorder(counters, sink, clock, snapshot.org, snapshot.environment)
+        self._means = Means(self._recorder, rng, log)
         self._context = ServerContext(self._handle, clock, self._client_deadlines, refused=self._refused)
         self._server: asyncio.Server | None = None
         self._gauges: asyncio.TimerHandle | None = None
@@ -143,17 +143,20 @@ class Gateway:
                 self._refuse(exchange, route, notes, "rate_limited", started_s, key_id, "refused", lines)
                 return
             limited = "allowed"
-        body_bytes_max = route.service.settings.body_bytes_max
-        exchange.body_bytes_max = body_bytes_max
-        if max(head.content_length or 0, exchange.request_bytes) > body_bytes_max:
-            exchange.close_after = True
-            self._refuse(exchange, route, notes, "body_too_large", started_s, key_id, limited)
-            return
+        framing = b""
+        if head.chunked or head.content_length is not None:
+            body_bytes_max = route.service.settings.body_bytes_max
+            exchange.body_bytes_max = body_bytes_max
+            if max(head.content_length or 0, exchange.request_bytes) > body_bytes_max:
+                exchange.close_after = True
+                self._refuse(exchange, route, notes, "body_too_large", started_s, key_id, limited)
+                return
+            framing = _framing(head)
         if route.strip:
             path = path[end:] or b"/"
         if question:
             path += question + query
-        forward = notes.forward(head.host, exchange.peer, _framing(exchange))
+        forward = notes.forward(head.host, exchange.peer, framing)
         if head.expects_continue:
             exchange.send_continue()
         Proxied(
@@ -165,10 +168,8 @@ class Gateway:
             key_id,
             limited,
             started_s,
-            self._recorder,
-            self._rng,
-            self._log,
-        ).attempt()
+            self._means,
+        ).attempt(started_s)
 
     def _refuse(
         self,
@@ -230,9 +231,6 @@ class Gateway:
             respond(exchange, 200, b"", b"application/json", body)
 
 
-def _framing(exchange: Exchange) -> bytes:
-    """The request's framing towards the upstream: the one it came with."""
-    head = exchange.head
-    if head.chunked:
-        return b"transfer-encoding: chunked\r\n"
-    return b"" if head.content_length is None else b"content-length: %d\r\n" % head.content_length
+def _framing(head: RequestHead) -> bytes:
+    """A body's framing towards the upstream: the one it came with."""
+    return b"transfer-encoding: chunked\r\n" if head.chunked else b"content-length: %d\r\n" % (head.content_length or 0)

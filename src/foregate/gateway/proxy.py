@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 from foregate.gateway import layout
 from foregate.gateway.answers import respond_problem, retry_after_line
@@ -26,41 +27,42 @@ from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
 Log = Callable[[str, dict[str, object]], None]  # (what happened, its facts); never called on the ordinary path
 
 
+class Means(NamedTuple):
+    """What all requests of a worker share."""
+
+    recorder: Recorder
+    rng: random.Random
+    log: Log
+
+
 class Proxied:
     """State of one request on its way. Made once all policies have let it pass."""
 
     __slots__ = (
-        "_answer_began",
         "_at_target",
         "_attempt_s",
         "_attempts",
         "_body",
-        "_body_bytes",
         "_breaker",
-        "_connecting",
         "_connection",
         "_exchange",
         "_finished",
         "_first_byte_ms",
         "_forward",
-        "_fresh",
         "_inflight",
         "_judged",
         "_key_id",
         "_limit",
-        "_log",
+        "_means",
         "_notes",
         "_path",
+        "_pending",
         "_recorder",
-        "_replayable",
-        "_request_complete",
-        "_rng",
         "_route",
         "_started_s",
         "_status",
         "_target",
         "_upstream_ms",
-        "_waiting",
     )
 
     def __init__(
@@ -73,9 +75,7 @@ class Proxied:
         key_id: str,
         limit: LimitOutcome,
         started_s: float,
-        recorder: Recorder,
-        rng: random.Random,
-        log: Log,
+        means: Means,
     ) -> None:
         self._exchange = exchange
         self._route = route
@@ -85,13 +85,10 @@ class Proxied:
         self._key_id = key_id
         self._limit: LimitOutcome = limit
         self._started_s = started_s
-        self._recorder = recorder
-        self._rng = rng
-        self._log = log
-        self._body: list[bytes] = exchange.take_body()  # all of it that has come, while it is kept for a retry
-        self._body_bytes = exchange.request_bytes
-        self._request_complete = exchange.complete
-        self._replayable = True
+        self._means = means
+        self._recorder = means.recorder
+        # All of it that has come, while it is kept for a retry; None once it has grown too large for that.
+        self._body: list[bytes] | None = exchange.take_body()
         self._attempts = 0
         self._attempt_s = started_s
         self._upstream_ms = 0.0
@@ -99,13 +96,10 @@ class Proxied:
         self._breaker: BreakerOutcome = "none"
         self._target: TargetState | None = None
         self._connection: ClientConnection | None = None
-        self._connecting: asyncio.Task[None] | None = None
-        self._waiting: asyncio.TimerHandle | None = None
-        self._fresh = False  # a dead keep-alive connection was replaced already
+        self._pending: asyncio.Task[None] | asyncio.TimerHandle | None = None  # a connection to come, a retry to make
         self._judged = True
         self._at_target = False
-        self._answer_began = False
-        self._status = 0
+        self._status = 0  # of the answer, once it has begun
         self._finished = False
         service = route.service
         service.inflight += 1
@@ -114,10 +108,8 @@ class Proxied:
 
     # --- towards the upstream --------------------------------------------------------------------------------
 
-    def attempt(self) -> None:
+    def attempt(self, now_s: float) -> None:
         """Choose a target and send the request to it."""
-        self._waiting = None
-        now_s = self._recorder.clock.monotonic()
         service = self._route.service
         target = choose(service, now_s, self._target)
         if target is None:
@@ -134,76 +126,72 @@ class Proxied:
         self._at_target = True
         target.inflight += 1
         self._attempt_s = now_s
-        self._send(target)
-
-    def _send(self, target: TargetState) -> None:
-        connection = None if self._fresh else target.pool.take()
+        connection = target.pool.take()
         if connection is not None:
             self.connected(connection)
         else:
-            self._connecting = target.pool.connect(self)
+            self._pending = target.pool.connect(self)
+
+    def _attempt_again(self) -> None:
+        self._pending = None
+        self.attempt(self._recorder.clock.monotonic())
 
     def connected(self, connection: ClientConnection) -> None:
         """There is a connection: send the head and what there is of the body."""
         target, exchange = self._target, self._exchange
         assert target is not None  # noqa: S101 - it was chosen before connecting
-        self._connecting = None
+        self._pending = None
         self._connection = connection
-        chunked = exchange.head.chunked
+        chunked, complete = exchange.head.chunked, exchange.told_complete
         body = self._body
         data = b"".join(
             (exchange.method, b" ", target.prefix, self._path, b" HTTP/1.1\r\n", target.host_line, self._forward)
         )
         if body or chunked:
-            data += frame(body, self._request_complete) if chunked else b"".join(body)
+            data += frame(body or [], complete) if chunked else b"".join(body or [])
+            self._keep_bounded()
         connection.send(
             self,
             data,
             self._route.service.settings.timeout_s,
             head_only=exchange.method == b"HEAD",
-            complete=self._request_complete,
+            complete=complete,
             chunked=chunked,
         )
-        self._keep_bounded()
-        if not self._request_complete:
+        if not complete:
             exchange.pause_body(connection.congested)
 
     def connect_failed(self, code: str) -> None:
-        self._connecting = None
+        self._pending = None
         self._attempt_failed(0, code)
 
     def _keep_bounded(self) -> None:
         """A body that has grown too large to be kept can no longer be sent twice."""
-        if self._body_bytes > REPLAY_BODY_BYTES_MAX:
-            self._replayable = False
-            self._body = []
+        if self._exchange.request_bytes > REPLAY_BODY_BYTES_MAX:
+            self._body = None
 
     # --- RequestReceiver: what the client does ---------------------------------------------------------------
 
     def request_body(self, chunks: list[bytes], complete: bool) -> None:
-        self._request_complete = complete
-        self._body_bytes += sum(map(len, chunks))
-        if self._replayable:
+        if self._body is not None:
             self._body += chunks
         if self._connection is not None:
             self._connection.write(chunks, complete)
             self._keep_bounded()
-        elif self._body_bytes > REPLAY_BODY_BYTES_MAX and not complete:
+        elif self._exchange.request_bytes > REPLAY_BODY_BYTES_MAX and not complete:
             self._exchange.pause_body(True)  # nowhere to send it yet
 
     def request_aborted(self, code: str) -> None:
         if self._finished:
             return
         connection, self._connection = self._connection, None
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
         self._judge("left")
         if connection is not None:
             connection.abandon()
-        self._finish(ERRORS[code].status, code)
+        self._finish(ERRORS[code].status, code, self._recorder.clock.monotonic())
 
     def response_paused(self, paused: bool) -> None:
         if self._connection is not None:
@@ -212,7 +200,7 @@ class Proxied:
     # --- ResponseReceiver: what the upstream does ------------------------------------------------------------
 
     def request_paused(self, paused: bool) -> None:
-        if not self._request_complete:
+        if not self._exchange.told_complete:
             self._exchange.pause_body(paused)
 
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
@@ -229,7 +217,6 @@ class Proxied:
         else:
             self._judge("succeeded" if status < 500 else "failed")
         self._status = status
-        self._answer_began = True
         self._first_byte_ms = (now_s - self._started_s) * 1000.0
         exchange = self._exchange
         lines = answer_lines(
@@ -242,8 +229,14 @@ class Proxied:
         length = connection.content_length
         if length is None and complete and exchange.method != b"HEAD" and status != 304:
             length = sum(map(len, chunks))  # it has all come: no need for chunks
-        exchange.send_head(status, lines, length)
-        self.response_body(chunks, complete)
+        if not complete:
+            exchange.send_head(status, lines, length)
+            self.response_body(chunks, complete)
+            return
+        exchange.send_whole(status, lines, length, chunks)
+        self._connection = None
+        self._finish(status, "", now_s)
+        exchange.end()
 
     def response_body(self, chunks: list[bytes], complete: bool) -> None:
         exchange = self._exchange
@@ -251,24 +244,24 @@ class Proxied:
             exchange.write(chunk)
         if complete:
             self._connection = None
-            self._finish(self._status, "")
+            self._finish(self._status, "", self._recorder.clock.monotonic())
             exchange.end()
-        exchange.flush()
+        else:
+            exchange.flush()
 
     def response_failed(self, code: str) -> None:
         connection, self._connection = self._connection, None
         target = self._target
-        if self._answer_began:
+        if self._status:
             if target is not None:
                 self._note(target, "failed", target.circuit.state)
-            self._finish(self._status, code)
+            self._finish(self._status, code, self._recorder.clock.monotonic())
             self._exchange.abort()
             return
         repeatable = self._exchange.method in retry.IDEMPOTENT or self._notes.repeatable
         dead = connection is not None and connection.reused and not connection.answered and code == "upstream_closed"
-        if dead and repeatable and self._replayable and target is not None:
-            self._fresh = True  # the upstream had closed its idle connection: no failure of anybody
-            self._send(target)
+        if dead and repeatable and self._body is not None and target is not None:
+            self._pending = target.pool.connect(self)  # it had closed its idle connection: no failure of anybody
             return
         self._attempt_failed(0, code)
 
@@ -290,10 +283,10 @@ class Proxied:
             status,
             code,
             self._exchange.method in retry.IDEMPOTENT or self._notes.repeatable,
-            self._replayable,
-            self._answer_began,
+            self._body is not None,
+            self._status != 0,
         )
-        wait_s = retry.decide(attempted, service.settings.retry, self._rng)
+        wait_s = retry.decide(attempted, service.settings.retry, self._means.rng)
         if wait_s is None:
             return False
         self._judge("failed")
@@ -301,17 +294,17 @@ class Proxied:
             return False  # nobody would take it then: better the failure that we have than a wait for another one
         self._depart()
         self._connection = None
-        self._fresh = False
-        self._waiting = asyncio.get_running_loop().call_later(wait_s, self.attempt)
+        self._pending = asyncio.get_running_loop().call_later(wait_s, self._attempt_again)
         return True
 
     def _give_up(self, code: str, lines: bytes) -> None:
         """Answer with a problem of our own."""
         exchange = self._exchange
-        first_byte_ms = (self._recorder.clock.monotonic() - self._started_s) * 1000.0
+        now_s = self._recorder.clock.monotonic()
+        first_byte_ms = (now_s - self._started_s) * 1000.0
         self._first_byte_ms = first_byte_ms
         lines += self._route.service.header_line + b"x-gateway-response-time: %.2f\r\n" % first_byte_ms
-        self._finish(ERRORS[code].status, code)
+        self._finish(ERRORS[code].status, code, now_s)
         respond_problem(exchange, code, self._notes.request_id, lines)
         exchange.flush()
 
@@ -340,7 +333,7 @@ class Proxied:
             closed = circuit.state == "closed"
             self._recorder.put(target.slots + layout.CIRCUIT_OPEN, 0.0 if closed else 1.0)
             facts: dict[str, object] = {"service": self._route.service.name, "target": target.url}
-            self._log("circuit closed" if closed else "circuit opened", facts)
+            self._means.log("circuit closed" if closed else "circuit opened", facts)
 
     def _depart(self) -> None:
         """The target is rid of this attempt."""
@@ -348,23 +341,26 @@ class Proxied:
             self._at_target = False
             self._target.inflight -= 1
 
-    def _finish(self, status: int, error: str) -> None:
+    def _finish(self, status: int, error: str, now_s: float) -> None:
         """Leave the event. Called before the answer's last byte goes out, so that whoever has it finds the event."""
         if self._finished:
             return
         self._finished = True
-        self._depart()
+        target = self._target
+        if self._at_target and target is not None:
+            self._at_target = False
+            target.inflight -= 1
         route, recorder, exchange, notes = self._route, self._recorder, self._exchange, self._notes
-        route.service.inflight -= 1
-        clock = recorder.clock
+        service = route.service
+        service.inflight -= 1
         event = RequestEvent(
-            clock.now(),
+            recorder.clock.now(),
             recorder.org,
-            route.service.name,
+            service.name,
             route.path,
             exchange.method.decode(),
             status,
-            (clock.monotonic() - self._started_s) * 1000.0,
+            (now_s - self._started_s) * 1000.0,
             self._upstream_ms,
             exchange.request_bytes,
             exchange.response_bytes,
@@ -378,7 +374,7 @@ class Proxied:
             self._breaker,
             "none",
             error,
-            self._target.url if self._target is not None else "",
+            target.url if target is not None else "",
             self._inflight,
             self._first_byte_ms,
         )

@@ -137,7 +137,7 @@ class Exchange:
         else:
             framing = b""
             self.close_after = True
-        if self.close_after or self._connection.draining:
+        if self.close_after or self._connection.context.draining:
             self.close_after = True
             framing += b"connection: close\r\n"
         elif self.version == "1.0":
@@ -159,6 +159,29 @@ class Exchange:
                 self.abort()
                 return
         self._connection.out.append(chunk)
+
+    def send_whole(self, status: int, lines: bytes, length: int | None, chunks: list[bytes]) -> None:
+        """`send_head` and the whole body, in one step where nothing is unusual; `end()` is to follow."""
+        if (
+            length is None
+            or length != sum(map(len, chunks))
+            or self.method == b"HEAD"
+            or status in _BODILESS
+            or self.close_after
+            or not self.complete
+            or self.version != "1.1"
+            or self._connection.context.draining
+            or self.answered
+        ):
+            self.send_head(status, lines, length)
+            for chunk in chunks:
+                self.write(chunk)
+            return
+        self.head_sent = True
+        self.response_bytes = length
+        out = self._connection.out
+        out.append(b"%scontent-length: %d\r\n\r\n" % (lines, length))
+        out += chunks
 
     def end(self) -> None:
         """The answer is complete."""

@@ -4,8 +4,9 @@ llhttp in its strict default refuses obs-fold, NUL, bare CR or LF, whitespace be
 Transfer-Encoding and a repeated Content-Length. Here stands what a grammar cannot know (RFC 9112 sections 3.2, 6, 7).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from foregate.http1.headers import NO_TOKENS, HeaderList, named_by_connection, tokens
 
@@ -17,8 +18,7 @@ class Refusal(NamedTuple):
     detail: str
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct, gc=False):  # made in C
     """`target` is origin-form (path and query) or `*`. `content_length` is None without one."""
 
     target: bytes
@@ -60,6 +60,8 @@ def judge(method: bytes, target: bytes, headers: HeaderList, version: str) -> Re
         return _bad("The Host header is not a host.")
     if head.chunked and head.content_length is not None:
         return _bad("Content-Length and Transfer-Encoding exclude one another.")
+    if target.startswith(b"/") and b"#" not in target:
+        return head  # in origin-form already
     return _origin_form(head, method)
 
 
@@ -87,7 +89,7 @@ def _origin_form(head: RequestHead, method: bytes) -> RequestHead | Refusal:
     """Bring the target into origin-form; an absolute-form must name the same host as the Host header."""
     target = head.target
     if target.startswith(b"/"):
-        return head if b"#" not in target else _bad("A request target has no fragment.")
+        return _bad("A request target has no fragment.")
     if target == b"*":
         return head if method == b"OPTIONS" else _bad("Only OPTIONS may ask for *.")
     scheme, separator, rest = target.partition(b"://")

@@ -26,7 +26,7 @@ FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"k
 
 NO_TOKENS: frozenset[bytes] = frozenset()
 # What nearly every client sends; both names are hop-by-hop anyway.
-_COMMON_CONNECTION = {b"keep-alive": NO_TOKENS, b"close": NO_TOKENS, b"Keep-Alive": NO_TOKENS, b"Close": NO_TOKENS}
+COMMON_CONNECTION = {b"keep-alive": NO_TOKENS, b"close": NO_TOKENS, b"Keep-Alive": NO_TOKENS, b"Close": NO_TOKENS}
 
 
 _REASONS = {int(status): status.phrase.encode() for status in HTTPStatus}
@@ -44,7 +44,7 @@ def tokens(value: bytes) -> frozenset[bytes]:
 
 def named_by_connection(value: bytes) -> frozenset[bytes]:
     """The names that a Connection field declares hop-by-hop, beyond those that always are."""
-    common = _COMMON_CONNECTION.get(value)
+    common = COMMON_CONNECTION.get(value)
     return common if common is not None else tokens(value) - HOP_BY_HOP - {b"close"}
 
 

@@ -68,10 +68,10 @@ class ServerConnection(asyncio.Protocol):
         "_awaits_head",
         "_body_paused",
         "_closing",
-        "_context",
         "_intake",
         "_reading",
         "congested",
+        "context",
         "deadline_s",
         "out",
         "peer",
@@ -79,7 +79,7 @@ class ServerConnection(asyncio.Protocol):
     )
 
     def __init__(self, context: ServerContext) -> None:
-        self._context = context
+        self.context = context
         self._intake = RequestIntake(self, context.body_bytes_max)
         self._advancing = False
         self._awaits_head = False
@@ -91,10 +91,6 @@ class ServerConnection(asyncio.Protocol):
         self.out: list[bytes] = []
         self.peer = ""  # the client's address, "" where the socket has none
         self.transport: asyncio.Transport | None = None
-
-    @property
-    def draining(self) -> bool:
-        return self._context.draining
 
     def close_if_idle(self) -> None:
         """Close unless a request is being read or answered."""
@@ -109,17 +105,17 @@ class ServerConnection(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
-        self._context.connections.add(self)
-        self._context.deadlines.watch(self)
-        self._await(self._context.idle_timeout_s)
+        self.context.connections.add(self)
+        self.context.deadlines.watch(self)
+        self._await(self.context.idle_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self._closing = True
-        self._context.connections.discard(self)
-        if not self._context.connections:
-            self._context.emptied.set()
-        self._context.deadlines.forget(self)
+        self.context.connections.discard(self)
+        if not self.context.connections:
+            self.context.emptied.set()
+        self.context.deadlines.forget(self)
         self._abandon("client_closed")
 
     def eof_received(self) -> bool:
@@ -127,7 +123,7 @@ class ServerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.congested = True
-        self._await(self._context.idle_timeout_s)  # a client that reads nothing for so long is gone
+        self._await(self.context.idle_timeout_s)  # a client that reads nothing for so long is gone
         queue = self._intake.queue
         if queue and (receiver := queue[0].receiver) is not None:
             receiver.response_paused(True)
@@ -136,7 +132,7 @@ class ServerConnection(asyncio.Protocol):
         self.congested = False
         queue = self._intake.queue
         if not queue:
-            self._await(self._context.idle_timeout_s)
+            self._await(self.context.idle_timeout_s)
             return
         self.deadline_s = NEVER
         if (receiver := queue[0].receiver) is not None:
@@ -158,7 +154,7 @@ class ServerConnection(asyncio.Protocol):
             exchange.told_complete = True
         self._awaits_head = False
         self.deadline_s = NEVER
-        self._context.application(exchange)
+        self.context.application(exchange)
         if exchange.answered or not exchange.told_complete:
             self._advance()
 
@@ -188,7 +184,7 @@ class ServerConnection(asyncio.Protocol):
 
     def finished(self) -> None:
         """The answer in front is complete."""
-        intake, context = self._intake, self._context
+        intake, context = self._intake, self.context
         queue = intake.queue
         if len(queue) != 1 or intake.head_bytes or self._closing or self._advancing or not self._reading:
             self._advance()
@@ -248,7 +244,7 @@ class ServerConnection(asyncio.Protocol):
                 exchange.started = True
                 if not exchange.inbox:
                     exchange.told_complete = exchange.complete
-                self._context.application(exchange)
+                self.context.application(exchange)
             if not exchange.answered:
                 self._deliver(exchange)
                 if not exchange.answered:
@@ -270,7 +266,7 @@ class ServerConnection(asyncio.Protocol):
         self._body_paused = False
         if not exchange.complete:
             self._linger()
-        elif exchange.close_after or self._context.draining:
+        elif exchange.close_after or self.context.draining:
             self._closing = True
             self.flush()
             if self.transport is not None:
@@ -280,7 +276,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a message that cannot be served, if an answer is still possible, and close."""
-        self._context.refused(refusal.code)
+        self.context.refused(refusal.code)
         queue = self._intake.queue
         begun = bool(queue) and queue[0].head_sent
         silent = bool(queue) and queue[0].method == b"HEAD"
@@ -319,7 +315,7 @@ class ServerConnection(asyncio.Protocol):
     # --- time and reading ------------------------------------------------------------------------------------
 
     def _await(self, seconds: float) -> None:
-        self.deadline_s = self._context.clock.monotonic() + seconds
+        self.deadline_s = self.context.clock.monotonic() + seconds
 
     def _await_request(self) -> None:
         """Set the limit for whatever the client owes us now."""
@@ -328,16 +324,16 @@ class ServerConnection(asyncio.Protocol):
             return
         if not intake.queue:
             if not intake.head_bytes:
-                self._await(self._context.idle_timeout_s)
+                self._await(self.context.idle_timeout_s)
             elif not self._awaits_head:
                 self._awaits_head = True  # set once per head: a client that drips bytes gains no time
-                self._await(self._context.header_timeout_s)
+                self._await(self.context.header_timeout_s)
             return
         self._awaits_head = False
         if intake.filling is None or self._body_paused:
             self.deadline_s = NEVER
         else:
-            self._await(self._context.idle_timeout_s)
+            self._await(self.context.idle_timeout_s)
 
     def _set_reading(self) -> None:
         intake = self._intake

@@ -22,23 +22,20 @@ class KeyRing:
     more of them than keys. The table lives in memory alone and dies with the snapshot.
     """
 
-    __slots__ = ("_by_hash", "_by_raw", "_pepper")
+    __slots__ = ("_by_hash", "_pepper", "remembered")
 
     def __init__(self, keys: tuple[Key, ...], pepper: bytes) -> None:
         self._pepper = pepper
         self._by_hash = {key.hash: KnownKey(key.id, index) for index, key in enumerate(keys)}
-        self._by_raw: dict[bytes, KnownKey] = {}
+        self.remembered: dict[bytes, KnownKey] = {}  # by what was sent
 
     def find(self, raw: bytes) -> KnownKey | None:
         """The key that `raw` is, or None."""
-        known = self._by_raw.get(raw)
-        if known is not None:
-            return known
         if len(raw) > KEY_BYTES_MAX or not raw.isascii():
             return None
         known = self._by_hash.get(hash_key(raw.decode("ascii"), self._pepper))
         if known is not None:
-            self._by_raw[raw] = known
+            self.remembered[raw] = known
         return known
 
 
@@ -46,4 +43,4 @@ def decide(raw: bytes | None, ring: KeyRing) -> KnownKey | str:
     """The key, or the code of the refusal: `key_missing`, `key_invalid`."""
     if not raw:
         return "key_missing"
-    return ring.find(raw) or "key_invalid"
+    return ring.remembered.get(raw) or ring.find(raw) or "key_invalid"

@@ -8,7 +8,7 @@ def choose(service: ServiceState, now_s: float, avoid: TargetState | None) -> Ta
     targets = service.targets
     if len(targets) == 1:
         only = targets[0]
-        return only if only.circuit.admits(now_s) else None
+        return only if only.circuit.state == "closed" or only.circuit.admits(now_s) else None
     count = len(targets)
     service.turn = start = (service.turn + 1) % count
     best: TargetState | None = None
