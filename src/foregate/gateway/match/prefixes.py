@@ -41,13 +41,16 @@ class Prefixes(Generic[T]):
         """The value of the longest prefix of `path` and that prefix's length in bytes; None where there is none."""
         if b"%" in path or b"/." in path or b"//" in path:
             return self._find_carefully(path)
-        node: _Node[T] | None = self._root
-        best, end, at = self._root.value, 0, 0
-        for segment in path.split(b"/")[1:]:
-            node = node.children.get(segment) if node is not None else None
-            if node is None:
+        node = self._root
+        best, end, at, size = node.value, 0, 0, len(path)
+        while at < size and node.children:  # below a leaf nothing can be longer: the rest of the path is not looked at
+            stop = path.find(b"/", at + 1)
+            if stop < 0:
+                stop = size
+            child = node.children.get(path[at + 1 : stop])
+            if child is None:
                 break
-            at += len(segment) + 1
+            node, at = child, stop
             if node.value is not None:
                 best, end = node.value, at
         return best, end
