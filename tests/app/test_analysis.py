@@ -1,6 +1,6 @@
 """The analyzer's work on real stores: windows, verdicts and messages, across a restart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS, TOPIC_RISKS
 from foregate.wire.event import RequestEvent, encode_event
+from foregate.wire.risk import Risk
 
 START_S = 1_700_000_040.0  # on a minute's border
 
@@ -107,3 +108,21 @@ def test_a_restarted_analyzer_goes_on_with_what_it_knew(machine: Machine) -> Non
     assert risk.minutes_seen >= seen
     total = sum(window.stats.requests for window in machine.series.scan(60, START_S - 60, START_S + 600))
     assert total == 4_150, "every event counted exactly once"
+
+
+def test_a_verdict_that_could_not_be_stored_is_stored_later(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.live(125)
+    put = machine.findings.put_risks
+
+    def full_disk(risks: Sequence[Risk]) -> None:
+        monkeypatch.setattr(machine.findings, "put_risks", put)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(machine.findings, "put_risks", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        machine.live(10)
+    judged_s = machine.clock.now() // 10 * 10
+    before_s = machine.findings.latest_risks()[0].time_s
+    machine.analysis.step()
+    after_s = machine.findings.latest_risks()[0].time_s
+    assert before_s < after_s <= judged_s

@@ -93,6 +93,10 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
         ("    timeout_s: 30", "    timeout_s: 30\n    timeout_s: 31", "is given twice (first at foregate.yaml:5)"),
         ("${env:FOREGATE_DEMO_KEY}", "plain-text-secret-1", "keys[0].secret: must not stand in the file"),
         ("http://127.0.0.1:9001", "https://x.example", "TLS to upstreams is not there yet"),
+        ("http://127.0.0.1:9001", "http://a..b:9000", 'services.ai.targets[1]: "http://a..b:9000" is not a URL: '),
+        ("http://127.0.0.1:9001", "http://a/ b", "must be ASCII, without spaces"),
+        ("routes:", "alerts: {webhook: http://127.0.0.1:99999/h}\nroutes:", "foregate.yaml:8: alerts.webhook: "),
+        ("routes:", "alerts: {webhook: http://127.0.0.1/höök}\nroutes:", "must be ASCII, without spaces"),
         ("services:\n  ai:", "services:\n  'a i':", 'services.a i: "a i" is not a name'),
     ],
 )

@@ -3,6 +3,8 @@
 import stat
 from pathlib import Path
 
+import pytest
+
 from foregate.app.paths import DataDir
 
 
@@ -15,3 +17,20 @@ def test_secret_files_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path
     assert stat.S_IMODE((data.root / "pepper").stat().st_mode) == 0o600
     assert stat.S_IMODE(data.root.stat().st_mode) == 0o700
     assert data.console_token() == data.console_token()
+
+
+@pytest.mark.parametrize("content", ["", "\n", "short"])
+def test_an_empty_secret_file_is_refused_instead_of_opening_the_door(tmp_path: Path, content: str) -> None:
+    data = DataDir(tmp_path)
+    (tmp_path / "console.token").write_text(content)
+    (tmp_path / "pepper").write_text(content)
+    with pytest.raises(OSError, match=r"console\.token holds no secret"):
+        data.console_token()
+    with pytest.raises(OSError, match="pepper holds no secret"):
+        data.pepper()
+
+
+def test_a_damaged_pepper_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pepper").write_text("z" * 64)
+    with pytest.raises(OSError, match="pepper is damaged"):
+        DataDir(tmp_path).pepper()

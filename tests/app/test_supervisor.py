@@ -84,3 +84,20 @@ def test_the_wait_before_a_restart_doubles_up_to_its_bound_and_starts_anew_after
     assert waits[:4] == [0.2, 0.4, 0.8, 1.6]
     assert waits[-1] == 10.0
     assert backoff.after_death(31.0) == 0.2
+
+
+def test_a_child_that_cannot_be_started_is_tried_again_and_does_not_spoil_the_stop(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    late = ChildSpec("late", (str(program),), ENV)
+
+    async def scenario() -> int:
+        watched = supervisor(tmp_path, late)
+        run = asyncio.get_running_loop().create_task(watched.run())
+        await until(lambda: (tmp_path / "processes.json").exists())
+        program.write_text("#!/bin/sh\nexec sleep 60\n")
+        program.chmod(0o755)
+        await until(lambda: json.loads((tmp_path / "processes.json").read_text())[0]["pid"] is not None)
+        watched.stop()
+        return await run
+
+    assert asyncio.run(scenario()) == 0

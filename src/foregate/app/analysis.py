@@ -26,7 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Analysis:
-    """One analyzer. Call `step` about once a second; it may raise OSError, then call it again: nothing is lost."""
+    """One analyzer. Call `step` about once a second; it may raise OSError, then call it again: verdicts are kept."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Analysis:
         self._producer = new_id("a")
         self._sequence = 0
         self._last_tick_s = 0.0
+        self._owed = Verdicts()  # judged, but not stored yet: the analyst will not say it a second time
         self._last_expire_s = clock.monotonic()
 
     def restore(self) -> None:
@@ -72,13 +73,15 @@ class Analysis:
 
     def step(self) -> None:
         """Read the bus, and judge when a tick is due."""
+        self._deliver()
         self._consumer.step()
         now_s = self._clock.now()
         tick_s = (now_s - TICK_DELAY_S) // TICK_S * TICK_S
         if tick_s != self._last_tick_s and self._consumer.caught_up:
             self._analyst.learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
-            self._deliver(self._analyst.judge(self._consumer.windower.ticks(tick_s)))
+            self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s))
             self._last_tick_s = tick_s
+            self._deliver()
         if self._clock.monotonic() - self._last_expire_s > EXPIRE_EVERY_S:
             self._last_expire_s = self._clock.monotonic()
             self._tidy(now_s)
@@ -92,16 +95,22 @@ class Analysis:
         for topic in (TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS):
             self._bus.expire(topic, now_s - 3_600.0)
 
-    def _deliver(self, verdicts: Verdicts) -> None:
-        if verdicts.risks:
-            self._findings.put_risks(verdicts.risks)
-            self._publish(TOPIC_RISKS, verdicts.risks)
-        if verdicts.anomalies:
-            self._findings.put_anomalies(verdicts.anomalies)
-            self._publish(TOPIC_ANOMALIES, verdicts.anomalies)
+    def _deliver(self) -> None:
+        """Store what was judged, alerts first, publish it, and only then tell people.
+
+        After an OSError all of it is done again: storing replaces by id, and the bus gets messages at least once.
+        """
+        verdicts, findings = self._owed, self._findings
         if verdicts.alerts:
-            self._findings.put_alerts(verdicts.alerts)
-            self._publish(TOPIC_ALERTS, verdicts.alerts)
+            findings.put_alerts(verdicts.alerts)
+        if verdicts.anomalies:
+            findings.put_anomalies(verdicts.anomalies)
+        if verdicts.risks:
+            findings.put_risks(verdicts.risks)
+        self._publish(TOPIC_ALERTS, verdicts.alerts)
+        self._publish(TOPIC_ANOMALIES, verdicts.anomalies)
+        self._publish(TOPIC_RISKS, verdicts.risks)
+        self._owed = Verdicts()
         for alert in verdicts.alerts:
             if alert.raised_s == alert.updated_s:
                 self._log.warning("alert", id=alert.id, title=alert.title, score=alert.score, reasons=alert.reasons)
@@ -110,5 +119,7 @@ class Analysis:
             self._notifications.offer(alert)
 
     def _publish(self, topic: str, messages: Sequence[Any]) -> None:
+        if not messages:
+            return
         self._sequence += 1
         self._bus.append(topic, 0, _encode(messages), len(messages), producer=self._producer, sequence=self._sequence)

@@ -60,9 +60,12 @@ def prepare(launch: Launch) -> Runtime:
         model_path=config.predict.model_path,
         lab_control_url=launch.lab_control_url,
     )
-    write_private(data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper())).decode())
-    write_runtime(data, runtime)
-    data.console_token()
+    try:
+        data.console_token()
+        write_private(data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper())).decode())
+        write_runtime(data, runtime)
+    except OSError as error:
+        raise ConfigRefused([Problem("--data-dir", "", str(error))]) from error
     return runtime
 
 

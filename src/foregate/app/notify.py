@@ -1,4 +1,7 @@
-"""Alerts on their way to people: off the analyzer's thread, tried again, never lost without a word."""
+"""Alerts on their way to people: off the analyzer's thread, tried again, given up only with a word in the log.
+
+What waits here is in memory: it dies with the analyzer's process. The alerts themselves are stored before.
+"""
 
 import queue
 import threading
@@ -51,7 +54,7 @@ class Notifications:
         for wait_s in (*WAITS_S, None):
             try:
                 self._notifier.notify(alert)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: an address or a header that cannot be encoded
                 if wait_s is None or self._stop.wait(wait_s):
                     self._log.error("notification_lost", alert=alert.id, error=str(error))
                     return

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from foregate.kernel.secrets import new_pepper, new_token
 
+SECRET_CHARS_MIN = 32  # a shorter file is taken for damaged
+
 
 @dataclass(frozen=True)
 class DataDir:
@@ -59,21 +61,32 @@ class DataDir:
 
     def pepper(self) -> bytes:
         """The pepper of API key hashes; made at the first call, in a file only its owner may read."""
-        return bytes.fromhex(self.secret("pepper", lambda: new_pepper().hex()))
+        text = self.secret("pepper", lambda: new_pepper().hex())
+        try:
+            return bytes.fromhex(text)
+        except ValueError as error:
+            raise OSError(f"{self.root / 'pepper'} is damaged (not hexadecimal): put a backup in its place") from error
 
     def console_token(self) -> str:
         """The console's token; made at the first call."""
         return self.secret("console.token", new_token)
 
     def secret(self, name: str, make: Callable[[], str]) -> str:
-        """The content of the secret file `name`, made by `make` when it is not there (atomically, mode 0600)."""
+        """The content of the secret file `name`, made by `make` when it is not there (atomically, mode 0600).
+
+        Raises OSError when the file holds no secret: an empty one would open what it is to protect.
+        """
         path = self.root / name
         try:
-            return path.read_text().strip()
+            secret = path.read_text().strip()
         except FileNotFoundError:
-            pass
-        write_private(path, make() + "\n")
-        return path.read_text().strip()
+            write_private(path, make() + "\n")
+            secret = path.read_text().strip()
+        if len(secret) < SECRET_CHARS_MIN:
+            raise OSError(
+                f"{path} holds no secret (it is damaged): put a backup in its place, or delete it for a new one"
+            )
+        return secret
 
 
 def write_private(path: Path, text: str) -> None:
@@ -85,3 +98,8 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the new name must survive a power cut too
+    finally:
+        os.close(folder)

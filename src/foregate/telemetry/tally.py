@@ -1,7 +1,8 @@
 """What is counted of events: once per event here, then only ever added up.
 
 What goes where (`wire.window.WindowStats` has the fields):
-- `requests` counts every event, refusals included; `errors` what the client saw as 5xx, so an open circuit's 503 too
+- `requests` counts every event, refusals included; `errors` what the client saw as 5xx (so an open circuit's 503 too),
+  and answers that broke off after a good status
 - `client_errors` are 4xx except what we limited and except 499 (the client left: nobody's error)
 - `retries` are attempts beyond the first
 - latency counts every request that was not refused by ourselves (limit, open circuit, key, no route): quick refusals

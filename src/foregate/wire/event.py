@@ -50,8 +50,11 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def failed(self) -> bool:
-        """A failure in the sense of the failure definition: 5xx (504 included). Refusals by limit and 4xx are not."""
-        return self.status >= 500
+        """A failure in the sense of the failure definition: a 5xx, or an answer that broke off after its good status.
+
+        Refusals by limit, other 4xx and clients that left are none.
+        """
+        return self.status >= 500 or (self.error != "" and self.status < 400)
 
     @property
     def timed_out(self) -> bool:

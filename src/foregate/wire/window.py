@@ -15,7 +15,7 @@ class WindowStats(msgspec.Struct, array_like=True, frozen=True):
     start_s: float
     span_s: int
     requests: int = 0
-    errors: int = 0  # 5xx as the client saw them, timeouts included
+    errors: int = 0  # 5xx as the client saw them (timeouts included), and answers that broke off
     timeouts: int = 0
     client_errors: int = 0  # 4xx except what we limited
     limited: int = 0  # refused by a rate limit of ours

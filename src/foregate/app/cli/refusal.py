@@ -8,11 +8,12 @@ import typer
 from foregate.app.config import ConfigRefused
 
 EXIT_USAGE = 2
+EXIT_RUNTIME = 3
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn ConfigRefused into its sentences on stderr and exit status 2."""
+    """Turn ConfigRefused into its sentences on stderr and exit status 2; an OSError into one and exit status 3."""
     try:
         yield
     except ConfigRefused as refused:
@@ -21,3 +22,6 @@ def refusals() -> Iterator[None]:
         many = len(refused.problems) > 1
         typer.echo(f"foregate did not start: {len(refused.problems)} problem{'s' if many else ''} above.", err=True)
         raise typer.Exit(EXIT_USAGE) from None
+    except OSError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(EXIT_RUNTIME) from None

@@ -5,7 +5,7 @@
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -46,18 +46,32 @@ def _loopback(text: str) -> str:
     return text
 
 
-def _target(text: str) -> str:
+def _url(text: str) -> SplitResult:
+    """The parts of an http(s) URL that can really be dialled. Raises ValueError with a sentence."""
     try:
         url = urlsplit(text)
         port = url.port
-    except ValueError as error:
+        host = (url.hostname or "").encode("idna")
+    except ValueError as error:  # UnicodeError is one
         raise ValueError(f'"{text}" is not a URL: {error}') from error
+    if url.scheme not in ("http", "https") or not host:
+        raise ValueError(f'"{text}" is not a URL like http://127.0.0.1:9000')
+    if port == 0 or url.fragment or url.username or not text.isascii() or re.search(r"[\s\\]", text):
+        raise ValueError(f'"{text}" must be ASCII, without spaces, user, fragment or port 0')
+    return url
+
+
+def _target(text: str) -> str:
+    url = _url(text)
     if url.scheme == "https":
         raise ValueError(f'"{text}": TLS to upstreams is not there yet; use http:// to a local TLS sidecar')
-    if url.scheme != "http" or not url.hostname:
-        raise ValueError(f'"{text}" is not a URL like http://127.0.0.1:9000')
-    if port == 0 or url.query or url.fragment or url.username:
+    if url.query:
         raise ValueError(f'"{text}" must be scheme, host, port and path only')
+    return text
+
+
+def _webhook(text: str) -> str:
+    _url(text)
     return text
 
 
@@ -161,7 +175,7 @@ class Alerts(_Strict):
     """When to tell people, and whom. The environment variable ALERT_THRESHOLD overrides `threshold`."""
 
     threshold: float = Field(0.8, gt=0, lt=1)
-    webhook: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    webhook: Annotated[str, AfterValidator(_webhook)] | None = None
 
 
 class Predict(_Strict):

@@ -53,9 +53,7 @@ class Supervisor:
     async def _keep(self, child: Child) -> None:
         while not self._stopping.is_set():
             started_s = self._clock.monotonic()
-            await child.start(self._clock.now())
-            self._write_status()
-            status = await child.wait()
+            status = await self._run_once(child)
             if self._stopping.is_set():
                 break
             if status == EXIT_REFUSED:
@@ -69,6 +67,16 @@ class Supervisor:
             self._write_status()
             await self._sleep(wait_s)
         child.state = "stopped"
+
+    async def _run_once(self, child: Child) -> int | None:
+        """The child's exit status; None when the machine could not even start it (no memory, no process to be had)."""
+        try:
+            await child.start(self._clock.now())
+        except OSError as error:
+            self._log.error("child_not_started", child=child.spec.name, error=str(error))
+            return None
+        self._write_status()
+        return await child.wait()
 
     async def _sleep(self, seconds: float) -> None:
         try:

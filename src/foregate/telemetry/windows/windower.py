@@ -252,7 +252,7 @@ def _count(tally: Tally, event: RequestEvent) -> None:
     if event.breaker == "open":
         numbers[BROKEN] += 1
         refused = True
-    if status >= 500:
+    if status >= 500 or (event.error and status < 400):  # `RequestEvent.failed`, without its call
         numbers[ERRORS] += 1
         if event.error == "upstream_timeout":
             numbers[TIMEOUTS] += 1
