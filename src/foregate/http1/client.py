@@ -129,7 +129,8 @@ class ClientConnection(asyncio.Protocol):
     ) -> None:
         """Begin an exchange. `data` is the head, or head and whole body when `complete`.
 
-        `timeout_s` bounds the wait for the response head and every later silence. `head_only`: the answer to HEAD.
+        `timeout_s` bounds the wait for the response head and every later silence, but not the wait for more of the
+        request: who asks bounds that. `head_only`: the answer to HEAD.
         """
         self._clear()
         self._receiver = receiver
@@ -137,7 +138,7 @@ class ClientConnection(asyncio.Protocol):
         self._request_done = complete
         self._request_chunked = chunked
         self.timeout_s = timeout_s
-        self.deadline_s = self._clock.monotonic() + timeout_s
+        self.deadline_s = self._clock.monotonic() + timeout_s if complete else NEVER
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)  # else connection_lost() is on its way and will tell the receiver
 
@@ -147,20 +148,24 @@ class ClientConnection(asyncio.Protocol):
             return
         data = frame(chunks, complete) if self._request_chunked else b"".join(chunks)
         self._request_done = complete
-        self.deadline_s = self._clock.monotonic() + self.timeout_s
+        self._await()
         if data:
             self.transport.write(data)
+
+    def _await(self) -> None:
+        """Limit the upstream's silence. While only the client owes something, the silence is not the upstream's."""
+        owed = self._reading and (self._request_done or self.congested or self._head_complete)
+        self.deadline_s = self._clock.monotonic() + self.timeout_s if owed else NEVER
 
     def pause_response(self, paused: bool) -> None:
         """Stop or resume reading the answer: back-pressure from where it goes. A pause of ours is not its silence."""
         if self.transport is None or self._reading is not paused:
             return
         self._reading = not paused
+        self._await()
         if paused:
-            self.deadline_s = NEVER
             self.transport.pause_reading()
         else:
-            self.deadline_s = self._clock.monotonic() + self.timeout_s
             self.transport.resume_reading()
 
     def abandon(self) -> None:
@@ -204,11 +209,13 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.congested = True
         if self._receiver is not None:
+            self._await()
             self._receiver.request_paused(True)
 
     def resume_writing(self) -> None:
         self.congested = False
         if self._receiver is not None:
+            self._await()
             self._receiver.request_paused(False)
 
     def expire(self) -> None:
@@ -241,7 +248,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._head_bytes > limits.HEADER_BYTES_MAX or oversize(self.headers):
             self._fail("upstream_malformed")  # llhttp would collect one endless header for ever
         if self._receiver is not None and self._reading:
-            self.deadline_s = self._clock.monotonic() + self.timeout_s
+            self._await()
 
     # --- the answer ------------------------------------------------------------------------------------------
 
