@@ -29,7 +29,7 @@ class SteppedClock:
 
 def fail(circuit: Circuit, times: int, now_s: float) -> None:
     for _ in range(times):
-        circuit.enter()
+        circuit.enter(now_s)
         circuit.failed(now_s)
 
 
@@ -37,7 +37,7 @@ def test_it_opens_after_failures_in_a_row_and_only_then() -> None:
     circuit = Circuit(SETTINGS)
     for _ in range(5):
         fail(circuit, 2, 0.0)
-        circuit.enter()
+        circuit.enter(0.0)
         circuit.succeeded()
     assert circuit.state == "closed"
     fail(circuit, 3, 0.0)
@@ -50,7 +50,7 @@ def test_after_open_s_one_trial_decides() -> None:
         circuit = Circuit(SETTINGS)
         fail(circuit, 3, 0.0)
         assert circuit.admits(10.0)
-        assert circuit.enter() == "half_open"
+        assert circuit.enter(10.0) == "half_open"
         assert not circuit.admits(10.0)  # one trial, not a herd
         if succeeded:
             assert circuit.succeeded()
@@ -64,20 +64,34 @@ def test_after_open_s_one_trial_decides() -> None:
 def test_a_trial_whose_client_left_makes_room_for_the_next() -> None:
     circuit = Circuit(SETTINGS)
     fail(circuit, 3, 0.0)
-    circuit.enter()
+    circuit.enter(10.0)
     circuit.left()
     assert circuit.admits(10.0)
 
 
-@given(st.lists(st.sampled_from(["ok", "fail", "leave", "wait"]), max_size=80))
+def test_a_trial_that_does_not_end_makes_room_for_the_next() -> None:
+    circuit = Circuit(SETTINGS)
+    fail(circuit, 3, 0.0)
+    circuit.enter(10.0)
+    assert not circuit.admits(19.9)
+    assert circuit.admits(20.0)
+    circuit.enter(20.0)
+    assert not circuit.admits(20.0)
+    assert circuit.succeeded()
+    assert circuit.failed(21.0) is False  # the first one's end, too late to decide
+    assert circuit.state == "closed"
+
+
+@given(st.lists(st.sampled_from(["ok", "fail", "leave", "hang", "wait"]), max_size=80))
 def test_an_open_circuit_always_gets_another_trial(steps: list[str]) -> None:
     circuit, now_s = Circuit(SETTINGS), 0.0
     for step in steps:
         if step == "wait":
             now_s += 4.0
         elif circuit.admits(now_s):
-            circuit.enter()
-            {"ok": circuit.succeeded, "fail": lambda: circuit.failed(now_s), "leave": circuit.left}[step]()  # noqa: B023
+            circuit.enter(now_s)
+            if step != "hang":
+                {"ok": circuit.succeeded, "fail": lambda: circuit.failed(now_s), "leave": circuit.left}[step]()  # noqa: B023
     assert circuit.admits(now_s + SETTINGS.open_s)
 
 

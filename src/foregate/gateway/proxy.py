@@ -121,7 +121,7 @@ class Proxied:
         if self._attempts > 1:
             self._recorder.count(service.slots + layout.RETRIES)
         self._target = target
-        self._breaker = target.circuit.enter()
+        self._breaker = target.circuit.enter(now_s)
         self._judged = False
         self._at_target = True
         target.inflight += 1

@@ -1,6 +1,7 @@
 """The circuit breaker of one target: it stops sending to what has been failing, and tries carefully again.
 
-closed → open after `failures` in a row → half-open after `open_s`, when one trial request decides.
+closed → open after `failures` in a row → half-open after `open_s`, when one trial request decides. A trial that is
+undecided after another `open_s` (its client may be sending a byte a minute) makes room for a further one.
 """
 
 from typing import Literal
@@ -13,12 +14,12 @@ State = Literal["closed", "half_open", "open"]
 class Circuit:
     """State of one breaker. Every time is handed in, in monotonic seconds."""
 
-    __slots__ = ("_failures", "_settings", "_trial", "open_until_s", "state")
+    __slots__ = ("_failures", "_settings", "_trial_until_s", "open_until_s", "state")
 
     def __init__(self, settings: Breaker) -> None:
         self._settings = settings
         self._failures = 0
-        self._trial = False  # the one request that a half-open circuit lets through is under way
+        self._trial_until_s = 0.0  # until then the one request that a half-open circuit lets through may decide
         self.state: State = "closed"
         self.open_until_s = 0.0
 
@@ -31,22 +32,22 @@ class Circuit:
         """Whether a request may be sent now."""
         if self.state == "closed":
             return True
-        return now_s >= self.open_until_s and not self._trial
+        return now_s >= self.open_until_s and now_s >= self._trial_until_s
 
-    def enter(self) -> State:
+    def enter(self, now_s: float) -> State:
         """A request that was admitted is being sent. Tells in which state; must be followed by exactly one of
         `succeeded`, `failed`, `left`."""
         if self.state != "closed":
             self.state = "half_open"
-            self._trial = True
+            self._trial_until_s = now_s + self._settings.open_s
         return self.state
 
     def succeeded(self) -> bool:
         """True when this closed the circuit."""
         self._failures = 0
-        if self.state == "closed" or not self._trial:
+        if self.state == "closed" or not self._trial_until_s:
             return False  # an answer to what was sent before the circuit opened proves nothing about now
-        self._trial = False
+        self._trial_until_s = 0.0
         self.state = "closed"
         return True
 
@@ -55,11 +56,11 @@ class Circuit:
         self._failures += 1
         if self.state == "open" or (self.state == "closed" and self._failures < self._settings.failures):
             return False
-        self._trial = False
+        self._trial_until_s = 0.0
         self.state = "open"
         self.open_until_s = now_s + self._settings.open_s
         return True
 
     def left(self) -> None:
         """The client went away before the target could prove anything: the next request is the trial."""
-        self._trial = False
+        self._trial_until_s = 0.0
