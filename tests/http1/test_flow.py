@@ -69,6 +69,45 @@ def test_a_client_waits_for_a_handler_that_does_not_read() -> None:
     assert run(main) == b"%d" % (1_000 * len(CHUNK))
 
 
+def test_a_pipelined_body_waits_for_its_turn_outside() -> None:
+    release = asyncio.Event()
+    sizes: list[int] = []
+
+    async def answer(request: Request) -> Response:
+        if request.method == "GET":
+            await release.wait()
+        size = 0
+        async for chunk in request.chunks():
+            size += len(chunk)
+        sizes.append(size)
+        return Response(200, b"", [])
+
+    async def main() -> None:
+        async with serving(answer) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
+            writer.write(b"Content-Length: %d\r\n\r\n" % (1_000 * len(CHUNK)))
+            sent = 0
+
+            async def send() -> None:
+                nonlocal sent
+                for _ in range(1_000):  # 65 MB
+                    writer.write(CHUNK)
+                    await writer.drain()
+                    sent += len(CHUNK)
+
+            sending = asyncio.get_running_loop().create_task(send())
+            await asyncio.sleep(0.5)
+            assert sent < BUFFERS_BYTES_MAX
+            release.set()
+            await sending
+            await reader.read()
+            assert sizes == [0, 1_000 * len(CHUNK)]
+            writer.close()
+
+    run(main)
+
+
 def test_a_client_that_leaves_cancels_its_handler() -> None:
     ended = asyncio.Event()
 

@@ -230,7 +230,7 @@ class ServerConnection(asyncio.Protocol):
         self.flush()
         if not self._closing:
             self._await_request()
-            if intake.backlog or not self._reading:
+            if intake.backlog or not self._reading or self._ahead:
                 self._set_reading()
 
     def _serve_queue(self) -> None:
@@ -335,9 +335,15 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._await(self.context.idle_timeout_s)
 
+    @property
+    def _ahead(self) -> bool:
+        """Whether a body comes whose turn is not there: nobody has let it in yet, so little of it is kept."""
+        filling = self._intake.filling
+        return filling is not None and not filling.started and filling.request_bytes > limits.REPLAY_BODY_BYTES_MAX
+
     def _set_reading(self) -> None:
         intake = self._intake
-        full = bool(intake.backlog) or len(intake.queue) >= limits.PIPELINED_REQUESTS_MAX
+        full = bool(intake.backlog) or len(intake.queue) >= limits.PIPELINED_REQUESTS_MAX or self._ahead
         want = self._closing or not (self._body_paused or full)
         if want is not self._reading and self.transport is not None and not self.transport.is_closing():
             self._reading = want

@@ -11,11 +11,14 @@ HEADER_TIMEOUT_S = 10.0  # a client that sends its request head slower: 408, con
 IDLE_TIMEOUT_S = 75.0  # a keep-alive connection without a request is closed
 UPSTREAM_IDLE_S = 60.0  # a pooled upstream connection unused for so long is closed
 UPSTREAM_IDLE_CONNECTIONS_MAX = 256  # per target and worker; beyond it a finished connection is closed, not pooled
-REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so cannot be retried
+REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so cannot be retried; a pipelined one waits
 
 # --- events ----------------------------------------------------------------------------------------------------
 SPOOL_SEGMENT_BYTES = 4_194_304  # one memory-mapped file of a worker's spool
 SPOOL_SEGMENTS_MAX = 16  # when the bus refuses for so long: newest events are shed and counted
+SPOOL_LEFT_SEGMENTS_MAX = (
+    64  # files of dead predecessors that wait for the bus: a new worker sheds until they are moved
+)
 EVENT_BYTES_MAX = 16_384  # one encoded event; longer strings are cut before encoding
 BUS_BATCH_EVENTS_MAX = 5_000
 BUS_RETENTION_S = 86_400.0  # older batches that every group has read are deleted
