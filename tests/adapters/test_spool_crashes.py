@@ -14,6 +14,7 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.segment import HEADER_BYTES
 from foregate.adapters.embedded.spool import Spool, recover
 from foregate.kernel.clock import ManualClock
+from foregate.kernel.limits import SPOOL_SEGMENT_BYTES
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import decode_events
 
@@ -235,3 +236,32 @@ def test_the_flusher_moves_events_by_itself_and_says_once_why_it_cannot(tmp_path
     assert ids_on(bus) == ["one", "at the last moment"]
     assert reasons == ["the disk is asleep"]
     bus.close()
+
+
+def die(spool: Spool) -> None:
+    """What kill -9 leaves: files as they are, the lock gone."""
+    for file in spool._files:
+        file.close()
+    spool._files.clear()
+    spool.close()
+
+
+def test_a_worker_that_keeps_dying_while_the_bus_is_away_stays_within_the_bound(tmp_path: Path) -> None:
+    folder = tmp_path / "w0"
+    for _ in range(3):
+        spool = Spool(folder, left_bytes_max=3 * SPOOL_SEGMENT_BYTES)
+        spool.put(event())
+        die(spool)
+    with pytest.raises(OSError, match="full of events that wait"):
+        Spool(folder, left_bytes_max=3 * SPOOL_SEGMENT_BYTES)
+    assert len(list(folder.glob("*.seg"))) == 3
+    bus = EmbeddedBus(tmp_path / "bus", ManualClock())
+    assert recover(tmp_path, bus) == 3
+    bus.close()
+    Spool(folder, left_bytes_max=3 * SPOOL_SEGMENT_BYTES).close()
+
+
+def test_predecessors_without_events_leave_nothing_behind(tmp_path: Path) -> None:
+    for _ in range(5):
+        die(Spool(tmp_path / "w0"))
+    assert len(list((tmp_path / "w0").glob("*.seg"))) == 1

@@ -1,7 +1,16 @@
 """Numbers that all workers of one machine share without a lock."""
 
-from collections.abc import MutableSequence
 from typing import Protocol
+
+
+class Cells(Protocol):
+    """A run of float64 cells: what a `memoryview` of them, or an `array`, offers."""
+
+    def __getitem__(self, index: int, /) -> float: ...
+
+    def __setitem__(self, index: int, value: float, /) -> None: ...
+
+    def __len__(self) -> int: ...
 
 
 class Counters(Protocol):
@@ -12,9 +21,14 @@ class Counters(Protocol):
     """
 
     slots: int
-    row: MutableSequence[float]
-    """This worker's own cells, `slots` of them: for the request path, where a call per number is too dear. Empty for a
-    handle that only reads."""
+
+    @property
+    def row(self) -> Cells:
+        """This worker's own cells, `slots` of them: for the request path, where a call per number is too dear.
+
+        Empty for a handle that only reads.
+        """
+        ...
 
     def add(self, slot: int, amount: float) -> None:
         """Add to this worker's own cell. Costs about 100 ns; never blocks."""

@@ -20,7 +20,13 @@ import msgspec
 from foregate.adapters.embedded.locks import try_hold
 from foregate.adapters.embedded.segment import HEADER_BYTES, SpoolFile
 from foregate.kernel.ids import new_id
-from foregate.kernel.limits import BUS_BATCH_EVENTS_MAX, EVENT_BYTES_MAX, SPOOL_SEGMENT_BYTES, SPOOL_SEGMENTS_MAX
+from foregate.kernel.limits import (
+    BUS_BATCH_EVENTS_MAX,
+    EVENT_BYTES_MAX,
+    SPOOL_LEFT_BYTES_MAX,
+    SPOOL_SEGMENT_BYTES,
+    SPOOL_SEGMENTS_MAX,
+)
 from foregate.ports.bus import Bus
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import RequestEvent, encode_event
@@ -39,7 +45,8 @@ def _ignore(_: str) -> None:
 class Spool:
     """The spool of one worker in `folder` (made when missing); keeps `foregate.ports.sink.EventSink`.
 
-    `put` belongs to one thread. Raises OSError when another live process holds the folder, or the disk is full.
+    `put` belongs to one thread. Raises OSError when another live process holds the folder, the disk is full, or the
+    folder holds `left_bytes_max` of predecessors (`recover` empties it once the bus is back).
     `segment_bytes` must hold at least one event of the largest size.
     """
 
@@ -50,6 +57,7 @@ class Spool:
         segment_bytes: int = SPOOL_SEGMENT_BYTES,
         segments_max: int = SPOOL_SEGMENTS_MAX,
         batch_items_max: int = BUS_BATCH_EVENTS_MAX,
+        left_bytes_max: int = SPOOL_LEFT_BYTES_MAX,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.shed = 0
@@ -74,6 +82,9 @@ class Spool:
         try:
             left, self.damaged = _left_behind(folder)
             self._files.extend(left)
+            if sum(len(file.map) for file in left) >= left_bytes_max:
+                # A worker that keeps dying while the bus is away must not fill the disk, life by life.
+                raise OSError(f"{folder} is full of events that wait for the bus")
             self._write_to(self._new_file())
         except OSError:
             self._release()
@@ -281,8 +292,10 @@ def _left_behind(folder: Path) -> tuple[list[SpoolFile], int]:
         if file is None:
             path.rename(path.with_suffix(".damaged"))
             damaged += 1
-        else:
+        elif file.waiting:
             files.append(file)
+        else:
+            file.delete()
     return files, damaged
 
 

@@ -3,20 +3,18 @@
 import gc
 import random
 import secrets
-import socket
 
 import msgspec
 import structlog
 import uvloop
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.counters import open_counters
-from foregate.adapters.embedded.spool import Spool
 from foregate.app.listeners import listen
 from foregate.app.logs import configure_logs
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.worker_events import WorkerEvents
 from foregate.gateway import Gateway, counter_slots
 from foregate.kernel.clock import SystemClock
 from foregate.wire.snapshot import Snapshot, decode_snapshot
@@ -31,8 +29,7 @@ def run(options: RoleOptions) -> int:
     try:
         snapshot = decode_snapshot(options.data.snapshot.read_bytes())
         runtime = read_runtime(options.data)
-        listener = listen(snapshot.gateway_host, snapshot.gateway_port, shared=True)
-        return uvloop.run(_main(options, runtime, snapshot, listener, log))
+        return uvloop.run(_main(options, runtime, snapshot, log))
     except (OSError, msgspec.DecodeError) as error:
         log.error("stopped_by_error", error=str(error))
         return EXIT_RUNTIME
@@ -42,28 +39,25 @@ async def _main(
     options: RoleOptions,
     runtime: Runtime,
     snapshot: Snapshot,
-    listener: socket.socket,
     log: structlog.typing.FilteringBoundLogger,
 ) -> int:
     stop = await stop_event(options.supervised)
     clock, data = SystemClock(), options.data
-    spool = Spool(data.spool(options.worker))
-    spool.start(
-        lambda: EmbeddedBus(data.bus, clock), report=lambda reason: log.error("events_wait_in_spool", reason=reason)
-    )
     counters = open_counters(
         data.counters, runtime.workers, counter_slots(snapshot), options.worker, layout=snapshot.version
     )
+    events = WorkerEvents(data, options.worker, clock, log)
     gateway = Gateway(
         snapshot,
         clock=clock,
-        sink=spool,
+        sink=events.open(),
         counters=counters,
         pepper=data.pepper(),
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads retries, guards nothing
         log=lambda what, facts: log.warning(what, **facts),
     )
-    await gateway.serve(listener)
+    # Listening comes last: from the first moment the kernel hands connections to whoever listens.
+    await gateway.serve(listen(snapshot.gateway_host, snapshot.gateway_port, shared=True))
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -71,6 +65,6 @@ async def _main(
     await stop.wait()
     log.info("draining", at_most_s=snapshot.drain_s)
     await gateway.drain(snapshot.drain_s)
-    spool.close()
+    events.close()
     counters.close()
     return 0
