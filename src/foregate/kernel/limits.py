@@ -16,9 +16,7 @@ REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so ca
 # --- events ----------------------------------------------------------------------------------------------------
 SPOOL_SEGMENT_BYTES = 4_194_304  # one memory-mapped file of a worker's spool
 SPOOL_SEGMENTS_MAX = 16  # when the bus refuses for so long: newest events are shed and counted
-SPOOL_LEFT_BYTES_MAX = 268_435_456  # of dead predecessors, waiting for the bus: a new worker sheds until they are moved
-    64  # files of dead predecessors that wait for the bus: a new worker sheds until they are moved
-)
+SPOOL_LEFT_BYTES_MAX = 268_435_456  # of dead predecessors; above it a new worker sheds until they are moved
 EVENT_BYTES_MAX = 16_384  # one encoded event; longer strings are cut before encoding
 BUS_BATCH_EVENTS_MAX = 5_000
 BUS_RETENTION_S = 86_400.0  # older batches that every group has read are deleted
