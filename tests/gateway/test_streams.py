@@ -85,6 +85,41 @@ def test_a_client_that_does_not_read_stops_the_upstream() -> None:
     run(main)
 
 
+def test_an_upstream_is_stopped_also_when_earlier_answers_fill_the_client() -> None:
+    produced = 0
+
+    async def answer(request: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            nonlocal produced
+            for _ in range(2_000):
+                produced += len(CHUNK)
+                yield CHUNK
+
+        if request.path == "/small":
+            return Response(200, CHUNK[:32_768], [])
+        await asyncio.sleep(0.3)  # by then the client is known to be congested
+        return Response(200, parts(), [])
+
+    async def main() -> None:
+        async with upstream(answer) as (_, port), gateway([service(port)]) as world:
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=65_536)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            for _ in range(400):
+                writer.write(b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n")
+                await asyncio.sleep(0.002)
+            writer.write(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            await asyncio.sleep(1.0)
+            assert produced < BUFFERS_BYTES_MAX
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            size = 0
+            while data := await reader.read(1_000_000):
+                size += len(data)
+            assert size > 2_200 * len(CHUNK)
+            writer.close()
+
+    run(main)
+
+
 def test_an_upstream_that_does_not_read_stops_the_client() -> None:
     sent = 0
 

@@ -108,6 +108,34 @@ def test_a_pipelined_body_waits_for_its_turn_outside() -> None:
     run(main)
 
 
+def test_a_client_that_takes_no_answers_gets_no_more_of_them_made() -> None:
+    made = 0
+
+    async def answer(request: Request) -> Response:
+        nonlocal made
+        made += 1
+        return Response(200, CHUNK, [])
+
+    async def main() -> None:
+        async with serving(answer) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=65_536)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            for _ in range(50):
+                writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 15)
+                await asyncio.sleep(0.01)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert made * len(CHUNK) < BUFFERS_BYTES_MAX
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            size = 0
+            while data := await reader.read(1_000_000):
+                size += len(data)
+            assert made == 751
+            assert size > made * len(CHUNK)
+            writer.close()
+
+    run(main)
+
+
 def test_a_client_that_leaves_cancels_its_handler() -> None:
     ended = asyncio.Event()
 

@@ -231,6 +231,8 @@ class Proxied:
             length = sum(map(len, chunks))  # it has all come: no need for chunks
         if not complete:
             exchange.send_head(status, lines, length)
+            if exchange.paused:
+                connection.pause_response(True)  # earlier answers congested the client: we are told only when it ends
             self.response_body(chunks, complete)
             return
         exchange.send_whole(status, lines, length, chunks)

@@ -135,7 +135,9 @@ class ServerConnection(asyncio.Protocol):
             self._await(self.context.idle_timeout_s)
             return
         self.deadline_s = NEVER
-        if (receiver := queue[0].receiver) is not None:
+        if not queue[0].started:
+            self._advance()
+        elif (receiver := queue[0].receiver) is not None:
             receiver.response_paused(False)
 
     def data_received(self, data: bytes) -> None:
@@ -144,7 +146,8 @@ class ServerConnection(asyncio.Protocol):
         intake = self._intake
         waiting = bool(intake.queue)
         intake.feed(data)
-        if waiting or intake.refusal is not None or intake.filling is not None or len(intake.queue) != 1:
+        ordinary = not waiting and intake.refusal is None and intake.filling is None and len(intake.queue) == 1
+        if not ordinary or self.congested:
             self._advance()
             return
         # The ordinary case, which _advance would only reach by detours: one whole request, and nothing else to do.
@@ -241,6 +244,8 @@ class ServerConnection(asyncio.Protocol):
             if exchange is intake.filling and intake.refusal is not None:
                 return
             if not exchange.started:
+                if self.congested:
+                    return  # it takes no answers: making more of them would only fill our memory
                 exchange.started = True
                 if not exchange.inbox:
                     exchange.told_complete = exchange.complete
