@@ -43,12 +43,12 @@ def test_health_answers_without_key_or_event(path: str) -> None:
 
 def test_metrics_parse_and_agree_with_the_events() -> None:
     async def main() -> None:
-        routes = [OPEN, Route('/odd"\\path', "svc", rate_limit=RateLimit(0.01, 1.0))]
+        routes = [OPEN, Route('/odd"path', "svc", rate_limit=RateLimit(0.01, 1.0))]
         async with upstream() as (_, port), gateway([service(port)], routes) as world:
             for _ in range(3):
                 await (await world.client.request("GET", world.url("/a"))).read()
             for _ in range(2):
-                request = f'GET /odd"\\path HTTP/1.1\r\nHost: a\r\nX-Api-Key: {KEY}\r\nConnection: close\r\n\r\n'
+                request = f'GET /odd"path HTTP/1.1\r\nHost: a\r\nX-Api-Key: {KEY}\r\nConnection: close\r\n\r\n'
                 await talk(world.port, request.encode())
             await talk(world.port, b"GET / HTTP/1.1\r\n\r\n")
             world.sink.full = True
@@ -63,7 +63,7 @@ def test_metrics_parse_and_agree_with_the_events() -> None:
         def value(name: str, **labels: str) -> float:
             return samples[name, tuple(sorted(labels.items()))]
 
-        odd = {"service": "svc", "route": '/odd"\\path'}
+        odd = {"service": "svc", "route": '/odd"path'}
         assert value("foregate_http_requests_total", service="svc", route="/", status_class="2xx") == 4
         assert value("foregate_http_requests_total", **odd, status_class="2xx") == 1
         assert value("foregate_http_requests_total", **odd, status_class="4xx") == 1

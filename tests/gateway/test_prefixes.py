@@ -48,7 +48,22 @@ def test_a_prefix_ends_at_a_segment_border() -> None:
 
 def test_dot_segments_are_unsafe_and_dots_in_names_are_not() -> None:
     tree = Prefixes([("/", "root")])
-    for path in (b"/..", b"/a/../b", b"/a/%2E%2e/b", b"/a/.", b"/a%2f..%2fb"):
+    for path in (
+        b"/..",
+        b"/a/../b",
+        b"/a/%2E%2e/b",
+        b"/a/.",
+        b"/a%2f..%2fb",
+        b"/a/..;/b",
+        b"/a/.%2e;x=1/b",
+        b"/a/..%3bx",
+    ):
         assert tree.find(path) == (None, UNSAFE), path
-    for path in (b"/.well-known/x", b"/a..b", b"/...", b"/a.json"):
+    for path in (b"/.well-known/x", b"/a..b", b"/...", b"/a.json", b"/a;b", b"/a;../b"):
         assert tree.find(path)[0] == "root", path
+
+
+def test_a_backslash_is_unsafe_however_it_is_spelt() -> None:
+    tree = Prefixes([("/", "root"), ("/public", "public")])
+    for path in (rb"/public\..\secret", rb"/public/a\b", b"/public/%5c..%5Csecret", b"/a\\"):
+        assert tree.find(path) == (None, UNSAFE), path

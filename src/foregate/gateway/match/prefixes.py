@@ -2,7 +2,8 @@
 
 What an upstream may read differently than we do must not slip past a route's policies: percent-encoded segments are
 decoded before they are compared (an encoded slash counts as a slash), empty segments are skipped, and a path with a
-dot segment is refused.
+dot segment is refused, also one with parameters (`..;x`, which servlet containers take for `..`), and so is every
+backslash (which others take for a slash).
 """
 
 import re
@@ -39,7 +40,7 @@ class Prefixes(Generic[T]):
 
     def find(self, path: bytes) -> tuple[T | None, int]:
         """The value of the longest prefix of `path` and that prefix's length in bytes; None where there is none."""
-        if b"%" in path or b"/." in path or b"//" in path:
+        if b"%" in path or b"/." in path or b"//" in path or b"\\" in path:
             return self._find_carefully(path)
         node = self._root
         best, end, at, size = node.value, 0, 0, len(path)
@@ -60,7 +61,7 @@ class Prefixes(Generic[T]):
         best, end = self._root.value, 0
         for match in _SEGMENT.finditer(path):
             segment = unquote_to_bytes(match[1])
-            if segment in _DOTS:
+            if segment.partition(b";")[0] in _DOTS or b"\\" in segment:
                 return None, UNSAFE
             if segment and node is not None:
                 node = node.children.get(segment)
