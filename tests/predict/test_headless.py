@@ -66,8 +66,8 @@ def test_training_worlds_repeat_and_are_never_the_demo() -> None:
 
 def test_a_gradual_fault_is_alerted_before_its_first_failing_minute() -> None:
     """End to end with the bundled model: events, windows, features, score, alert, and the reason why."""
-    fault = Fault("memory_leak", "payments", 300.0, 3600.0, 0.6)
-    world = Scenario(seed=5, duration_s=1500.0, rate=25.0, variation=0.4, faults=(fault,))
+    fault = Fault("brownout", "search", 150.0, 3600.0, 0.5)
+    world = Scenario(seed=5, duration_s=900.0, rate=20.0, variation=0.4, faults=(fault,))
     shown = judge_run(5, world, bundled_path(), 0.5)
     assert shown.onset_s is not None
     assert shown.onset_s > fault.start_s

@@ -3,8 +3,8 @@
 from typing import Literal, NamedTuple
 
 Part = Literal["natural", "dense", "test"]
-SHARES: dict[Part, float] = {"natural": 0.5, "dense": 0.25, "test": 0.25}
-FIRST: dict[Part, int] = {"natural": 0, "dense": 1_000, "test": 2_000}
+SHARES: dict[Part, float] = {"natural": 1 / 3, "dense": 1 / 2, "test": 1 / 6}
+FIRST: dict[Part, int] = {"natural": 0, "dense": 1_000, "test": 3_000}
 SEEDS_APART = 10_000  # two trainings with different seeds share no run
 RUNS_MAX = 1_000
 

@@ -20,17 +20,16 @@ FOLDS: Final = 5
 ROUNDS_MAX: Final = 300
 ROUNDS_STEP: Final = 20
 BUDGET: Final = 0.5  # false alarms per API and day that `budget_threshold` is chosen for
-# Shallow, slow and strongly regularised: what is learned must hold for systems that nobody has seen.
+# Slow and regularised by chance and by monotone constraints: what is learned must hold for systems nobody has seen.
 PARAMETERS: Final[dict[str, Any]] = {
     "objective": "binary:logistic",
-    "max_depth": 4,
-    "eta": 0.05,
-    "min_child_weight": 20,
-    "subsample": 0.6,
-    "colsample_bytree": 0.5,
-    "lambda": 5.0,
-    "gamma": 0.5,
-    "max_bin": 128,
+    "max_depth": 5,
+    "eta": 0.04,
+    "min_child_weight": 4,
+    "subsample": 0.4,
+    "colsample_bytree": 0.2,
+    "lambda": 2.0,
+    "max_bin": 512,  # fine, because what matters happens in the rarest percent of the values
     "tree_method": "hist",
     "nthread": 1,
     "monotone_constraints": "(" + ",".join(str(feature.monotone) for feature in FEATURES) + ")",
@@ -123,10 +122,12 @@ def logistic(natural: Examples, dense: Examples, asked: Examples) -> NDArray[np.
 def shuffled_labels_precision(natural: Examples, dense: Examples, asked: Examples, *, seed: int) -> tuple[float, float]:
     """(PR-AUC, base rate) on `asked` of trees that learned from labels dealt out at random.
 
-    Without leakage both are about equal: nothing but the labels may carry what is learned.
+    Without leakage both are about equal: nothing but the labels may carry what is learned. Hence no monotone
+    constraints here: they are knowledge too, and lift even random labels above the base rate.
     """
     features, labels = thinned([natural, dense])
     np.random.default_rng(seed).shuffle(labels)
-    booster = xgboost.train(PARAMETERS | {"seed": seed}, xgboost.DMatrix(features, labels), num_boost_round=60)
+    free = {name: value for name, value in PARAMETERS.items() if name != "monotone_constraints"}
+    booster = xgboost.train(free | {"seed": seed}, xgboost.DMatrix(features, labels), num_boost_round=60)
     scores = np.asarray(booster.predict(xgboost.DMatrix(asked.features)), dtype=np.float64)
     return average_precision(asked.label, scores), asked.base_rate

@@ -21,7 +21,7 @@ ModelFile = Annotated[Path | None, typer.Option("--model", help="A model file; d
 
 @app.command()
 def train(
-    runs: Annotated[int, typer.Option(min=20, max=1000, help="Lab hours: three in four to learn, one to judge.")] = 200,
+    runs: Annotated[int, typer.Option(min=20, max=1000, help="Lab hours: three in four to learn, one to judge.")] = 240,
     seed: Annotated[int, typer.Option(min=0, help="Another seed takes other runs.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for model and card; default: the bundled one.")] = None,
     jobs: Jobs = 2,
@@ -59,7 +59,7 @@ def train(
 @app.command()
 def headless(
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs with a gradual fault, and as many without.")] = 20,
-    first: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    first: Annotated[int, typer.Option(help="The first seed; those below 1000 served development.")] = 1000,
     threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Alert from this score on.")] = 0.8,
     model: ModelFile = None,
     jobs: Jobs = 2,

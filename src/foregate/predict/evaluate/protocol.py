@@ -15,16 +15,18 @@ _TICK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """What a threshold does. `recall`: events paged ≥ 2 min before they begin; `precision`: pages that did so for one.
+    """What a threshold does.
 
-    A page shortly before the event (lead < 2 min) is neither a hit nor a false alarm. `false_per_day`: per API and day
-    of healthy, scorable time.
+    `hits`: events paged at least 2 min before they begin (`recall`: their share); `before`: events paged before they
+    begin, however shortly; `right_pages`: pages 2 min or more ahead of one (`precision`: their share). A page less than
+    2 min ahead is neither a hit nor a false alarm. `false_per_day`: per API and day of healthy, scorable time.
     """
 
     threshold: float
     pages: int
     right_pages: int
     hits: int
+    before: int
     false_alarms: int
     events: int
     api_days: float
@@ -64,6 +66,7 @@ def paging(examples: Examples, scores: Floats, threshold: float, horizon_s: floa
         onsets.setdefault(onset.series, []).append(onset)
     pages = right = false_alarms = 0
     leads: dict[tuple[int, float], tuple[float, str]] = {}
+    before: set[tuple[int, float]] = set()
     ids, starts = np.unique(series, return_index=True)
     for i, low, high in zip(ids, starts, [*starts[1:], len(series)], strict=True):
         for page_s in page_times(times[low:high], ranked[low:high], threshold, horizon_s):
@@ -72,6 +75,8 @@ def paging(examples: Examples, scores: Floats, threshold: float, horizon_s: floa
             false_alarms += not ahead
             right += any(o.onset_s - page_s >= LEAD_S_MIN for o in ahead)
             for onset in ahead:
+                if onset.counted and onset.onset_s > page_s:
+                    before.add((int(i), onset.onset_s))
                 if onset.counted and onset.onset_s - page_s >= LEAD_S_MIN:
                     leads.setdefault((int(i), onset.onset_s), (onset.onset_s - page_s, onset.cause))
     return Paging(
@@ -79,6 +84,7 @@ def paging(examples: Examples, scores: Floats, threshold: float, horizon_s: floa
         pages=pages,
         right_pages=right,
         hits=len(leads),
+        before=len(before),
         false_alarms=false_alarms,
         events=examples.failures,
         api_days=len(scores) * _TICK_S / 86_400,

@@ -18,8 +18,8 @@ from foregate.predict.evaluate.protocol import (
 )
 from foregate.predict.history import Floats
 
-DEFAULT_THRESHOLD = 0.8
-CAUSE_EVENTS_MIN = 5  # with fewer failures of a kind no word is said about whether it can be foreseen
+FIXED_THRESHOLDS = (0.5, 0.8)
+CAUSE_EVENTS_MIN = 3  # with fewer failures of a kind no word is said about whether it can be foreseen
 FORESEEABLE_RECALL = 0.5
 
 
@@ -29,6 +29,7 @@ class AtBudget(msgspec.Struct, frozen=True):
     budget_per_day: float | None  # None for a fixed threshold
     threshold: float | None  # None when no threshold meets the budget
     recall: float
+    before: float  # share of the failures alarmed before they begin, however shortly
     precision: float | None
     false_per_day: float
     median_lead_s: float | None
@@ -44,7 +45,10 @@ class ScorerReport(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything measured on the test runs. `recall_by_cause`: kind → (foreseen, failures) at the 0.5 budget."""
+    """Everything measured on the test runs.
+
+    `by_cause`: kind → failures, and how many of them were foreseen at the 0.5 budget and at `FIXED_THRESHOLDS`.
+    """
 
     moments: int
     base_rate: float
@@ -54,18 +58,17 @@ class Report(msgspec.Struct, frozen=True):
     failures: int
     model: ScorerReport
     baselines: tuple[ScorerReport, ...]
-    default_threshold: AtBudget
+    fixed: tuple[AtBudget, ...]  # at `FIXED_THRESHOLDS`
     brier: float
     brier_base_rate: float
     reliability: tuple[tuple[float, float, int], ...]
-    recall_by_cause: dict[str, tuple[int, int]]
-    recall_by_cause_default: dict[str, tuple[int, int]]
+    by_cause: dict[str, tuple[int, int, int, int]]
 
     def foreseeable(self) -> tuple[str, ...]:
-        """The kinds of failure that this model foresees at least half of at the 0.5 budget."""
+        """The kinds of failure of which at least half are foreseen at the lowest of the fixed thresholds."""
         return tuple(
             cause
-            for cause, (hits, events) in sorted(self.recall_by_cause.items())
+            for cause, (events, _, hits, _) in sorted(self.by_cause.items())
             if events >= CAUSE_EVENTS_MIN and hits / events >= FORESEEABLE_RECALL
         )
 
@@ -83,23 +86,22 @@ def report(
     pairs = {name: (score(validation), score(test)) for name, score in BASELINES.items()} | (others or {})
     on_test = scores[1]
     half = threshold_for(validation, scores[0], 0.5)
-    default = paging(test, on_test, DEFAULT_THRESHOLD)
-    p = test.base_rate
+    fixed = [paging(test, on_test, threshold) for threshold in FIXED_THRESHOLDS]
+    base = test.base_rate
     return Report(
         moments=len(test.label),
-        base_rate=p,
+        base_rate=base,
         runs=test.runs,
         series=len(np.unique(test.series)),
-        api_days=default.api_days,
+        api_days=fixed[0].api_days,
         failures=test.failures,
         model=_scorer("foregate", validation, test, scores),
         baselines=tuple(_scorer(name, validation, test, pair) for name, pair in pairs.items()),
-        default_threshold=_at(None, default),
+        fixed=tuple(_at(None, p) for p in fixed),
         brier=brier(test.label, on_test),
-        brier_base_rate=p * (1 - p),
+        brier_base_rate=base * (1 - base),
         reliability=tuple(reliability(test.label, on_test)),
-        recall_by_cause=_by_cause(test, paging(test, on_test, half)),
-        recall_by_cause_default=_by_cause(test, default),
+        by_cause=_by_cause(test, [paging(test, on_test, half), *fixed]),
     )
 
 
@@ -110,10 +112,12 @@ def _scorer(name: str, validation: Examples, test: Examples, scores: tuple[Float
 
 def _at(budget: float | None, p: Paging) -> AtBudget:
     threshold = p.threshold if np.isfinite(p.threshold) else None
-    return AtBudget(budget, threshold, p.recall, p.precision, p.false_per_day, p.median_lead_s, p.pages)
+    return AtBudget(
+        budget, threshold, p.recall, p.before / max(p.events, 1), p.precision, p.false_per_day, p.median_lead_s, p.pages
+    )
 
 
-def _by_cause(test: Examples, p: Paging) -> dict[str, tuple[int, int]]:
+def _by_cause(test: Examples, pages: list[Paging]) -> dict[str, tuple[int, int, int, int]]:
     events = Counter(onset.cause or "none" for onset in test.onsets if onset.counted)
-    hits = Counter(cause or "none" for cause in p.hit_causes)
-    return {cause: (hits[cause], count) for cause, count in sorted(events.items())}
+    budget, low, high = (Counter(cause or "none" for cause in p.hit_causes) for p in pages)
+    return {cause: (n, budget[cause], low[cause], high[cause]) for cause, n in sorted(events.items())}

@@ -74,7 +74,10 @@ def _five_sentence(view: View) -> str:
     return against_usual("p95 latency of the last 5 minutes", value, _five(view), ms(view.usual_of("p95_ms")))
 
 
-def _step(recent: str, before: str, newer: str, older: str, metric: str) -> tuple[Formula, Sentence]:
+_SPANS: Final = {"now": "the last minute", "5m": "5 minutes", "15m": "15 minutes"}
+
+
+def _step(metric: str, what: str, recent: str, before: str) -> tuple[Formula, Sentence]:
     i = COLUMN[metric]
 
     def pick(view: View, name: str) -> float:
@@ -86,7 +89,8 @@ def _step(recent: str, before: str, newer: str, older: str, metric: str) -> tupl
 
     def sentence(view: View) -> str:
         levels = f"{ms(pick(view, recent))} against {ms(pick(view, before))}"
-        return f"p95 latency {newer} is {times(compute(view))} that of the last {older}: {levels}"
+        newer, older = _SPANS[recent], _SPANS[before]
+        return f"{what} of {newer} is {times(compute(view))} that of {older}: {levels}"
 
     return compute, sentence
 
@@ -153,16 +157,18 @@ LATENCY: Final = (
         _ratio("upstream_mean_ms"),
         _ratio_sentence("the service's own time to answer", "upstream_mean_ms"),
     ),
-    Feature("p95_1m_over_5m", "ratio", "latency trend", 0, *_step("now", "5m", "now", "5 minutes", "p95_ms")),
-    Feature(
-        "p95_5m_over_15m", "ratio", "latency trend", 0, *_step("5m", "15m", "of 5 minutes", "15 minutes", "p95_ms")
-    ),
-    Feature("p50_slope_5m", "usual/min", "latency trend", 0, *_slope("p50_ms", "median latency", 5)),
-    Feature("p95_slope_5m", "usual/min", "latency trend", 0, *_slope("p95_ms", "p95 latency", 5)),
-    Feature("p95_slope_15m", "usual/min", "latency trend", 0, *_slope("p95_ms", "p95 latency", 15)),
-    Feature("mean_slope_15m", "usual/min", "latency trend", 0, *_slope("mean_ms", "mean latency", 15)),
-    Feature("p95_tau", "−1 to 1", "latency trend", 0, *_tau("p95_ms", "p95 latency")),
-    Feature("p50_tau", "−1 to 1", "latency trend", 0, *_tau("p50_ms", "median latency")),
+    Feature("p95_1m_over_5m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", "now", "5m")),
+    Feature("p95_5m_over_15m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", "5m", "15m")),
+    Feature("mean_1m_over_5m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", "now", "5m")),
+    Feature("mean_5m_over_15m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", "5m", "15m")),
+    Feature("p50_slope_15m", "usual/min", "latency trend", 1, *_slope("p50_ms", "median latency", 15)),
+    Feature("mean_tau", "−1 to 1", "latency trend", 1, *_tau("mean_ms", "mean latency")),
+    Feature("p50_slope_5m", "usual/min", "latency trend", 1, *_slope("p50_ms", "median latency", 5)),
+    Feature("p95_slope_5m", "usual/min", "latency trend", 1, *_slope("p95_ms", "p95 latency", 5)),
+    Feature("p95_slope_15m", "usual/min", "latency trend", 1, *_slope("p95_ms", "p95 latency", 15)),
+    Feature("mean_slope_15m", "usual/min", "latency trend", 1, *_slope("mean_ms", "mean latency", 15)),
+    Feature("p95_tau", "−1 to 1", "latency trend", 1, *_tau("p95_ms", "p95 latency")),
+    Feature("p50_tau", "−1 to 1", "latency trend", 1, *_tau("p50_ms", "median latency")),
     Feature("p95_grown", "min", "latency growth", 0, lambda v: v.grown_p95_min, _p95_sentence),
     Feature("mean_grown", "min", "latency growth", 0, lambda v: v.grown_mean_min, _grown_sentence),
     Feature("tail_ratio", "× usual", "tail", 0, _tail, _tail_sentence),

@@ -5,7 +5,7 @@ from typing import Final
 
 from foregate.predict.features.feature import Feature, Formula, Sentence, bounded
 from foregate.predict.features.view import TREND, View
-from foregate.predict.features.words import against_usual, percent, rate
+from foregate.predict.features.words import against_usual, count, percent, rate
 from foregate.predict.history import COLUMN
 from foregate.wire.window import WindowStats
 
@@ -23,7 +23,7 @@ def _inflight_sentence(view: View) -> str:
 
 
 def _concurrency_sentence(view: View) -> str:
-    value, usual = f"{view.value_of('concurrency'):.1f}", f"{view.usual_of('concurrency'):.1f}"
+    value, usual = count(view.value_of("concurrency")), count(view.usual_of("concurrency"))
     ratio = view.ratio("concurrency", _RPS_FLOOR)
     return against_usual("mean concurrency (requests/s × latency)", value, ratio, usual)
 
@@ -91,11 +91,11 @@ REFUSAL: Final = (
         "client_error_excess",
         "share",
         "refusals",
-        0,
+        1,
         _client_excess,
         _client_sentence,
     ),
-    Feature("limited_excess", "share", "refusals", 0, _limited_excess, _limited_sentence),
+    Feature("limited_excess", "share", "refusals", 1, _limited_excess, _limited_sentence),
     Feature(
         "broken_share_5m",
         "share",
@@ -108,7 +108,7 @@ REFUSAL: Final = (
         "bad_minutes_1h",
         "min",
         "past",
-        0,
+        1,
         lambda v: bounded(v.bad_last_hour, 0, 60),
         lambda v: f"{v.bad_last_hour} of its minutes in the past hour were failing",
     ),
@@ -122,14 +122,14 @@ LOAD: Final = (
         "inflight_slope_15m",
         "usual/min",
         "saturation trend",
-        0,
+        1,
         *_trend("inflight_max", "requests in flight", 15),
     ),
     Feature(
         "concurrency_slope_5m",
         "usual/min",
         "saturation trend",
-        0,
+        1,
         *_trend("concurrency", "mean concurrent requests", 5),
     ),
     Feature("rps_ratio", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR), _rps_sentence),

@@ -17,6 +17,11 @@ def rate(per_s: float) -> str:
     return f"{per_s:.0f} req/s" if per_s >= 10 else f"{per_s:.1f} req/s"
 
 
+def count(number: float) -> str:
+    """A mean count: "12", "1.4", "0.03"."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}" if number >= 1 else f"{number:.2f}"
+
+
 def times(ratio: float) -> str:
     """A ratio to the usual level: "3.2×", "0.4×"."""
     return f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"
