@@ -33,7 +33,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(MISSING, red=True, bold=True)
 
 
-@pytest.fixture(scope="session")
+# Module, not session: while it is open, Playwright's loop runs in this thread and no other test could start one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
@@ -46,7 +47,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[tuple[Console, Story]]:
     with story(tmp_path_factory.mktemp("story")) as made:
         yield made

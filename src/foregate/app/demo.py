@@ -16,6 +16,9 @@ from foregate.lab.live.demo import VISITOR, key_variable
 from foregate.lab.traffic.visits import CLIENTS
 
 CURL_PATH = "/search?q=gateway"
+# Lower than the default of 0.8, which pages rarely and late: a newcomer wants to see a fault minutes before it fails,
+# and a false alarm in a lab wakes nobody. The card beside the model says what each threshold costs.
+ALERT_THRESHOLD = 0.5
 
 
 class LabOrder(msgspec.Struct, frozen=True):
@@ -58,7 +61,8 @@ def write_demo(data: DataDir, listen: Mapping[str, str], seed: int) -> tuple[Pat
         seed=seed,
     )
     file = data.root / "foregate.yaml"
-    text = yaml.safe_dump(demo_config(by_instance, listen=listen), sort_keys=False, allow_unicode=True)
+    config = {**demo_config(by_instance, listen=listen), "alerts": {"threshold": ALERT_THRESHOLD}}
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     write_private(file, "# Written by `foregate demo` at each start.\n" + text)
     write_private(data.lab, msgspec.json.encode(order).decode())
     return file, order, variables
