@@ -38,6 +38,16 @@ def test_contributions_sum_to_the_log_odds_of_the_score_that_is_shown() -> None:
     assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
 
 
+def test_beyond_the_bound_the_highest_scores_are_explained() -> None:
+    rows = np.random.default_rng(6).uniform(0, 6, (40, len(FEATURE_NAMES)))
+    scored = toy_model().score(rows, explain_max=10)
+    assert len(scored.shap) == len(scored.explained) == 10
+    rest = np.setdiff1d(np.arange(40), scored.explained)
+    assert scored.probability[scored.explained].min() >= scored.probability[rest].max()
+    log_odds = np.log(scored.probability / (1 - scored.probability))[scored.explained]
+    assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
+
+
 @settings(max_examples=80, deadline=None)
 @given(at=st.integers(0, len(CONTENT) - 1), flip=st.integers(1, 255))
 def test_a_file_with_any_byte_changed_is_refused(at: int, flip: int) -> None:

@@ -121,8 +121,9 @@ class Analyst:
             return {}
         result = self._model.score(np.vstack([sight.values for sight in sights]))
         risks: dict[Entity, Risk] = {}
-        for sight, probability, shap in zip(sights, result.probability, result.shap, strict=True):
-            risk = self._risk(sight.tick, "scored", float(probability), self._model.version, sight, shap)
+        shares = dict(zip(result.explained.tolist(), result.shap, strict=True))
+        for i, (sight, probability) in enumerate(zip(sights, result.probability.tolist(), strict=True)):
+            risk = self._risk(sight.tick, "scored", probability, self._model.version, sight, shares.get(i))
             risks[sight.tick.entity] = risk
             alert = self._book.offer(self._candidate(risk, sight.tick))
             if alert is not None:
