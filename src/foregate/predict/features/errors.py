@@ -53,7 +53,8 @@ def _retries(window: WindowStats) -> float:
 
 
 def _retry_sentence(window: WindowStats, span: str) -> str:
-    return f"{window.retries} retries for {window.requests} requests in the last {span}"
+    noun = "retry" if window.retries == 1 else "retries"
+    return f"{window.retries} {noun} for {window.requests} requests in the last {span}"
 
 
 def _headroom(view: View) -> float:
