@@ -153,7 +153,7 @@ class Gateway:
                 return
             framing = _framing(head)
         if route.strip:
-            path = path[end:] or b"/"
+            path = _rooted(path[end:])
         if question:
             path += question + query
         forward = notes.forward(head.host, exchange.peer, framing)
@@ -234,3 +234,10 @@ class Gateway:
 def _framing(head: RequestHead) -> bytes:
     """A body's framing towards the upstream: the one it came with."""
     return b"transfer-encoding: chunked\r\n" if head.chunked else b"content-length: %d\r\n" % (head.content_length or 0)
+
+
+def _rooted(rest: bytes) -> bytes:
+    """What is left of a path after its prefix, as a path: "/s%2Fx" under "/s" must not become a target without "/"."""
+    if rest[:1] == b"/":
+        return rest
+    return b"/" + (rest[3:] if rest[:3].lower() == b"%2f" else rest)

@@ -271,6 +271,8 @@ class Proxied:
 
     def _attempt_failed(self, status: int, code: str) -> None:
         self._upstream_ms = (self._recorder.clock.monotonic() - self._attempt_s) * 1000.0
+        if code and ERRORS[code].fault == "ours":
+            self._judge("left")  # before a retry could call it the target's failure
         if not self._retry_later(status, code):
             self._judge("failed")
             self._give_up(code, b"")

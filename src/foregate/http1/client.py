@@ -311,6 +311,8 @@ class ClientConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if (self._head_bytes > limits.HEADER_BYTES_MAX or len(self.headers) > 64) and oversize(self.headers):
             raise _Stop
+        if not 100 <= status <= 599:
+            raise _Stop
         if status < 200:
             self._interim = True
             return

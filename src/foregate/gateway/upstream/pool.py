@@ -1,6 +1,7 @@
 """The connections to one target: idle ones to take, new ones to make."""
 
 import asyncio
+import errno
 from typing import Protocol
 
 from foregate.http1.client import ClientConnection
@@ -9,6 +10,9 @@ from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import Target
+
+# What we have run out of is not the upstream's fault: it must not open its circuit.
+_OUR_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
 class Waiter(Protocol):
@@ -58,7 +62,10 @@ class Pool:
         except TimeoutError:
             waiter.connect_failed("upstream_timeout")
             return
-        except OSError:
+        except OSError as error:
+            waiter.connect_failed("overloaded" if error.errno in _OUR_SHORTAGE else "upstream_refused")
+            return
+        except UnicodeError:  # a host name that cannot be looked up
             waiter.connect_failed("upstream_refused")
             return
         except asyncio.CancelledError:
