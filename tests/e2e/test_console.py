@@ -1,6 +1,7 @@
 """The console in a real browser, over a running story of traffic, risk and alerts."""
 
 import gzip
+import re
 import time
 from pathlib import Path
 from random import Random
@@ -32,7 +33,7 @@ def test_signing_in_by_link_leads_to_charts_that_move(page: Page) -> None:
     assert page.url.endswith("/")
     expect(page.locator(".tile", has_text="Requests")).to_contain_text("per second")
     chart = page.locator(".chart-plot").first
-    assert "ai /ai" in (chart.get_attribute("aria-label") or "")
+    expect(chart).to_have_attribute("aria-label", re.compile("ai /ai"), timeout=15_000)
     before = chart.screenshot()
     rows = page.locator("tbody tr").first.get_attribute("title")
     page.wait_for_function("title => document.querySelector('tbody tr').title !== title", arg=rows)
