@@ -2,6 +2,7 @@
 
 import gc
 import random
+import resource
 import secrets
 
 import msgspec
@@ -20,12 +21,15 @@ from foregate.kernel.clock import SystemClock
 from foregate.wire.snapshot import Snapshot, decode_snapshot
 
 EXIT_RUNTIME = 3
+OPEN_FILES = 65_536  # wanted; a connection on either side is one, and the usual soft limit of 1,024 is soon reached
 GC_THRESHOLDS = (50_000, 20, 100)  # a request leaves few cycles: collect rarely, on the hot path it costs latency
 
 
 def run(options: RoleOptions) -> int:
     """Serve until told to stop, then drain."""
     log = configure_logs(options.logs, f"gateway-{options.worker}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
     try:
         snapshot = decode_snapshot(options.data.snapshot.read_bytes())
         runtime = read_runtime(options.data)
