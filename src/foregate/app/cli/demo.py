@@ -58,7 +58,7 @@ def announce(runtime: Runtime, link: str, key: str) -> None:
   gateway   {runtime.gateway_url}
   key       {key}
 
-  Watch the console for six minutes: payments falls ill slowly, and is foreseen before it fails.
+  Watch the console for seven minutes: payments falls ill slowly, and is foreseen before it fails.
   A request of your own:
 
     curl -H 'X-Api-Key: {key}' '{runtime.gateway_url}{CURL_PATH}'
