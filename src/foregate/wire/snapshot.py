@@ -1,84 +1,221 @@
 """The compiled configuration that a gateway worker runs on: immutable, validated, complete."""
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
 
+from foregate.wire.match import Rule
+from foregate.wire.policies import NO_POLICIES, Network, Policies, RateLimit, Retry, Seconds, Settings, Status
+from foregate.wire.policies import CircuitBreaker as Breaker
 
-class Breaker(msgspec.Struct, frozen=True):
-    """Closed → open after `failures` in a row → half-open after `open_s`, when one trial request decides."""
+__all__ = ["Breaker", "RateLimit", "Retry"]  # until the gateway has moved over
 
-    failures: int = 5
-    open_s: float = 60.0
-
-
-class Retry(msgspec.Struct, frozen=True):
-    """`attempts` tries more after the first one; before the n-th of them wait min(base·2^(n-1), max) ± jitter."""
-
-    attempts: int = 3
-    base_s: float = 1.0
-    max_s: float = 4.0
-    jitter: float = 0.2
+AuthMethod = Literal["api_key", "jwt", "basic", "hmac"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One upstream address. `url` is as configured; `prefix` its path without a trailing slash."""
+    """One upstream address. `url` is as configured; `prefix` its path without a trailing slash.
+
+    `socket` is the path of a Unix socket, "" for TCP. `tls` speaks TLS to it, with `host` as server name.
+    """
 
     url: str
     host: str
     port: int
     prefix: str = ""
+    tls: bool = False
+    socket: str = ""
+    weight: int = 1
+    zone: str = ""
 
     @property
     def authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+BalanceAlgorithm = Literal["round_robin", "least_requests", "p2c_ewma", "consistent_hash", "random"]
+
+
+class Balance(Settings):
+    """Which target is next. Weights count in all of them."""
+
+    algorithm: BalanceAlgorithm = "least_requests"
+    hash_by: Annotated[
+        str, Meta(pattern=r"^(key|ip|path|header:[A-Za-z0-9-]{1,64}|cookie:[A-Za-z0-9_-]{1,64}|query:[^&=]{1,64})$")
+    ] = "key"
+    virtual_nodes: Annotated[int, Meta(ge=1, le=1_000)] = 160  # per target and weight
+    load_bound: Annotated[float, Meta(ge=1.0, le=10)] = 1.25  # of the average; beyond it the next on the ring is taken
+    zone: str = ""  # prefer targets of this zone …
+    zone_spill: Annotated[float, Meta(ge=0, le=1)] = 0.7  # … while at least this share of them is healthy
+    slow_start_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0  # a new or recovered target gets its share gradually
+
+    def problem(self) -> str | None:
+        return None
+
+
+class ActiveCheck(Settings):
+    """Ask each target every `interval_s`; after `unhealthy` failures in a row it gets no requests, after `healthy`
+    successes it does again."""
+
+    path: Annotated[str, Meta(pattern=r"^/[!-~]*$", max_length=1_024)] = "/"
+    interval_s: Annotated[float, Meta(ge=0.05, le=3_600)] = 10.0
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    healthy: Annotated[int, Meta(ge=1, le=100)] = 2
+    unhealthy: Annotated[int, Meta(ge=1, le=100)] = 3
+    statuses: tuple[Status, ...] = (200, 204)
+
+
+class OutlierDetection(Settings):
+    """Eject a target that does much worse than the others of its service, judged by the traffic itself."""
+
+    interval_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 10.0
+    requests_min: Annotated[int, Meta(ge=1)] = 20  # in an interval, to be judged at all
+    error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    slower_than: Annotated[float, Meta(gt=1, le=1_000)] | None = None  # times the median latency of the others
+    eject_s: Seconds = 30.0  # times the number of ejections in a row
+    ejected_max: Annotated[float, Meta(ge=0, le=1)] = 0.5  # of the targets
+
+
+class Health(Settings):
+    """What decides, beside the circuit, whether a target gets requests."""
+
+    active: ActiveCheck | None = None
+    outlier: OutlierDetection | None = None
+    dns_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 30.0  # a target's name is looked up again after so long
+
+
+class UpstreamTls(Settings):
+    """How a service's https targets are checked. `ca_file`: instead of the system's authorities."""
+
+    verify: bool = True
+    ca_file: str | None = None
+    server_name: str | None = None  # instead of the target's host
+    certificate: str | None = None  # ours, when the upstream asks for one
+    key: str | None = None
 
 
 class Service(msgspec.Struct, frozen=True):
-    """`timeout_s` bounds an attempt's wait for the response head, and every later silence of the body."""
+    """An upstream service: where it is, and how its targets are chosen and watched."""
 
     name: str
     targets: tuple[Target, ...]
-    timeout_s: float = 30.0
     connect_timeout_s: float = 3.0
-    breaker: Breaker = Breaker()
-    retry: Retry = Retry()
-    body_bytes_max: int = 1_073_741_824
+    balance: Balance = Balance()
+    health: Health = Health()
+    tls: UpstreamTls = UpstreamTls()
+    policies: Policies = NO_POLICIES
 
 
-class RateLimit(msgspec.Struct, frozen=True):
-    """A token bucket per API key: `rate` tokens per second, `burst` at most."""
+class Weighted(msgspec.Struct, frozen=True):
+    """A share of a route's traffic."""
 
-    rate: float
-    burst: float
+    service: str
+    weight: int = 1
+
+
+class Redirect(Settings):
+    """An answer that sends the client elsewhere. `to` may hold ${path}, ${query}, ${host} and ${param.name}."""
+
+    to: Annotated[str, Meta(min_length=1, max_length=2_048)]
+    status: Literal[301, 302, 303, 307, 308] = 308
+
+
+class FixedAnswer(Settings):
+    """An answer without an upstream."""
+
+    status: Status = 200
+    body: Annotated[str, Meta(max_length=65_536)] = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Rewrite(Settings):
+    """The path towards the upstream: `to` with ${param.name} of a template, or `regex` replaced by `to` (\\1 …)."""
+
+    to: Annotated[str, Meta(min_length=1, max_length=1_024)]
+    regex: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
 
 
 class Route(msgspec.Struct, frozen=True):
-    """`path` is a prefix on segment borders: "/ai" takes "/ai" and "/ai/x", never "/aix". `strip` removes it."""
+    """`name` is unique and stands in events. Exactly one of `services`, `redirect`, `answer` says what happens.
 
-    path: str
-    service: str
+    `auth` lists the ways a client may say who it is, any of which is enough; empty: open to all. With several
+    `services` each request is given to one of them by weight, a client (`sticky`) always to the same.
+    """
+
+    name: str
+    rule: Rule
+    services: tuple[Weighted, ...] = ()
+    sticky: bool = True
     strip: bool = False
-    needs_key: bool = True
-    rate_limit: RateLimit | None = None
+    rewrite: Rewrite | None = None
+    host: str | None = None  # the Host that the upstream sees: None its own authority, "" the client's
+    redirect: Redirect | None = None
+    answer: FixedAnswer | None = None
+    auth: tuple[AuthMethod, ...] = ("api_key",)
+    policies: Policies = NO_POLICIES
 
 
-class Key(msgspec.Struct, frozen=True):
-    """An API key by its stored form (`hmac-sha256:…`); `id` is public and travels in events."""
+class Plan(msgspec.Struct, frozen=True):
+    """What keys have in common."""
+
+    name: str
+    policies: Policies = NO_POLICIES
+
+
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An API key by its stored form (`hmac-sha256:…`); `id` is public and travels in events. `plan`: "" for none."""
 
     id: str
     name: str
     hash: str
+    org: str = ""
+    plan: str = ""
+    policies: Policies = NO_POLICIES
+
+
+class Certificate(Settings):
+    """A certificate chain and its private key, as PEM files. Its names come from the certificate."""
+
+    certificate: str
+    key: str
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """`host` and `port`, or the path of a Unix `socket`. With certificates it speaks TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    socket: str = ""
+    certificates: tuple[Certificate, ...] = ()
+
+
+class ClientBounds(Settings):
+    """What one worker takes from clients, whatever they ask for."""
+
+    connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
+    connections_per_address_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # 0: no bound
+    requests_per_connection_max: Annotated[int, Meta(ge=0)] = 0  # 0: no bound
+    header_timeout_s: Seconds = 10.0
+    idle_timeout_s: Seconds = 75.0
+    body_bytes_per_s_min: Annotated[int, Meta(ge=0)] = 128  # a client that sends its body slower is refused
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """What a worker needs, and nothing it would have to ask anybody for."""
 
     version: str  # digest of the content
-    gateway_host: str
-    gateway_port: int
+    listeners: tuple[Listener, ...] = ()
     services: tuple[Service, ...] = ()
     routes: tuple[Route, ...] = ()
+    plans: tuple[Plan, ...] = ()
     keys: tuple[Key, ...] = ()
+    policies: Policies = NO_POLICIES
+    trusted_proxies: tuple[Network, ...] = ()
+    clients: ClientBounds = ClientBounds()
+    limits_url: str = ""  # of a Valkey or Redis that counts the limits; "": this machine does
+    limits_fail_open: bool = True  # when that store cannot be reached
     org: str = "default"
     environment: str = "production"
     drain_s: float = 10.0
