@@ -2,13 +2,10 @@
 
 import asyncio
 
-from tests.http1.world import Seen, run, serving, statuses, talk
+from tests.http1.world import Seen, answer_ok, context, listen, run, serving, statuses, talk
 
 from foregate.http1 import Request, Response
-from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
-from foregate.http1.server import ServerConnection, ServerContext
-from foregate.kernel.clock import SystemClock
 
 CLOSE = b"Connection: close\r\n"
 
@@ -132,22 +129,6 @@ def test_a_client_that_expects_is_told_to_continue_before_its_body() -> None:
     interim, final = run(main)
     assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert final.endswith(b"abc")
-
-
-def context(application, **limits: float) -> ServerContext:  # type: ignore[no-untyped-def]
-    clock = SystemClock()
-    return ServerContext(application, clock, Deadlines(clock, tick_s=0.02), **limits)  # type: ignore[arg-type]
-
-
-async def listen(shared: ServerContext) -> tuple[asyncio.Server, int]:
-    server = await asyncio.get_running_loop().create_server(lambda: ServerConnection(shared), "127.0.0.1", 0)
-    return server, server.sockets[0].getsockname()[1]
-
-
-def answer_ok(exchange: Exchange) -> None:
-    exchange.send_head(200, b"HTTP/1.1 200 OK\r\n", 2)
-    exchange.write(b"ok")
-    exchange.end()
 
 
 def test_a_client_that_drips_its_head_is_refused_with_408() -> None:

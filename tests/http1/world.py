@@ -8,8 +8,11 @@ from typing import TypeVar
 
 import uvloop
 
-from foregate.http1 import Client, Request, Response, Server
+from foregate.http1 import Client, Request, Response, Server, ServerConnection
+from foregate.http1.deadlines import Deadlines
+from foregate.http1.exchange import Exchange
 from foregate.http1.handler import Handler
+from foregate.http1.server import ServerContext
 from foregate.kernel.clock import SystemClock
 
 T = TypeVar("T")
@@ -51,6 +54,33 @@ async def client() -> AsyncIterator[Client]:
         yield asking
     finally:
         await asking.close()
+
+
+def context(application, **limits: float) -> ServerContext:  # type: ignore[no-untyped-def]
+    clock = SystemClock()
+    return ServerContext(application, clock, Deadlines(clock, tick_s=0.02), **limits)  # type: ignore[arg-type]
+
+
+async def listen(shared: ServerContext) -> tuple[asyncio.Server, int]:
+    server = await asyncio.get_running_loop().create_server(lambda: ServerConnection(shared), "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def served_by(shared: ServerContext) -> AsyncIterator[int]:
+    server, port = await listen(shared)
+    try:
+        yield port
+    finally:
+        server.close()
+        await shared.close(0)
+        shared.deadlines.stop()
+
+
+def answer_ok(exchange: Exchange) -> None:
+    exchange.send_head(200, b"HTTP/1.1 200 OK\r\n", 2)
+    exchange.write(b"ok")
+    exchange.end()
 
 
 async def talk(port: int, *pieces: bytes, pause_s: float = 0.0) -> bytes:

@@ -42,6 +42,7 @@ class RequestIntake:
         "_headers",
         "_parser",
         "_priming",
+        "_requests_left",
         "_target",
         "backlog",
         "filling",
@@ -50,8 +51,9 @@ class RequestIntake:
         "refusal",
     )
 
-    def __init__(self, connection: ServerConnection, body_bytes_max: int) -> None:
+    def __init__(self, connection: ServerConnection, body_bytes_max: int, requests_max: int = 0) -> None:
         self._connection = connection
+        self._requests_left = requests_max  # the last one closes the connection; from 0 on: any number
         self._body_bytes_max = body_bytes_max
         self._parser = httptools.HttpRequestParser(self)
         self._headers: HeaderList = []
@@ -182,6 +184,9 @@ class RequestIntake:
         exchange = Exchange(
             self._connection, method, version, head, headers, parser.should_keep_alive(), self._body_bytes_max
         )
+        self._requests_left -= 1
+        if not self._requests_left:
+            exchange.close_after = True
         self.head_bytes = self._fed = 0
         self.filling = exchange
         self.queue.append(exchange)

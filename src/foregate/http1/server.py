@@ -1,63 +1,22 @@
 """The server side of one connection: hand requests over in order, write answers, time out, refuse, close."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
-from foregate.http1.deadlines import NEVER, Deadlines
+from foregate.http1.context import ServerContext
+from foregate.http1.date import http_date
+from foregate.http1.deadlines import NEVER
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal
 from foregate.http1.headers import reason
 from foregate.http1.intake import RequestIntake
 from foregate.kernel import limits
-from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS, problem
 from foregate.kernel.ids import new_request_id
 
+__all__ = ["ServerConnection", "ServerContext"]
+
 _LINGER_S = 2.0  # how long we go on discarding what a refused client still sends, so that it can read the refusal
-
-
-@dataclass(slots=True)
-class ServerContext:
-    """What the connections of one server share.
-
-    `application` gets each exchange once its head has come and its turn is there; it must set `exchange.receiver` or
-    answer at once. `refused(code)` hears of every message that was refused for its form.
-    """
-
-    application: Callable[[Exchange], None]
-    clock: Clock
-    deadlines: Deadlines
-    refused: Callable[[str], None] = lambda code: None
-    header_timeout_s: float = limits.HEADER_TIMEOUT_S
-    idle_timeout_s: float = limits.IDLE_TIMEOUT_S
-    body_bytes_max: int = limits.BODY_BYTES_MAX
-    draining: bool = False
-    connections: set["ServerConnection"] = field(default_factory=set)
-    emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever the last connection has gone
-
-    def drain(self) -> None:
-        """From now on every answer closes its connection; idle connections close at once."""
-        self.draining = True
-        for connection in list(self.connections):
-            connection.close_if_idle()
-
-    async def close(self, timeout_s: float) -> None:
-        """Drain for at most `timeout_s`, then break off what is left."""
-        self.drain()
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + timeout_s
-        while self.connections and (left_s := until_s - loop.time()) > 0:
-            self.emptied.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.emptied.wait(), left_s)
-        while self.connections:
-            self.emptied.clear()
-            for connection in list(self.connections):
-                connection.break_off()
-            await self.emptied.wait()
 
 
 class ServerConnection(asyncio.Protocol):
@@ -69,6 +28,9 @@ class ServerConnection(asyncio.Protocol):
         "_body_paused",
         "_closing",
         "_intake",
+        "_pace_bytes",
+        "_pace_s",
+        "_paced",
         "_reading",
         "congested",
         "context",
@@ -80,12 +42,15 @@ class ServerConnection(asyncio.Protocol):
 
     def __init__(self, context: ServerContext) -> None:
         self.context = context
-        self._intake = RequestIntake(self, context.body_bytes_max)
+        self._intake = RequestIntake(self, context.body_bytes_max, context.requests_per_connection_max)
         self._advancing = False
         self._awaits_head = False
         self._closing = False  # nothing more is served; what still comes is discarded
         self._reading = True
         self._body_paused = False
+        self._paced: Exchange | None = None  # whose body's rate is being measured, since when, from which size
+        self._pace_s = 0.0
+        self._pace_bytes = 0
         self.congested = False  # the client reads slower than we write
         self.deadline_s = NEVER
         self.out: list[bytes] = []
@@ -105,21 +70,28 @@ class ServerConnection(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
-        self.context.connections.add(self)
         self.context.deadlines.watch(self)
         self._await(self.context.idle_timeout_s)
+        if not self.context.admit(self):
+            self._closing = True
+            # Not at once: a transport that is closed while it is being made never says that it is lost.
+            asyncio.get_running_loop().call_soon(self._turn_away)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self._closing = True
-        self.context.connections.discard(self)
-        if not self.context.connections:
-            self.context.emptied.set()
+        self.context.dismiss(self)
         self.context.deadlines.forget(self)
         self._abandon("client_closed")
 
     def eof_received(self) -> bool:
-        return False  # a client that stops sending has left: the transport closes and the upstream is released
+        """A client that stops sending has left: the transport closes and the upstream is released.
+
+        RFC 9112 section 9.6 allows a client to close its sending half alone and still wait for the answer. To us both
+        look alike until we write, which for a slow upstream or a quiet stream may be never; so, as nginx does by
+        default (499), we take the common case, a client that is gone, and spare the upstream the work.
+        """
+        return False
 
     def pause_writing(self) -> None:
         self.congested = True
@@ -170,7 +142,10 @@ class ServerConnection(asyncio.Protocol):
             self._closing = True
             transport.close()
         elif not intake.queue or intake.queue[0] is intake.filling:
-            self._refuse(Refusal("request_timeout", ""))
+            if self._keeps_pace():
+                self._await_request()
+            else:
+                self._refuse(Refusal("request_timeout", ""))
         else:
             self.deadline_s = NEVER
 
@@ -289,21 +264,43 @@ class ServerConnection(asyncio.Protocol):
         if begun:
             self.break_off()
             return
-        spec = ERRORS[refusal.code]
-        body = problem(spec, new_request_id(), refusal.detail)
-        self.out.append(
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (spec.status, reason(spec.status), len(body), b"" if silent else body)
-        )
+        self.out.append(self._problem(refusal.code, refusal.detail, silent=silent))
         self._linger()
+
+    def _problem(self, code: str, detail: str = "", *, silent: bool = False) -> bytes:
+        """The last answer of a connection."""
+        spec = ERRORS[code]
+        body = problem(spec, new_request_id(), detail)
+        return (
+            b"HTTP/1.1 %d %s\r\ndate: %s\r\ncontent-type: application/problem+json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (
+                spec.status,
+                reason(spec.status),
+                http_date(self.context.clock.now()),
+                len(body),
+                b"" if silent else body,
+            )
+        )
+
+    def _turn_away(self) -> None:
+        """There is one connection too many: say so, and close."""
+        context = self.context
+        context.refused("overloaded")
+        if len(context.turned_away) >= limits.TURNED_AWAY_CONNECTIONS_MAX:
+            self.break_off()
+        elif self.transport is not None:
+            context.turned_away.add(self)
+            self.out.append(self._problem("overloaded"))
+            self._linger()
 
     def _linger(self) -> None:
         """Close so that the client can read our answer: a hard close with unread data would destroy it."""
         self._closing = True
         self.flush()
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write_eof()
+            if self.transport.can_write_eof():  # TLS knows no half-close; "connection: close" has said it
+                self.transport.write_eof()
             self._await(_LINGER_S)
             self._set_reading()
 
@@ -336,9 +333,31 @@ class ServerConnection(asyncio.Protocol):
             return
         self._awaits_head = False
         if intake.filling is None or self._body_paused:
+            self._paced = None
             self.deadline_s = NEVER
         else:
-            self._await(self.context.idle_timeout_s)
+            self._await_body(intake.filling)
+
+    def _await_body(self, filling: Exchange) -> None:
+        """More of a body is owed: no silence longer than the idle limit, and no dripping."""
+        context = self.context
+        now_s = context.clock.monotonic()
+        self.deadline_s = now_s + context.idle_timeout_s
+        if filling.head_sent or not filling.started or not context.body_bytes_per_s_min:
+            self._paced = None
+            return
+        if self._paced is not filling:
+            self._paced, self._pace_s, self._pace_bytes = filling, now_s, filling.request_bytes
+        self.deadline_s = min(self.deadline_s, self._pace_s + context.body_rate_window_s)
+
+    def _keeps_pace(self) -> bool:
+        """Whether a window has ended in which enough of the body came; the next one is to begin."""
+        context, paced = self.context, self._paced
+        now_s = context.clock.monotonic()
+        if paced is None or paced is not self._intake.filling or now_s < self._pace_s + context.body_rate_window_s:
+            return False
+        self._paced = None
+        return paced.request_bytes - self._pace_bytes >= context.body_bytes_per_s_min * (now_s - self._pace_s)
 
     @property
     def _ahead(self) -> bool:

@@ -1,0 +1,97 @@
+"""What the connections of one server share: the application, the limits, who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from foregate.http1.deadlines import Deadlines
+from foregate.http1.exchange import Exchange
+from foregate.kernel import limits
+from foregate.kernel.clock import Clock
+
+if TYPE_CHECKING:
+    from foregate.http1.server import ServerConnection
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """What the connections of one server share.
+
+    `application` gets each exchange once its head has come and its turn is there; it must set `exchange.receiver` or
+    answer at once. `refused(code)` hears of every message that was refused for its form, and of every connection that
+    was turned away (`overloaded`).
+
+    A connection beyond `connections_max`, or beyond `connections_per_address_max` from one address (0: no bound; all
+    Unix peers are one address), is answered 503 and closed. With `requests_per_connection_max` (0: no bound) the last
+    answer closes its connection. A request body slower than `body_bytes_per_s_min` (0: no bound) over a whole window
+    of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not count, nor the time after
+    the answer has begun.
+    """
+
+    application: Callable[[Exchange], None]
+    clock: Clock
+    deadlines: Deadlines
+    refused: Callable[[str], None] = lambda code: None
+    header_timeout_s: float = limits.HEADER_TIMEOUT_S
+    idle_timeout_s: float = limits.IDLE_TIMEOUT_S
+    body_bytes_max: int = limits.BODY_BYTES_MAX
+    body_bytes_per_s_min: float = limits.BODY_BYTES_PER_S_MIN
+    body_rate_window_s: float = limits.BODY_RATE_WINDOW_S
+    connections_max: int = limits.CLIENT_CONNECTIONS_MAX
+    connections_per_address_max: int = 0
+    requests_per_connection_max: int = 0
+    draining: bool = False
+    connections: set[ServerConnection] = field(default_factory=set)
+    turned_away: set[ServerConnection] = field(default_factory=set)  # those that are being told
+    emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever the last connection has gone
+    _addresses: dict[str, int] = field(default_factory=dict)  # connections of each, kept only where they are bounded
+
+    def admit(self, connection: ServerConnection) -> bool:
+        """Count a new connection in, unless a bound is reached; then it must leave."""
+        if len(self.connections) >= self.connections_max:
+            return False
+        if self.connections_per_address_max:
+            already = self._addresses.get(connection.peer, 0)
+            if already >= self.connections_per_address_max:
+                return False
+            self._addresses[connection.peer] = already + 1
+        self.connections.add(connection)
+        return True
+
+    def dismiss(self, connection: ServerConnection) -> None:
+        """A connection has gone."""
+        self.turned_away.discard(connection)
+        if connection in self.connections:
+            self.connections.remove(connection)
+            if connection.peer in self._addresses:
+                self._addresses[connection.peer] -= 1
+                if self._addresses[connection.peer] <= 0:
+                    del self._addresses[connection.peer]
+        if not self.connections:
+            self.emptied.set()
+
+    def drain(self) -> None:
+        """From now on every answer closes its connection; idle connections close at once."""
+        self.draining = True
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    async def close(self, timeout_s: float) -> None:
+        """Drain for at most `timeout_s`, then break off what is left and wait BREAK_OFF_S at most for it to go."""
+        self.drain()
+        await self._until_empty(timeout_s)
+        for connection in [*self.connections, *self.turned_away]:
+            connection.break_off()
+        await self._until_empty(limits.BREAK_OFF_S)
+
+    async def _until_empty(self, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while self.connections and (left_s := until_s - loop.time()) > 0:
+            self.emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.emptied.wait(), left_s)
