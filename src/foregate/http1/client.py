@@ -7,18 +7,20 @@ from typing import Protocol, cast
 
 import httptools
 
+from foregate.http1 import trailers as trailer_fields
 from foregate.http1.deadlines import NEVER, Deadlines
-from foregate.http1.headers import HeaderList, oversize
+from foregate.http1.headers import HeaderList, named_by_connection, oversize
+from foregate.http1.trailers import Fields
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 
-_LAST_CHUNK = b"0\r\n\r\n"
+_CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
 
 
-def frame(chunks: list[bytes], complete: bool) -> bytes:
-    """`chunks` in the chunked transfer coding, with its end when `complete`."""
+def frame(chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> bytes:
+    """`chunks` in the chunked transfer coding, with its end and the trailers when `complete`."""
     data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
-    return data + _LAST_CHUNK if complete else data
+    return data + trailer_fields.last_chunk(trailers) if complete else data
 
 
 class ResponseReceiver(Protocol):
@@ -55,14 +57,17 @@ class ClientConnection(asyncio.Protocol):
     """One connection to an upstream; one exchange at a time.
 
     `reused` says that the connection had served an exchange before this one, `answered` that bytes of an answer have
-    come: together they tell a dead keep-alive connection from a failing upstream.
+    come: together they tell a dead keep-alive connection from a failing upstream. `trailers` are the fields after a
+    chunked answer, without those that may not be forwarded, from `complete=True` until the next exchange begins.
     """
 
     __slots__ = (
+        "_body_bytes",
         "_body_until_eof",
         "_clock",
         "_complete",
         "_deadlines",
+        "_fed",
         "_head_bytes",
         "_head_complete",
         "_head_only",
@@ -70,6 +75,7 @@ class ClientConnection(asyncio.Protocol):
         "_inbox",
         "_interim",
         "_keep_alive",
+        "_late",
         "_owner",
         "_parser",
         "_reading",
@@ -85,6 +91,7 @@ class ClientConnection(asyncio.Protocol):
         "reused",
         "status",
         "timeout_s",
+        "trailers",
         "transport",
     )
 
@@ -95,6 +102,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._receiver: ResponseReceiver | None = None
         self._inbox: list[bytes] = []
+        self._late: HeaderList = []  # trailers, as they come
         self._reading = True
         self._spoiled = False  # not to be used for another exchange
         self._request_done = True
@@ -109,10 +117,11 @@ class ClientConnection(asyncio.Protocol):
     def _clear(self) -> None:
         self._head_complete = self._head_told = self._complete = False
         self._interim = self._body_until_eof = self._head_only = self._keep_alive = False
-        self._head_bytes = 0
+        self._head_bytes = self._fed = self._body_bytes = 0
         self.answered = False
         self.status = 0
         self.headers: HeaderList = []
+        self.trailers: Fields = trailer_fields.NONE
         self.content_length: int | None = None
 
     # --- called by who asks ----------------------------------------------------------------------------------
@@ -142,11 +151,11 @@ class ClientConnection(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)  # else connection_lost() is on its way and will tell the receiver
 
-    def write(self, chunks: list[bytes], complete: bool) -> None:
-        """Send more of the request's body."""
+    def write(self, chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> None:
+        """Send more of the request's body. `trailers` go out with the end of a chunked one."""
         if self.transport is None or self._request_done or self.transport.is_closing():
             return
-        data = frame(chunks, complete) if self._request_chunked else b"".join(chunks)
+        data = frame(chunks, complete, trailers) if self._request_chunked else b"".join(chunks)
         self._request_done = complete
         self._await()
         if data:
@@ -244,11 +253,20 @@ class ClientConnection(asyncio.Protocol):
                 self._fail("upstream_malformed")
                 return
         if self._head_complete:
+            if not self._complete and self._overgrown(len(data)):
+                self._fail("upstream_malformed")
+                return
             self._tell(receiver)
         elif self._head_bytes > limits.HEADER_BYTES_MAX or oversize(self.headers):
             self._fail("upstream_malformed")  # llhttp would collect one endless header for ever
         if self._receiver is not None and self._reading:
             self._await()
+
+    def _overgrown(self, size: int) -> bool:
+        """Whether chunk extensions, tiny chunks or trailers outgrow the body that they frame."""
+        self._fed += size
+        self._body_bytes += sum(map(len, self._inbox))
+        return self._fed > limits.HEADER_BYTES_MAX * 2 + self._body_bytes * _CHUNK_OVERHEAD_MAX
 
     # --- the answer ------------------------------------------------------------------------------------------
 
@@ -304,8 +322,7 @@ class ClientConnection(asyncio.Protocol):
             raise _Stop
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_complete:  # else it is a trailer: not forwarded
-            self.headers.append((name.lower(), value))
+        (self._late if self._head_complete else self.headers).append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -342,4 +359,13 @@ class ClientConnection(asyncio.Protocol):
             self._interim = False
             self.headers = []
         else:
+            if self._late:
+                self._take_trailers()
             self._complete = True
+
+    def _take_trailers(self) -> None:
+        fields, self._late = self._late, []
+        if oversize(fields):
+            raise _Stop
+        named = [named_by_connection(value) for name, value in self.headers if name == b"connection"]
+        self.trailers = trailer_fields.kept(fields, frozenset().union(*named))

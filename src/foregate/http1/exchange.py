@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from foregate.http1 import trailers as trailer_fields
 from foregate.http1.headers import HeaderList
+from foregate.http1.trailers import Fields
 
 if TYPE_CHECKING:
     from foregate.http1.head import RequestHead
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 _BODILESS = frozenset({204, 304})
 _CRLF = b"\r\n"
-_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class RequestReceiver(Protocol):
@@ -37,7 +38,8 @@ class Exchange:
     What is written waits until `flush()`; inside the engine's own calls (application, request_body) it flushes itself.
     `take_body()` gives what of the body had come together with the head, `complete` whether that is all.
     `answered` is True after `end()` or `abort()`. `body_bytes_max` may be lowered by the application; a larger body is
-    refused with 413.
+    refused with 413. `trailers` are the fields after a chunked request body, without those that may not be forwarded;
+    they are there once it is complete.
     """
 
     __slots__ = (
@@ -59,6 +61,7 @@ class Exchange:
         "response_bytes",
         "started",
         "told_complete",
+        "trailers",
         "version",
     )
 
@@ -86,6 +89,7 @@ class Exchange:
         self.answered = False
         self.head_sent = False
         self.receiver: RequestReceiver | None = None
+        self.trailers: Fields = trailer_fields.NONE
         self.request_bytes = 0  # of body, as received
         self.response_bytes = 0  # of body, as written
         self._silent = False  # HEAD, 204, 304: no body travels
@@ -183,8 +187,8 @@ class Exchange:
         out.append(b"%scontent-length: %d\r\n\r\n" % (lines, length))
         out += chunks
 
-    def end(self) -> None:
-        """The answer is complete."""
+    def end(self, trailers: Fields = trailer_fields.NONE) -> None:
+        """The answer is complete. `trailers` go out where the answer is chunked, and are dropped where it is not."""
         if self.answered:
             return
         if self._left:
@@ -192,7 +196,7 @@ class Exchange:
             return
         self.answered = True
         if self._chunked_out:
-            self._connection.out.append(_LAST_CHUNK)
+            self._connection.out.append(trailer_fields.last_chunk(trailers))
         self._connection.finished()
 
     def abort(self) -> None:

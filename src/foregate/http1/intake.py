@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from foregate.http1 import trailers
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal, judge
 from foregate.http1.headers import HeaderList, oversize
@@ -151,6 +152,11 @@ class RequestIntake:
         self.refusal = refusal
         raise _Stop
 
+    def _take_trailers(self, exchange: Exchange) -> None:
+        fields, self._headers = self._headers, []
+        self._bound_headers(fields)
+        exchange.trailers = trailers.kept(fields, exchange.head.connection_tokens)
+
     # --- called by httptools ---------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
@@ -164,7 +170,7 @@ class RequestIntake:
             self._stop(Refusal("uri_too_long", ""))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))  # trailers too: they are bounded like a head, and not used
+        self._headers.append((name.lower(), value))  # trailers too, after the body
 
     def on_headers_complete(self) -> None:
         if self._priming:
@@ -205,6 +211,8 @@ class RequestIntake:
         if exchange is not None:
             if self._parser.should_upgrade() and exchange.has_body:
                 return  # only its head is complete: see _ignore_upgrade
+            if self._headers:
+                self._take_trailers(exchange)
             exchange.complete = True
             self.filling = None
         self._begun = False
