@@ -9,7 +9,7 @@ import structlog
 
 from foregate import __version__
 from foregate.adapters.embedded.bus import EmbeddedBus
-from foregate.adapters.embedded.counters import open_counters
+from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.paths import DataDir
@@ -17,7 +17,7 @@ from foregate.app.runtime import Runtime
 from foregate.control import ControlDeps, ProcessHealth
 from foregate.control.deps import BreakerState
 from foregate.control.lab_client import HttpLabClient
-from foregate.gateway.layout import CIRCUIT_OPEN, Layout
+from foregate.gateway.layout import CIRCUIT_OPEN, target_block
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
 from foregate.wire.snapshot import Snapshot, decode_snapshot
@@ -52,16 +52,17 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
 
 def _breakers(data: DataDir, runtime: Runtime, snapshot: Snapshot) -> dict[str, BreakerState]:
     """Target URL → its circuit, open when any worker has opened it; nothing before the first worker has started."""
-    layout = Layout(snapshot)
+    pairs = [(service.name, target.url) for service in snapshot.services for target in service.targets]
     try:
-        counters = open_counters(data.counters, runtime.workers, layout.total, None, layout=snapshot.version)
+        blocks = open_blocks(data.counters, runtime.workers, None)
     except OSError:
         return {}
+    circuits = blocks.claim([target_block(*pair) for pair in pairs])
     states: dict[str, BreakerState] = {}
-    for service, slots in zip(snapshot.services, layout.targets, strict=True):
-        for target, slot in zip(service.targets, slots, strict=True):
-            states[target.url] = "open" if counters.total(slot + CIRCUIT_OPEN) > 0 else "closed"
-    counters.close()
+    for (_, url), circuit in zip(pairs, circuits, strict=True):
+        if states.get(url) != "open":
+            states[url] = "open" if circuit.total(CIRCUIT_OPEN) > 0 else "closed"
+    blocks.close()
     return states
 
 

@@ -4,10 +4,8 @@ import json
 import math
 
 from foregate.gateway.heads import status_line
-from foregate.gateway.policies.rate_limit import Verdict
 from foregate.http1.exchange import Exchange
 from foregate.kernel.errors import ERRORS, problem
-from foregate.wire.snapshot import RateLimit
 
 
 def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
@@ -24,14 +22,6 @@ def respond_problem(exchange: Exchange, code: str, request_id: str, lines: bytes
     lines += b"x-request-id: " + request_id.encode() + b"\r\n"
     respond(exchange, spec.status, lines, b"application/problem+json", problem(spec, request_id, detail))
     return spec.status
-
-
-def limit_lines(verdict: Verdict, limit: RateLimit) -> bytes:
-    """`Retry-After` and the RateLimit fields (draft-ietf-httpapi-ratelimit-headers) of a refusal."""
-    wait_s = max(1, math.ceil(verdict.retry_after_s))
-    window_s = max(1, math.ceil(limit.burst / limit.rate))
-    policy = f'"key";q={math.floor(limit.burst)};w={window_s}'
-    return f'retry-after: {wait_s}\r\nratelimit-policy: {policy}\r\nratelimit: "key";r=0;t={wait_s}\r\n'.encode()
 
 
 def retry_after_line(wait_s: float) -> bytes:

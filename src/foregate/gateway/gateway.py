@@ -1,26 +1,34 @@
-"""A gateway worker: one snapshot, one listening socket, every request's first decisions."""
+"""A gateway worker: one table in force, its listening sockets, and every request's first decisions."""
 
 import asyncio
 import random
 import socket
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from typing import Any
 
 from foregate.gateway import layout, metrics
-from foregate.gateway.answers import health_body, limit_lines, respond, respond_problem
-from foregate.gateway.heads import RequestNotes
+from foregate.gateway.admission import Admission
+from foregate.gateway.answers import health_body, respond, respond_problem
+from foregate.gateway.forwarding import Forwarding, Proxied
+from foregate.gateway.lateness import Lateness
 from foregate.gateway.match import UNSAFE
-from foregate.gateway.policies import api_key, rate_limit
-from foregate.gateway.proxy import Log, Means, Proxied
+from foregate.gateway.outbound import Outbound
+from foregate.gateway.policies.forwarded import client_of
+from foregate.gateway.policies.policy import Consumer, Log, Means, Policy, Refuse
 from foregate.gateway.record import Recorder
-from foregate.gateway.table import RouteEntry, Table
+from foregate.gateway.request import FORWARDED, Request
+from foregate.gateway.table import Table, build
+from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
-from foregate.http1.head import RequestHead
 from foregate.http1.server import ServerConnection, ServerContext
+from foregate.http1.tls import ServerCertificates
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
-from foregate.ports.counters import Counters
+from foregate.ports.blocks import Blocks
+from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
-from foregate.wire.event import LimitOutcome, RequestEvent
 from foregate.wire.snapshot import Snapshot
 
 _CLIENT_SWEEP_S = 0.25
@@ -31,10 +39,11 @@ _OWN_PATHS = _HEALTH_PATHS | {b"/metrics"}
 
 
 class Gateway:
-    """Serves one snapshot. `pepper` is what the snapshot's keys were hashed with.
+    """Serves a snapshot, and the next one as soon as it is given to `apply`.
 
-    `counters` must have `counter_slots(snapshot)` slots, all workers on the same layout; `sink` gets one event per
-    request. `log(what, facts)` hears of what is rare: circuits that open and close.
+    `pepper` is what the snapshot's keys were hashed with; `limits` and `blocks` are shared with the other workers;
+    `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
+    name, made from their settings.
     """
 
     def __init__(
@@ -43,49 +52,136 @@ class Gateway:
         *,
         clock: Clock,
         sink: EventSink,
-        counters: Counters,
+        blocks: Blocks,
+        limits: LimitStore,
         pepper: bytes,
         rng: random.Random,
         log: Log,
+        extensions: Mapping[str, Callable[[dict[str, Any]], Policy]] | None = None,
     ) -> None:
         self._clock = clock
-        self._counters = counters
-        self._row = counters.row
+        self._monotonic = clock.monotonic
+        self._blocks = blocks
+        self._limits = limits
+        self._pepper = pepper
+        self._log = log
         self._upstream_deadlines = Deadlines(clock, tick_s=_UPSTREAM_SWEEP_S)
         self._client_deadlines = Deadlines(clock, tick_s=_CLIENT_SWEEP_S)
-        self._table = Table(snapshot, pepper, clock, self._upstream_deadlines)
-        self._recorder = Recorder(counters, sink, clock, snapshot.org, snapshot.environment)
-        self._means = Means(self._recorder, rng, log)
-        self._context = ServerContext(self._handle, clock, self._client_deadlines, refused=self._refused)
-        self._server: asyncio.Server | None = None
+        self._lateness = Lateness()
+        self._outbound = Outbound(clock)
+        self._services = Services(clock, self._upstream_deadlines, rng, log)
+        self._means = Means(
+            clock,
+            rng,
+            limits,
+            self._outbound.get,
+            log,
+            self._lateness.smoothed_s,
+            self._consumer,
+            extensions or {},
+        )
+        codes = sorted(ERRORS)
+        worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
+        self._worker, self._codes = worker, dict(zip(codes, counted, strict=True))
+        self._recorder = Recorder(worker, self._codes, sink, clock, snapshot.org, snapshot.environment)
+        self._admission = Admission(self._recorder, self._send_on, log)
+        self._contexts: list[ServerContext] = []
+        self._servers: list[asyncio.Server] = []
+        self._certificates: list[ServerCertificates] = []
         self._gauges: asyncio.TimerHandle | None = None
+        self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
-        if counters.slots < self._table.layout.total:
-            raise ValueError(
-                f"the counters have {counters.slots} slots, this snapshot needs {self._table.layout.total}"
-            )
+        self._take_effect(_whole(self._build(snapshot, None)))
         self._reset_gauges()
 
     # --- life ------------------------------------------------------------------------------------------------
 
-    def protocol_factory(self) -> asyncio.Protocol:
-        """One client's connection."""
-        return ServerConnection(self._context)
-
-    async def serve(self, sock: socket.socket) -> None:
-        """Begin to accept on `sock` (bound; not necessarily listening). Returns at once."""
+    async def serve(self, sock: socket.socket, certificates: ServerCertificates | None = None) -> None:
+        """Begin to accept on `sock` (bound; not necessarily listening), with `certificates` TLS. Returns at once."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.protocol_factory, sock=sock, backlog=1024)
-        self._publish_gauges()
+        proto = "http" if certificates is None else "https"
+        clients = self._table.snapshot.clients
+        context = ServerContext(
+            self._handle if certificates is None else partial(self._handle, proto=proto),
+            self._clock,
+            self._client_deadlines,
+            refused=self._recorder.refused,
+            header_timeout_s=clients.header_timeout_s,
+            idle_timeout_s=clients.idle_timeout_s,
+            connections_max=clients.connections_max,
+            connections_per_address_max=clients.connections_per_address_max,
+            requests_per_connection_max=clients.requests_per_connection_max,
+            body_bytes_per_s_min=clients.body_bytes_per_s_min,
+        )
+        self._contexts.append(context)
+        if certificates is not None:
+            self._certificates.append(certificates)
+        server = await loop.create_server(
+            lambda: ServerConnection(context),
+            sock=sock,
+            backlog=1024,
+            ssl=certificates.context if certificates is not None else None,
+        )
+        self._servers.append(server)
+        if self._gauges is None:
+            self._services.start()
+            self._lateness.start()
+            self._publish_gauges()
+
+    async def apply(self, snapshot: Snapshot) -> None:
+        """Serve by another snapshot from now on: built beside the present one in slices, put in force at once.
+
+        What is under way ends as it began. Raises what is wrong with the snapshot; then the present one stays.
+        """
+        async with self._applying:
+            worker = self._worker.own
+            try:
+                building = self._build(snapshot, self._table)
+                while True:
+                    try:
+                        next(building)
+                    except StopIteration as done:
+                        table: Table = done.value
+                        break
+                    await asyncio.sleep(0)
+                for certificates in self._certificates:
+                    certificates.reload()
+            except Exception:
+                worker[layout.RELOADS_FAILED] += 1.0
+                self._services.apply(self._table.snapshot.services, self._table.cells_of)
+                raise
+            self._take_effect(table)
+            worker[layout.RELOADS] += 1.0
+
+    def _build(self, snapshot: Snapshot, before: Table | None) -> Generator[None, None, Table]:
+        return build(
+            snapshot,
+            means=self._means,
+            services=self._services,
+            blocks=self._blocks,
+            pepper=self._pepper,
+            before=before,
+        )
+
+    def _take_effect(self, table: Table) -> None:
+        self._table = table
+        self._find = table.router.find
+        self._forwarding = Forwarding(self._recorder, self._means.rng, self._log, self._clock, table.services)
+        self._worker.own[layout.CONFIG_VERSION] = metrics.version_number(table.snapshot.version)
+
+    @property
+    def version(self) -> str:
+        """Of the snapshot in force."""
+        return self._table.snapshot.version
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, let what is under way end for at most `timeout_s`, then close everything."""
-        if self._server is not None:
-            self._server.close()
-        await self._context.close(timeout_s)
-        for service in self._table.services.values():
-            for target in service.targets:
-                await target.pool.close()
+        for server in self._servers:
+            server.close()
+        await asyncio.gather(*(context.close(timeout_s) for context in self._contexts))
+        self._lateness.stop()
+        await self._services.close()
+        await self._outbound.close()
         if self._gauges is not None:
             self._gauges.cancel()
         self._reset_gauges()
@@ -94,150 +190,127 @@ class Gateway:
 
     def _publish_gauges(self) -> None:
         """Numbers that rise and fall are written every second, not with every request."""
-        self._counters.put(layout.CONNECTIONS, len(self._context.connections))
+        self._worker.own[layout.CONNECTIONS] = sum(len(context.connections) for context in self._contexts)
         for service in self._table.services.values():
-            self._counters.put(service.slots + layout.INFLIGHT, service.inflight)
+            service.cells[layout.INFLIGHT] = service.inflight
         self._gauges = asyncio.get_running_loop().call_later(_GAUGES_S, self._publish_gauges)
 
     def _reset_gauges(self) -> None:
         """A worker that begins or ends has nothing under way; its predecessor's cells may say otherwise."""
-        self._counters.put(layout.CONNECTIONS, 0.0)
+        self._worker.own[layout.CONNECTIONS] = 0.0
         for service in self._table.services.values():
-            self._counters.put(service.slots + layout.INFLIGHT, 0.0)
+            service.cells[layout.INFLIGHT] = service.cells[layout.SERVICE_OPEN] = 0.0
             for target in service.targets:
-                self._counters.put(target.slots + layout.CIRCUIT_OPEN, 0.0)
+                for cell in (layout.CIRCUIT_OPEN, layout.UNHEALTHY, layout.EJECTED):
+                    target.cells[cell] = 0.0
 
-    def _refused(self, code: str) -> None:
-        self._counters.add(layout.REFUSED + layout.REFUSED_CODES.index(code), 1.0)
+    def _consumer(self, raw: bytes) -> Consumer | None:
+        return self._table.keys.find(raw)
 
     # --- a request's first decisions -------------------------------------------------------------------------
 
-    def _handle(self, exchange: Exchange) -> None:
-        """Match, check the key, take a token, send on."""
-        started_s = self._clock.monotonic()
+    def _handle(self, exchange: Exchange, proto: str = "http") -> None:
+        """Find the route, and let the request walk through its policies."""
         head = exchange.head
         path, question, query = head.target.partition(b"?")
+        request = Request(exchange, path, question + query if question else b"", self._monotonic())
+        request.proto = proto
+        if request.forwarded:
+            self._trust(request)
         if path in _OWN_PATHS:
-            self._answer_own(exchange, path, started_s)
+            self._answer_own(request)
             return
-        notes = RequestNotes(exchange.headers, head.connection_tokens)
-        route, end = self._table.routes.find(path)
-        if route is None:
-            code = "malformed_request" if end == UNSAFE else "route_not_found"
-            self._refuse(exchange, None, notes, code, started_s)
+        found = self._find(request.method, head.host, path, query, request.headers)
+        if found is None or found is UNSAFE:
+            self._nowhere(request, found is None, query)
             return
-        key_id, key_index = "", -1
-        if route.needs_key:
-            verdict = api_key.decide(notes.noted.get(b"x-api-key"), self._table.keys)
-            if isinstance(verdict, str):
-                self._refuse(exchange, route, notes, verdict, started_s)
-                return
-            key_id, key_index = verdict
-        limited: LimitOutcome = "none"
-        if (limit := route.limit) is not None:
-            bucket = route.bucket + key_index
-            spent = rate_limit.decide(started_s, self._counters.total(bucket), limit)
-            self._row[bucket] += spent.used
-            if not spent.allowed:
-                lines = limit_lines(spent, limit)
-                self._refuse(exchange, route, notes, "rate_limited", started_s, key_id, "refused", lines)
-                return
-            limited = "allowed"
-        framing = b""
-        if head.chunked or head.content_length is not None:
-            body_bytes_max = route.service.settings.body_bytes_max
-            exchange.body_bytes_max = body_bytes_max
+        request.route = route = found.value
+        request.end, request.params = found.end, found.params
+        chain = (
+            route.chain
+            if route.split is None
+            else route.split.pick(request.noted.get(b"x-api-key") or request.client.encode())
+        )
+        request.chain = chain
+        request.priority = chain.priority
+        request.chunks = exchange.take_body()
+        self._admission.run(request)
+
+    def _trust(self, request: Request) -> None:
+        """What the fields of proxies before us are worth: only trusted ones say who the client is."""
+        noted = request.noted
+        trust = self._table.trust
+        if trust.sees(request.client):
+            fields = [noted.get(name) for name in (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto")]
+            request.client, proto = client_of(request.client, *fields, trust)
+            request.proto = proto or request.proto
+        else:
+            for name in FORWARDED:
+                noted.pop(name, None)
+
+    def _send_on(self, request: Request) -> None:
+        """All policies let it pass: towards the upstream."""
+        exchange, chain = request.exchange, request.chain
+        head = exchange.head
+        framing, chunked = b"", False
+        if request.body is not None:
+            framing = b"content-length: %d\r\n" % len(request.body)
+        elif head.chunked or head.content_length is not None:
+            body_bytes_max = exchange.body_bytes_max = chain.body_bytes_max
             if max(head.content_length or 0, exchange.request_bytes) > body_bytes_max:
-                exchange.close_after = True
-                self._refuse(exchange, route, notes, "body_too_large", started_s, key_id, limited)
+                self._admission.refuse(request, Refuse("body_too_large"))
                 return
-            framing = _framing(head)
-        if route.strip:
-            path = _rooted(path[end:])
-        if question:
-            path += question + query
-        forward = notes.forward(head.host, exchange.peer, framing)
+            chunked = head.chunked
+            framing = (
+                b"transfer-encoding: chunked\r\n" if chunked else b"content-length: %d\r\n" % (head.content_length or 0)
+            )
+        route = request.route
+        if route.reshapes:
+            request.path = route.reshape(request)
+        forward = request.forward(framing)
         if head.expects_continue:
             exchange.send_continue()
-        Proxied(
-            exchange,
-            route,
-            notes,
-            path,
-            forward,
-            key_id,
-            limited,
-            started_s,
-            self._means,
-        ).attempt(started_s)
+        request.service = chain.service
+        Proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
 
-    def _refuse(
-        self,
-        exchange: Exchange,
-        route: RouteEntry | None,
-        notes: RequestNotes,
-        code: str,
-        started_s: float,
-        key_id: str = "",
-        limit: LimitOutcome = "none",
-        lines: bytes = b"",
-    ) -> None:
-        """Answer a request that goes nowhere, and leave its event."""
-        recorder, clock = self._recorder, self._clock
-        if route is not None:
-            lines += route.service.header_line
-        latency_ms = (clock.monotonic() - started_s) * 1000.0
-        lines += b"x-gateway-response-time: %.2f\r\n" % latency_ms
-        event = RequestEvent(
-            clock.now(),
-            recorder.org,
-            route.service.name if route is not None else "",
-            route.path if route is not None else "",
-            exchange.method.decode(),
-            ERRORS[code].status,
-            latency_ms,
-            0.0,
-            exchange.request_bytes,
-            0,
-            key_id,
-            recorder.environment,
-            notes.request_id,
-            notes.trace_id,
-            notes.span_id,
-            0,
-            limit,
-            "none",
-            "none",
-            code,
-            "",
-            route.service.inflight + 1 if route is not None else 1,
-            latency_ms,
-        )
-        recorder.finished(event, route.slots if route is not None else self._table.layout.routes[-1])
-        respond_problem(exchange, code, notes.request_id, lines)
-
-    def _answer_own(self, exchange: Exchange, path: bytes, now_s: float) -> None:
-        """Health and metrics: no events, no routes, no keys."""
-        notes = RequestNotes(exchange.headers, exchange.head.connection_tokens)
-        if exchange.method not in (b"GET", b"HEAD"):
-            respond_problem(exchange, "method_not_allowed", notes.request_id, b"allow: GET, HEAD\r\n")
-        elif path == b"/metrics":
-            body = metrics.render(self._table.snapshot, self._table.layout, self._counters)
-            respond(exchange, 200, b"", metrics.CONTENT_TYPE, body)
-        elif path == b"/health/ready" and self._context.draining:
-            respond_problem(exchange, "draining", notes.request_id)
+    def _nowhere(self, request: Request, unknown: bool, query: bytes) -> None:
+        """No route takes it: 404, or 405 where another method would be taken, or 400 where the path is a trick."""
+        table = self._table
+        request.route = table.unmatched
+        request.chain = table.unmatched.chain
+        if not unknown:
+            self._admission.refuse(request, Refuse("malformed_request", "The path is ambiguous."))
+            return
+        methods = table.router.methods(request.host, request.path, query, request.headers)
+        if methods:
+            allow = b"allow: " + b", ".join(sorted(methods)) + b"\r\n"
+            self._admission.refuse(request, Refuse("method_not_allowed", lines=allow))
         else:
-            body = health_body("ok", self._table.snapshot.version, self._started_s, now_s)
+            self._admission.refuse(request, Refuse("route_not_found"))
+
+    def _answer_own(self, request: Request) -> None:
+        """Health and metrics: no events, no routes, no keys. Metrics name targets: not everybody may see them."""
+        exchange, table = request.exchange, self._table
+        if request.method not in (b"GET", b"HEAD"):
+            respond_problem(exchange, "method_not_allowed", request.request_id, b"allow: GET, HEAD\r\n")
+        elif request.path == b"/metrics":
+            if request.client and not table.watchers.sees(request.client):
+                respond_problem(exchange, "forbidden", request.request_id)
+                return
+            body = metrics.render(table.snapshot, self._blocks)
+            respond(exchange, 200, b"", metrics.CONTENT_TYPE, body)
+        elif request.path == b"/health/ready" and any(context.draining for context in self._contexts):
+            respond_problem(exchange, "draining", request.request_id)
+        else:
+            body = health_body("ok", table.snapshot.version, self._started_s, self._monotonic())
             respond(exchange, 200, b"", b"application/json", body)
 
 
-def _framing(head: RequestHead) -> bytes:
-    """A body's framing towards the upstream: the one it came with."""
-    return b"transfer-encoding: chunked\r\n" if head.chunked else b"content-length: %d\r\n" % (head.content_length or 0)
-
-
-def _rooted(rest: bytes) -> bytes:
-    """What is left of a path after its prefix, as a path: "/s%2Fx" under "/s" must not become a target without "/"."""
-    if rest[:1] == b"/":
-        return rest
-    return b"/" + (rest[3:] if rest[:3].lower() == b"%2f" else rest)
+def _whole(building: Generator[None, None, Table]) -> Table:
+    """Run a sliced construction to its end."""
+    while True:
+        try:
+            next(building)
+        except StopIteration as done:
+            table: Table = done.value
+            return table

@@ -1,70 +1,69 @@
-"""Where each number of a snapshot lives in the shared counters: fixed when the snapshot is compiled.
+"""What each cell of a named block of shared numbers means (`ports.blocks`): the gateway's metrics.
 
-[ fixed | per route, and one for unmatched paths | per service | per target | buckets: (limited route × key + 1) ]
+A worker claims one block per route, service, target and error code, and one of its own. Names keep their blocks over
+reloads and restarts, so nothing here depends on a place in the configuration.
 """
-
-from foregate.wire.snapshot import Snapshot
 
 # Upper bounds in seconds, as OpenTelemetry advises for http.server.request.duration; the last bucket is unbounded.
 # A duration's bucket is `bisect_left(DURATION_BOUNDS_S, seconds)`.
 DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
-REFUSED_CODES = (
-    "malformed_request",
-    "request_timeout",
-    "body_too_large",
-    "uri_too_long",
-    "headers_too_large",
-    "expectation_failed",
-    "method_not_allowed",
-)
 
+# within the worker's block
 EVENTS_SHED = 0
 CONNECTIONS = 1
-REFUSED = 2  # one per code
-_FIXED = REFUSED + len(REFUSED_CODES)
+CONFIG_VERSION = 2  # the first 12 hex digits of the snapshot's version, as a number (48 bits: exact in a float64)
+RELOADS = 3
+RELOADS_FAILED = 4
+WORKER_CELLS = 8
 
-# offsets within a route's slots
+# within a route's
 CLASSES = 0
 BUCKETS = CLASSES + len(STATUS_CLASSES)
 DURATION_SUM = BUCKETS + len(DURATION_BOUNDS_S) + 1
 LIMITED = DURATION_SUM + 1
-_PER_ROUTE = LIMITED + 1
+ROUTE_CELLS = LIMITED + 1
 
 # within a service's
 RETRIES = 0
 BROKEN = 1
 INFLIGHT = 2
-_PER_SERVICE = 3
+HEDGES = 3
+FALLBACKS = 4
+BUDGET_EXHAUSTED = 5
+SERVICE_OPEN = 6
+SERVICE_CELLS = 8
 
 # within a target's
 CIRCUIT_OPEN = 0
 FAILURES = 1
-_PER_TARGET = 2
+UNHEALTHY = 2  # by active checks
+EJECTED = 3  # as an outlier
+TARGET_CELLS = 4
+
+# within an error code's
+REFUSED = 0
+CODE_CELLS = 1
+
+WORKER = "worker"
+UNMATCHED = ""  # the name of the route that stands for requests which no route took
 
 
-class Layout:
-    """First slots by index within the snapshot. `routes` has one entry more: the last is for unmatched paths."""
-
-    __slots__ = ("buckets", "routes", "services", "targets", "total")
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        at = _FIXED
-        self.routes = [at + _PER_ROUTE * index for index in range(len(snapshot.routes) + 1)]
-        at += _PER_ROUTE * len(self.routes)
-        self.services = [at + _PER_SERVICE * index for index in range(len(snapshot.services))]
-        at += _PER_SERVICE * len(self.services)
-        self.targets: list[list[int]] = []
-        for service in snapshot.services:
-            self.targets.append([at + _PER_TARGET * index for index in range(len(service.targets))])
-            at += _PER_TARGET * len(service.targets)
-        self.buckets: list[int] = []  # per route: that of key 0; that of no key stands before it. -1 without a limit
-        for route in snapshot.routes:
-            self.buckets.append(at + 1 if route.rate_limit is not None else -1)
-            at += len(snapshot.keys) + 1 if route.rate_limit is not None else 0
-        self.total = at
+def route_block(route: str) -> tuple[str, int]:
+    """The name and size of a route's block, for `Blocks.claim`."""
+    return f"route/{route}", ROUTE_CELLS
 
 
-def counter_slots(snapshot: Snapshot) -> int:
-    """How many `ports.counters` slots this snapshot needs."""
-    return Layout(snapshot).total
+def service_block(service: str) -> tuple[str, int]:
+    """Likewise of a service's."""
+    return f"service/{service}", SERVICE_CELLS
+
+
+def target_block(service: str, url: str) -> tuple[str, int]:
+    """Likewise of a target's: the same address may serve two services, and is judged in each by itself."""
+    return f"target/{service}/{url}", TARGET_CELLS
+
+
+def code_block(code: str) -> tuple[str, int]:
+    """Likewise of an error code's."""
+    return f"code/{code}", CODE_CELLS

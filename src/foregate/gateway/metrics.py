@@ -1,94 +1,129 @@
 """The Prometheus page: sums over all workers of this machine, whichever of them is asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from foregate.gateway import layout
-from foregate.gateway.layout import Layout
-from foregate.ports.counters import Counters
+from foregate.kernel.errors import ERRORS
+from foregate.ports.blocks import Block, Blocks
 from foregate.wire.snapshot import Snapshot
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[str, dict[str, str], float]
+Named = Sequence[tuple[dict[str, str], Block]]
+
+_SERVICE_FAMILIES = (
+    ("foregate_retries_total", "counter", "Attempts beyond a request's first.", layout.RETRIES),
+    ("foregate_retry_budget_exhausted_total", "counter", "Retries that the budget forbade.", layout.BUDGET_EXHAUSTED),
+    ("foregate_hedges_total", "counter", "Second attempts made while the first was awaited.", layout.HEDGES),
+    ("foregate_fallbacks_total", "counter", "Requests answered by a fallback.", layout.FALLBACKS),
+    ("foregate_circuit_refused_total", "counter", "Requests refused by open circuits.", layout.BROKEN),
+    ("foregate_service_circuit_open", "gauge", "Workers whose circuit of this service is open.", layout.SERVICE_OPEN),
+    ("http_server_active_requests", "gauge", "Requests under way.", layout.INFLIGHT),
+)
+_TARGET_FAMILIES = (
+    ("foregate_breaker_state", "gauge", "Workers whose circuit to this target is open.", layout.CIRCUIT_OPEN),
+    ("foregate_target_unhealthy", "gauge", "Workers whose checks find this target ill.", layout.UNHEALTHY),
+    ("foregate_target_ejected", "gauge", "Workers that have ejected this target as an outlier.", layout.EJECTED),
+    ("foregate_target_failures_total", "counter", "Failed attempts.", layout.FAILURES),
+)
 
 
-def render(snapshot: Snapshot, slots: Layout, counters: Counters) -> bytes:
+def version_number(version: str) -> float:
+    """A snapshot's version as a number that a cell holds exactly; -1 for one that is no digest."""
+    try:
+        return float(int(version[:12], 16))
+    except ValueError:
+        return -1.0
+
+
+def render(snapshot: Snapshot, blocks: Blocks) -> bytes:
     """The text exposition format."""
     lines: list[str] = []
-    total = counters.total
 
     def family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> None:
         lines.append(f"# HELP {name} {text}")
         lines.append(f"# TYPE {name} {kind}")
         lines.extend(f"{sample}{_labels(labels)} {value:.17g}" for sample, labels, value in samples)
 
-    def per_service(name: str, offset: int) -> Iterator[Sample]:
-        for service, first in zip(snapshot.services, slots.services, strict=True):
-            yield name, {"service": service.name}, total(first + offset)
-
-    def per_target(name: str, offset: int) -> Iterator[Sample]:
-        for service, firsts in zip(snapshot.services, slots.targets, strict=True):
-            for target, first in zip(service.targets, firsts, strict=True):
-                yield name, {"service": service.name, "target": target.url}, total(first + offset)
-
+    routes = _routes(snapshot, blocks)
+    services = _services(snapshot, blocks)
+    targets = _targets(snapshot, blocks)
+    (worker,) = blocks.claim([(layout.WORKER, layout.WORKER_CELLS)])
     name = "foregate_http_requests_total"
-    family(name, "counter", "Requests answered, by status class.", _requests(snapshot, slots, counters, name))
+    family(name, "counter", "Requests answered, by status class.", _requests(routes, name))
     name = "http_server_request_duration_seconds"
-    family(name, "histogram", "Duration of requests.", _durations(snapshot, slots, counters, name))
+    family(name, "histogram", "Duration of requests.", _durations(routes, name))
     name = "foregate_limited_total"
-    family(name, "counter", "Requests refused by a rate limit.", _limited(snapshot, slots, counters, name))
-    name = "foregate_retries_total"
-    family(name, "counter", "Attempts beyond a request's first.", per_service(name, layout.RETRIES))
-    name = "foregate_circuit_refused_total"
-    family(name, "counter", "Requests refused by open circuits.", per_service(name, layout.BROKEN))
-    name = "http_server_active_requests"
-    family(name, "gauge", "Requests under way.", per_service(name, layout.INFLIGHT))
-    name = "foregate_breaker_state"
-    family(
-        name, "gauge", "Workers whose circuit to this target is open; 0: closed.", per_target(name, layout.CIRCUIT_OPEN)
-    )
-    name = "foregate_target_failures_total"
-    family(name, "counter", "Failed attempts.", per_target(name, layout.FAILURES))
-    name = "foregate_refused_messages_total"
-    refused = enumerate(layout.REFUSED_CODES)
-    family(
-        name,
-        "counter",
-        "Messages refused for their form.",
-        ((name, {"code": code}, total(layout.REFUSED + at)) for at, code in refused),
-    )
+    family(name, "counter", "Requests refused by a limit or quota.", _cell(routes, name, layout.LIMITED))
+    for name, kind, text, cell in _SERVICE_FAMILIES:
+        family(name, kind, text, _cell(services, name, cell))
+    for name, kind, text, cell in _TARGET_FAMILIES:
+        family(name, kind, text, _cell(targets, name, cell))
+    name = "foregate_errors_total"
+    family(name, "counter", "Requests and messages answered with a problem, by code.", _codes(blocks, name))
     name = "foregate_events_shed_total"
-    family(name, "counter", "Events lost to a full spool.", [(name, {}, total(layout.EVENTS_SHED))])
+    family(name, "counter", "Events lost to a full spool.", [(name, {}, worker.total(layout.EVENTS_SHED))])
     name = "foregate_connections"
-    family(name, "gauge", "Open client connections.", [(name, {}, total(layout.CONNECTIONS))])
+    family(name, "gauge", "Open client connections.", [(name, {}, worker.total(layout.CONNECTIONS))])
+    name = "foregate_config_info"
+    family(name, "gauge", "The configuration that each worker serves by.", _versions(worker, name))
+    name = "foregate_reloads_total"
+    family(name, "counter", "Configurations put in force after the first.", [(name, {}, worker.total(layout.RELOADS))])
+    name = "foregate_reloads_failed_total"
+    failed = worker.total(layout.RELOADS_FAILED)
+    family(name, "counter", "Configurations that a worker could not put in force.", [(name, {}, failed)])
     return ("\n".join(lines) + "\n").encode()
 
 
-def _routes(snapshot: Snapshot, slots: Layout) -> Iterator[tuple[dict[str, str], int]]:
-    for route, first in zip(snapshot.routes, slots.routes, strict=False):
-        yield {"service": route.service, "route": route.path}, first
-    yield {"service": "", "route": ""}, slots.routes[-1]
+def _routes(snapshot: Snapshot, blocks: Blocks) -> Named:
+    found = blocks.claim([layout.route_block(name) for name in [*(r.name for r in snapshot.routes), layout.UNMATCHED]])
+    labels = [{"service": " ".join(p.service for p in r.services), "route": r.name} for r in snapshot.routes]
+    return list(zip([*labels, {"service": "", "route": ""}], found, strict=True))
 
 
-def _requests(snapshot: Snapshot, slots: Layout, counters: Counters, name: str) -> Iterator[Sample]:
-    for labels, first in _routes(snapshot, slots):
+def _services(snapshot: Snapshot, blocks: Blocks) -> Named:
+    found = blocks.claim([layout.service_block(service.name) for service in snapshot.services])
+    return [({"service": service.name}, block) for service, block in zip(snapshot.services, found, strict=True)]
+
+
+def _targets(snapshot: Snapshot, blocks: Blocks) -> Named:
+    pairs = [(service.name, target.url) for service in snapshot.services for target in service.targets]
+    found = blocks.claim([layout.target_block(*pair) for pair in pairs])
+    return [({"service": service, "target": url}, block) for (service, url), block in zip(pairs, found, strict=True)]
+
+
+def _cell(named: Named, name: str, cell: int) -> Iterator[Sample]:
+    for labels, block in named:
+        yield name, labels, block.total(cell)
+
+
+def _requests(routes: Named, name: str) -> Iterator[Sample]:
+    for labels, block in routes:
         for offset, status_class in enumerate(layout.STATUS_CLASSES):
-            yield name, {**labels, "status_class": status_class}, counters.total(first + layout.CLASSES + offset)
+            yield name, {**labels, "status_class": status_class}, block.total(layout.CLASSES + offset)
 
 
-def _durations(snapshot: Snapshot, slots: Layout, counters: Counters, name: str) -> Iterator[Sample]:
+def _durations(routes: Named, name: str) -> Iterator[Sample]:
     bounds = [f"{bound:g}" for bound in layout.DURATION_BOUNDS_S] + ["+Inf"]
-    for labels, first in _routes(snapshot, slots):
+    for labels, block in routes:
         count = 0.0
         for offset, bound in enumerate(bounds):
-            count += counters.total(first + layout.BUCKETS + offset)
+            count += block.total(layout.BUCKETS + offset)
             yield name + "_bucket", {**labels, "le": bound}, count
-        yield name + "_sum", labels, counters.total(first + layout.DURATION_SUM)
+        yield name + "_sum", labels, block.total(layout.DURATION_SUM)
         yield name + "_count", labels, count
 
 
-def _limited(snapshot: Snapshot, slots: Layout, counters: Counters, name: str) -> Iterator[Sample]:
-    for labels, first in _routes(snapshot, slots):
-        yield name, labels, counters.total(first + layout.LIMITED)
+def _codes(blocks: Blocks, name: str) -> Iterator[Sample]:
+    codes = sorted(ERRORS)
+    for code, block in zip(codes, blocks.claim([layout.code_block(code) for code in codes]), strict=True):
+        yield name, {"code": code}, block.total(layout.REFUSED)
+
+
+def _versions(worker: Block, name: str) -> Iterator[Sample]:
+    for index, number in enumerate(worker.each(layout.CONFIG_VERSION)):
+        version = f"{int(number):012x}" if number > 0 else ""
+        yield name, {"worker": str(index), "version": version}, 1.0
 
 
 def _labels(labels: dict[str, str]) -> str:

@@ -1,44 +1,110 @@
 """What a finished request leaves behind: one event and a few counters."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
+from foregate.gateway.layout import BUCKETS, DURATION_BOUNDS_S, DURATION_SUM, EVENTS_SHED, LIMITED, REFUSED
 from foregate.kernel.clock import Clock
-from foregate.ports.counters import Counters
+from foregate.ports.blocks import Block
 from foregate.ports.sink import EventSink
-from foregate.wire.event import RequestEvent
+from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
 
-# What a status adds to the slots of its route; a status has three digits.
+if TYPE_CHECKING:
+    from foregate.gateway.request import Request
+
+# What a status adds to the cells of its route; a status has three digits.
 _CLASS_OF = tuple(layout.CLASSES + min(max(status // 100, 1), 5) - 1 for status in range(1000))
+_LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded"})
 
 
 class Recorder:
-    """Counts and reports; shared by all requests of a worker."""
+    """Counts and reports; shared by all requests of a worker. `codes` has a block for every error code."""
 
-    __slots__ = ("_counters", "_put", "_row", "clock", "environment", "org")
+    __slots__ = ("_codes", "_put", "_worker", "clock", "environment", "org")
 
-    def __init__(self, counters: Counters, sink: EventSink, clock: Clock, org: str, environment: str) -> None:
-        self._counters = counters
-        self._row = counters.row
+    def __init__(
+        self, worker: Block, codes: Mapping[str, Block], sink: EventSink, clock: Clock, org: str, environment: str
+    ) -> None:
+        self._worker = worker.own
+        self._codes = {code: block.own for code, block in codes.items()}
         self._put = sink.put
         self.clock = clock
         self.org = org
         self.environment = environment
 
-    def count(self, slot: int, amount: float = 1.0) -> None:
-        self._counters.add(slot, amount)
+    def refused(self, code: str) -> None:
+        """Count a message that was refused for its form, before it was a request."""
+        self._codes[code][REFUSED] += 1.0
 
-    def put(self, slot: int, value: float) -> None:
-        self._counters.put(slot, value)
+    def finished(
+        self,
+        request: Request,
+        status: int,
+        error: str,
+        now_s: float,
+        attempts: int = 0,
+        breaker: BreakerOutcome = "none",
+        target: str = "",
+        inflight: int = 0,
+        first_byte_ms: float = -1.0,
+    ) -> None:
+        """Account for one request: its status class, its duration, its event; and let policies take back their own.
 
-    def finished(self, event: RequestEvent, route_slots: int) -> None:
-        """Account for one request: its status class, its duration, its event."""
-        row = self._row
-        seconds = event.latency_ms / 1000.0
-        row[route_slots + _CLASS_OF[event.status]] += 1.0
-        row[route_slots + layout.BUCKETS + bisect_left(layout.DURATION_BOUNDS_S, seconds)] += 1.0
-        row[route_slots + layout.DURATION_SUM] += seconds
-        if event.limit == "refused":
-            row[route_slots + layout.LIMITED] += 1.0
+        `now_s`: monotonic. Called once per request, before its answer's last byte goes out.
+        """
+        seconds = now_s - request.started_s
+        latency_ms = seconds * 1000.0
+        request.status = status
+        request.error = error
+        if request.at_end is not None:
+            for release in request.at_end:
+                release(request)
+        chain, route, exchange = request.chain, request.route, request.exchange
+        limit: LimitOutcome = "none"
+        if chain.limited:
+            limit = "refused" if error in _LIMIT_CODES else "none" if _stopped_before(request) else "allowed"
+        cells = route.cells
+        cells[_CLASS_OF[status]] += 1.0
+        cells[BUCKETS + bisect_left(DURATION_BOUNDS_S, seconds)] += 1.0
+        cells[DURATION_SUM] += seconds
+        if error:
+            self._codes[error][REFUSED] += 1.0
+            if limit == "refused":
+                cells[LIMITED] += 1.0
+        event = RequestEvent(
+            self.clock.now(),
+            self.org,
+            chain.service_name,
+            route.name,
+            request.method.decode(),
+            status,
+            latency_ms,
+            request.upstream_ms,
+            exchange.request_bytes,
+            exchange.response_bytes,
+            request.consumer.id,
+            self.environment,
+            request.request_id,
+            request.trace_id,
+            request.span_id,
+            attempts,
+            limit,
+            breaker,
+            "none",
+            error,
+            target,
+            inflight,
+            first_byte_ms if first_byte_ms >= 0.0 else latency_ms,
+            chain.passed if request.outcomes is None else chain.told(request),
+        )
         if not self._put(event):
-            row[layout.EVENTS_SHED] += 1.0
+            self._worker[EVENTS_SHED] += 1.0
+
+
+def _stopped_before(request: Request) -> bool:
+    """Whether another policy ended the request (so that a limit may not even have been asked)."""
+    return request.outcomes is not None and request.outcomes[-1].endswith(":refused")

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from foregate.gateway.policies.policy import ANYBODY, Consumer
-from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList, find
+from foregate.http1.headers import FRAMING, HOP_BY_HOP, find
 from foregate.kernel.ids import new_request_ids, parse_traceparent, valid_request_id
 from foregate.kernel.secrets import CONSOLE_COOKIE
 
 if TYPE_CHECKING:
-    from foregate.gateway.chains import Chain, RouteEntry
+    from foregate.gateway.chains import Chain
+    from foregate.gateway.routes import RouteEntry
+    from foregate.gateway.upstream import ServiceState
     from foregate.http1.exchange import Exchange
 
 # Read by us, and dropped or written anew; of each only the first value counts.
@@ -32,6 +34,7 @@ _NOTED = (
     }
 )
 _SPECIAL = _NOTED | {b"cookie", b"idempotency-key"}
+FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 _JOINED = frozenset({b"x-forwarded-for", b"forwarded"})  # lists: a further field continues the first
 _CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
@@ -53,8 +56,10 @@ class Request:
         "chunks",
         "client",
         "consumer",
+        "end",
         "error",
         "exchange",
+        "forwarded",
         "headers",
         "host",
         "kept",
@@ -71,6 +76,7 @@ class Request:
         "repeatable",
         "request_id",
         "route",
+        "service",
         "span_id",
         "started_s",
         "status",
@@ -100,13 +106,16 @@ class Request:
         self.answer_lines = b""
         self.at_end: list[Callable[[Request], None]] | None = None
         self.outcomes: list[str] | None = None
-        self.step = 0
+        self.step = 0  # of the chain, where it stopped
+        self.end = 0  # how much of the path its route's rule covered, in bytes
+        self.service: ServiceState | None = None
         self.status = 0
         self.error = ""
         self.upstream_ms = 0.0
         # --- the header fields, sorted once
         self.noted: dict[bytes, bytes] = {}
         self.kept: list[bytes] = []
+        self.forwarded = False  # a proxy before us, or somebody who plays one, has left its fields
         self.repeatable = exchange.method in IDEMPOTENT
         connection_tokens = exchange.head.connection_tokens
         kept = self.kept
@@ -124,6 +133,8 @@ class Request:
     def _read(self, name: bytes, value: bytes, connection_tokens: frozenset[bytes]) -> None:
         """Take a field that means something to us."""
         if name in _NOTED:
+            if name in FORWARDED:
+                self.forwarded = True
             if name in _JOINED and name in self.noted:
                 self.noted[name] += b", " + value
             else:

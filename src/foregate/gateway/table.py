@@ -1,55 +1,107 @@
-"""A snapshot compiled for serving: everything the request path looks up, looked up beforehand."""
+"""A snapshot compiled for serving: everything the request path looks up, looked up beforehand.
 
-from foregate.gateway.layout import Layout
-from foregate.gateway.match import Prefixes
+Built in slices, so that a worker with thousands of routes goes on answering while it learns of the next ones; what has
+not changed is taken over from the table before: policies with their state, remembered keys, blocks of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+from foregate.gateway import layout
+from foregate.gateway.chains import Chain, ChainBuilder
+from foregate.gateway.match import Router, RouterBuilder
 from foregate.gateway.policies.api_key import KeyRing
-from foregate.gateway.upstream import Pool, ServiceState, TargetState
-from foregate.http1.deadlines import Deadlines
-from foregate.kernel.clock import Clock
-from foregate.wire.snapshot import Route, Service, Snapshot
+from foregate.gateway.policies.forwarded import Trust
+from foregate.gateway.policies.policy import Means, Policy
+from foregate.gateway.routes import RouteEntry
+from foregate.gateway.upstream import Services, ServiceState
+from foregate.ports.blocks import Block, Blocks
+from foregate.ports.counters import Cells
+from foregate.wire.match import Rule
+from foregate.wire.policies import Policies
+from foregate.wire.snapshot import Route, Snapshot
+
+SLICE_ROUTES = 25  # compiled in one go; about a millisecond
+SLICE_KEYS = 2_000
 
 
-class RouteEntry:
-    """One route with its service and the places of its counters. `bucket` + key index is a key's token bucket."""
-
-    __slots__ = ("bucket", "limit", "needs_key", "path", "service", "slots", "strip")
-
-    def __init__(self, route: Route, service: ServiceState, slots: int, bucket: int) -> None:
-        self.path = route.path
-        self.strip = route.strip
-        self.needs_key = route.needs_key
-        self.limit = route.rate_limit
-        self.service = service
-        self.slots = slots
-        self.bucket = bucket
-
-
+@dataclass(frozen=True, slots=True)
 class Table:
     """What a worker serves by, until there is another snapshot."""
 
-    __slots__ = ("keys", "layout", "routes", "services", "snapshot")
+    snapshot: Snapshot
+    router: Router[RouteEntry]
+    unmatched: RouteEntry
+    entries: Sequence[RouteEntry]
+    services: Mapping[str, ServiceState]
+    keys: KeyRing
+    trust: Trust
+    watchers: Trust  # who may see the metrics
+    policies: Mapping[bytes, Policy]
+    blocks: Mapping[str, Block]
 
-    def __init__(self, snapshot: Snapshot, pepper: bytes, clock: Clock, deadlines: Deadlines) -> None:
-        self.snapshot = snapshot
-        self.layout = Layout(snapshot)
-        self.keys = KeyRing(snapshot.keys, pepper)
-        self.services = {
-            service.name: ServiceState(
-                service, _targets(service, self.layout.targets[index], clock, deadlines), self.layout.services[index]
-            )
-            for index, service in enumerate(snapshot.services)
-        }
-        self.routes = Prefixes(
-            (
-                route.path,
-                RouteEntry(route, self.services[route.service], self.layout.routes[index], self.layout.buckets[index]),
-            )
-            for index, route in enumerate(snapshot.routes)
-        )
+    def cells_of(self, name: str) -> Cells:
+        """This worker's cells of a named block."""
+        return self.blocks[name].own
 
 
-def _targets(service: Service, slots: list[int], clock: Clock, deadlines: Deadlines) -> list[TargetState]:
-    return [
-        TargetState(target, service, Pool(target, service.connect_timeout_s, clock, deadlines), first)
-        for target, first in zip(service.targets, slots, strict=True)
+def build(
+    snapshot: Snapshot, *, means: Means, services: Services, blocks: Blocks, pepper: bytes, before: Table | None
+) -> Generator[None, None, Table]:
+    """A table in slices. Nothing of it is in force before the generator returns it, except the state of services."""
+    known = _claim(snapshot, blocks, before)
+    yield
+    if before is not None and before.snapshot.keys == snapshot.keys and before.snapshot.plans == snapshot.plans:
+        keys = before.keys
+    else:
+        keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS)
+    own = {f"key:{key.id}": (key.plan, key.policies) for key in snapshot.keys if key.policies != Policies()}
+    plans = {plan.name: plan.policies for plan in snapshot.plans}
+
+    def consumers(scope: str) -> Sequence[tuple[str, Policies]]:
+        """The places of a consumer's own policies, the more general first."""
+        plan, policies = own.get(scope, (scope.removeprefix("plan:"), None))
+        places = [(f"plan:{plan}", plans[plan])] if plan in plans else []
+        return places if policies is None else [*places, (scope, policies)]
+
+    states = services.apply(snapshot.services, lambda name: known[name].own)
+    chains = ChainBuilder(snapshot.policies, consumers, means, before.policies if before is not None else {})
+    router: RouterBuilder[RouteEntry] = RouterBuilder()
+    entries: list[RouteEntry] = []
+    for index, route in enumerate(snapshot.routes):
+        parts: list[Chain] = [chains.chain(route, states[part.service]) for part in route.services]
+        entry = RouteEntry(route, parts or [chains.chain(route, None)], known[layout.route_block(route.name)[0]])
+        entries.append(entry)
+        router.add(route.rule, entry)
+        if index % SLICE_ROUTES == SLICE_ROUTES - 1:
+            yield
+    nowhere = Route(layout.UNMATCHED, Rule(), auth=())
+    unmatched = RouteEntry(nowhere, [chains.unmatched()], known[layout.route_block(layout.UNMATCHED)[0]])
+    return Table(
+        snapshot,
+        router.build(),
+        unmatched,
+        entries,
+        states,
+        keys,
+        Trust(snapshot.trusted_proxies),
+        Trust(snapshot.metrics_to),
+        chains.policies,
+        known,
+    )
+
+
+def _claim(snapshot: Snapshot, blocks: Blocks, before: Table | None) -> dict[str, Block]:
+    """The blocks of everything named in the snapshot; those that are held already are not claimed again."""
+    wanted = [layout.route_block(layout.UNMATCHED)]
+    wanted += [layout.route_block(route.name) for route in snapshot.routes]
+    wanted += [layout.service_block(service.name) for service in snapshot.services]
+    wanted += [
+        layout.target_block(service.name, target.url) for service in snapshot.services for target in service.targets
     ]
+    held = before.blocks if before is not None else {}
+    missing = [item for item in wanted if item[0] not in held]
+    fresh = dict(zip((name for name, _ in missing), blocks.claim(missing), strict=True))
+    return {name: held[name] if name in held else fresh[name] for name, _ in wanted}

@@ -17,7 +17,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `status` is what the client saw (499 when it left first). `error` is a code of `foregate.kernel.errors` when
     foregate itself made the answer or the exchange broke, else "". `upstream_ms` is the last attempt's time to its
     first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
-    itself included.
+    itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
     """
 
     time_s: float
@@ -43,6 +43,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     target: str
     inflight: int
     first_byte_ms: float
+    policies: str = ""
 
     @property
     def entity(self) -> Entity:

@@ -25,7 +25,7 @@ class QueryRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """All of it must hold. `kind` says how `path` is read; empty tuples take everything; `priority`: higher is first."""
+    """All of it must hold. `kind` says how `path` is read; empty tuples take all; `priority`: higher is first."""
 
     path: str = "/"
     kind: Literal["prefix", "exact", "template", "regex"] = "prefix"

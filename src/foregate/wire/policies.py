@@ -366,7 +366,5 @@ SCOPES: dict[str, tuple[str, ...]] = {
     # these decide who asks: plan and key are not known yet
     **dict.fromkeys(("cors", "api_key", "jwt", "basic", "hmac"), ("global", "service", "route")),
     # these keep one state per service
-    **dict.fromkeys(
-        ("bulkhead", "adaptive_concurrency", "circuit_breaker", "service_breaker"), ("global", "service")
-    ),
+    **dict.fromkeys(("bulkhead", "adaptive_concurrency", "circuit_breaker", "service_breaker"), ("global", "service")),
 }

@@ -213,6 +213,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...] = ()
     policies: Policies = NO_POLICIES
     trusted_proxies: tuple[Network, ...] = ()
+    metrics_to: tuple[Network, ...] = ("127.0.0.0/8", "::1")  # who may read /metrics
     clients: ClientBounds = ClientBounds()
     limits_url: str = ""  # of a Valkey or Redis that counts the limits; "": this machine does
     limits_fail_open: bool = True  # when that store cannot be reached

@@ -83,6 +83,13 @@ class Consumer(NamedTuple):
 ANYBODY = Consumer("")
 
 
+class Place(NamedTuple):
+    """Where a policy was set: the scope ("", "service:x", "route:y", "plan:z", "key:k") and, if it is one's, the service."""
+
+    scope: str = ""
+    service: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What policies are given to work with."""

@@ -1,0 +1,207 @@
+"""Running a chain's steps, and doing what they say: go on, refuse, answer, wait, ask, read the body first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from foregate.gateway.answers import respond_problem
+from foregate.gateway.heads import status_line
+from foregate.gateway.policies.policy import Answer, Ask, NeedBody, Refuse, Switch, Verdict, Wait
+from foregate.gateway.record import Recorder
+from foregate.kernel.errors import ERRORS
+from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
+from foregate.kernel.tasks import spawn
+
+if TYPE_CHECKING:
+    from foregate.gateway.policies.policy import Log
+    from foregate.gateway.request import Request
+
+
+class Admission:
+    """`forward(request)` is called for each request that all steps have let pass."""
+
+    __slots__ = ("_forward", "_log", "_monotonic", "_recorder")
+
+    def __init__(self, recorder: Recorder, forward: Callable[[Request], None], log: Log) -> None:
+        self._recorder = recorder
+        self._monotonic = recorder.clock.monotonic
+        self._forward = forward
+        self._log = log
+
+    def run(self, request: Request) -> None:
+        """Ask every step in turn: the ordinary case, in which nobody objects."""
+        steps = request.chain.steps
+        try:
+            for step in steps:
+                verdict = step(request)
+                if verdict is not None:
+                    break
+            else:
+                verdict = None
+        except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
+            request.step = steps.index(step)
+            self.failed(request, error)
+            return
+        if verdict is None:
+            self._forward(request)
+        else:
+            request.step = steps.index(step)
+            self._perform(request, verdict)
+
+    def resume(self, request: Request) -> None:
+        """Go on at `request.step`."""
+        steps = request.chain.steps
+        while request.step < len(steps):
+            try:
+                verdict = steps[request.step](request)
+            except Exception as error:  # noqa: BLE001 - as above
+                self.failed(request, error)
+                return
+            if verdict is not None:
+                self._perform(request, verdict)
+                return
+            request.step += 1
+        self._forward(request)
+
+    def _perform(self, request: Request, verdict: Verdict) -> None:
+        """Do what the step at `request.step` wants."""
+        kind = type(verdict)
+        if kind is Refuse:
+            self.refuse(request, verdict)  # type: ignore[arg-type]
+        elif kind is Answer:
+            self._answer(request, verdict)  # type: ignore[arg-type]
+        elif kind is Switch:
+            request.chain = verdict.chain  # type: ignore[union-attr]
+            request.priority = request.chain.priority
+            request.step += 1
+            self.resume(request)
+        else:
+            _Held(self, request, verdict)  # type: ignore[arg-type]
+
+    def settled(self, request: Request, verdict: Verdict | None) -> None:
+        """A step that had to think has its verdict."""
+        request.now_s = self._monotonic()
+        if verdict is None:
+            request.step += 1
+            self.resume(request)
+        else:
+            self._perform(request, verdict)
+
+    def failed(self, request: Request, error: BaseException) -> None:
+        """A step raised: our fault, or an extension's. The request is refused, never let through."""
+        step = request.chain.names[request.step]
+        self._log("policy failed", {"policy": step, "route": request.route.name, "error": repr(error)})
+        self.refuse(request, Refuse("internal"))
+
+    # --- answers without an upstream -------------------------------------------------------------------------
+
+    def refuse(self, request: Request, refusal: Refuse) -> None:
+        """Answer with a problem, and leave the event."""
+        names = request.chain.names
+        if request.step < len(names):
+            request.note(f"{names[request.step]}:refused")
+        now_s = self._monotonic()
+        exchange = request.exchange
+        lines = (
+            request.answer_lines
+            + refusal.lines
+            + b"x-gateway-response-time: %.2f\r\n" % ((now_s - request.started_s) * 1000.0)
+        )
+        if request.chain.service is not None:
+            lines = request.chain.service.header_line + lines
+        if refusal.code == "body_too_large":
+            exchange.close_after = True
+        self._recorder.finished(request, ERRORS[refusal.code].status, refusal.code, now_s)
+        respond_problem(exchange, refusal.code, request.request_id, lines, refusal.detail)
+        exchange.flush()
+
+    def _answer(self, request: Request, answer: Answer) -> None:
+        request.note(f"{request.chain.names[request.step]}:answered")
+        exchange = request.exchange
+        head = b"%s%sx-request-id: %s\r\n%s" % (
+            status_line(answer.status),
+            request.answer_lines,
+            request.request_id.encode(),
+            answer.lines,
+        )
+        self._recorder.finished(request, answer.status, "", self._monotonic())
+        exchange.send_head(answer.status, head, len(answer.body))
+        exchange.write(answer.body)
+        exchange.end()
+        exchange.flush()
+
+    def left(self, request: Request, code: str) -> None:
+        """The client went away, or broke a bound, while a step was thinking."""
+        self._recorder.finished(request, ERRORS[code].status, code, self._monotonic())
+
+
+class _Held:
+    """A request that waits for a step's verdict: it keeps what comes of the body, within a bound."""
+
+    __slots__ = ("_admission", "_body_bytes_max", "_pending", "_request", "_size")
+
+    def __init__(self, admission: Admission, request: Request, verdict: Wait | Ask | NeedBody) -> None:
+        self._admission = admission
+        self._request = request
+        self._pending: asyncio.Task[None] | asyncio.TimerHandle | None = None
+        self._body_bytes_max = -1
+        self._size = sum(map(len, request.chunks))
+        exchange = request.exchange
+        exchange.receiver = self
+        if type(verdict) is Wait:
+            self._pending = asyncio.get_running_loop().call_later(verdict.seconds, self._waited)
+        elif type(verdict) is Ask:
+            self._pending = spawn(self._ask(verdict), name=f"policy {request.chain.names[request.step]}")
+        else:
+            assert type(verdict) is NeedBody  # noqa: S101 - for the type checker
+            self._body_bytes_max = verdict.bytes_max
+            exchange.send_continue()
+            self._collect(exchange.told_complete)
+
+    def _waited(self) -> None:
+        self._pending = None
+        self._admission.settled(self._request, None)
+
+    async def _ask(self, ask: Ask) -> None:
+        request = self._request
+        try:
+            verdict = await ask.verdict
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
+            self._pending = None
+            self._admission.failed(request, error)
+            return
+        self._pending = None
+        self._admission.settled(request, verdict)
+
+    def _collect(self, complete: bool) -> None:
+        request = self._request
+        if self._size > self._body_bytes_max:
+            self._admission.refuse(request, Refuse("body_too_large"))
+        elif complete:
+            request.body = b"".join(request.chunks)
+            request.chunks = []
+            request.now_s = self._admission._monotonic()
+            self._admission.resume(request)
+
+    # --- exchange.RequestReceiver ----------------------------------------------------------------------------
+
+    def request_body(self, chunks: list[bytes], complete: bool) -> None:
+        self._request.chunks += chunks
+        self._size += sum(map(len, chunks))
+        if self._body_bytes_max >= 0:
+            self._collect(complete)
+        elif self._size > REPLAY_BODY_BYTES_MAX and not complete:
+            self._request.exchange.pause_body(True)  # nowhere to send it yet
+
+    def request_aborted(self, code: str) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+        self._admission.left(self._request, code)
+
+    def response_paused(self, paused: bool) -> None:
+        """Nothing is being answered yet."""

@@ -1,0 +1,213 @@
+"""From settings to steps: the policies that a request of a certain route and consumer meets, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from foregate.gateway.policies import make
+from foregate.gateway.policies.limits.policy import Limits
+from foregate.gateway.policies.policy import Means, NeedBody, Place, Policy, Verdict
+from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
+from foregate.gateway.scopes import Resolved, Set, resolve
+from foregate.http1.headers import HeaderList
+from foregate.kernel.limits import BODY_BYTES_MAX
+from foregate.wire.policies import Policies, Timeouts
+from foregate.wire.policies import Retry as RetrySettings
+from foregate.wire.snapshot import Route
+
+if TYPE_CHECKING:
+    from foregate.gateway.request import Request
+    from foregate.gateway.upstream import ServiceState
+
+Step: TypeAlias = "Callable[[Request], Verdict | None]"
+Answerer: TypeAlias = "Callable[[Request, int, HeaderList], HeaderList]"
+
+BEFORE = ("ip_filter", "cors")  # these come before it is known who asks …
+AFTER = ("load_shedding", "bounds")  # … these after it, then limits, …
+SHAPING = ("body_schema", "request_transform")
+LAST = ("adaptive_concurrency", "bulkhead")  # what they admit is under way
+ANSWERING = ("cors", "response_transform")
+_PER_SERVICE = frozenset(LAST)
+STOPPED = (":refused", ":answered")  # the outcome of a step that ended its request
+SCOPES_MAX = 10_000  # consumers with policies of their own, remembered per chain; beyond it all are built anew
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Chain:
+    """The steps, and what the way to the upstream must know. `passed` is what the event says when all let it pass."""
+
+    __slots__ = (
+        "_of_scope",
+        "_scoped",
+        "answerers",
+        "body_bytes_max",
+        "bounded",
+        "fallback",
+        "hedge",
+        "limited",
+        "names",
+        "passed",
+        "priority",
+        "resolved",
+        "retry",
+        "service",
+        "service_name",
+        "steps",
+        "timeouts",
+    )
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        policies: Sequence[Policy],
+        answering: Sequence[Policy],
+        service: ServiceState | None,
+        of_scope: Callable[[str], Chain] | None = None,
+    ) -> None:
+        one = resolved.one
+        self.resolved = resolved
+        self.service = service
+        self.service_name = service.name if service is not None else ""
+        self.steps: tuple[Step, ...] = tuple(_step(policy) for policy in policies)
+        self.names = tuple(policy.name for policy in policies)
+        self.passed = " ".join(f"{name}:passed" for name in self.names)
+        self.answerers: tuple[Answerer, ...] = tuple(
+            policy.answered for policy in answering if policy.answered is not None
+        )
+        self.limited = bool(resolved.many["rate_limits"] or resolved.many["quotas"])
+        self.priority: int = _settings(one, "priority", 50)
+        self.timeouts: Timeouts = _settings(one, "timeouts", Timeouts())
+        self.retry: RetrySettings = _settings(one, "retry", RetrySettings())
+        self.hedge = _settings(one, "hedge", None)
+        self.fallback = _settings(one, "fallback", None)
+        bounds = _settings(one, "bounds", None)
+        self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
+        self._of_scope = of_scope
+        self._scoped: dict[str, Chain] = {}
+
+    def of(self, scope: str) -> Chain:
+        """The chain of a consumer whose plan or key has policies of its own (`Consumer.scope`)."""
+        known = self._scoped.get(scope)
+        if known is None:
+            if self._of_scope is None:
+                return self
+            if len(self._scoped) >= SCOPES_MAX:
+                self._scoped.clear()
+            known = self._scoped[scope] = self._of_scope(scope)
+        return known
+
+    def told(self, request: Request) -> str:
+        """What the event says of a request that did not simply pass: see `Request.outcomes`."""
+        said = request.outcomes or []
+        about = [outcome.partition(":")[0] for outcome in said]
+        names = self.names
+        if said[-1].endswith(STOPPED) and about[-1] in names:
+            names = names[: names.index(about[-1])]
+        return " ".join([f"{name}:passed" for name in names if name not in about] + said)
+
+
+class ChainBuilder:
+    """Makes chains for one snapshot. Policies whose settings have not changed are taken over from `before`.
+
+    `consumers`: the policies of plans and keys by `Consumer.scope`, the more general first.
+    """
+
+    def __init__(
+        self,
+        general: Policies,
+        consumers: Callable[[str], Sequence[tuple[str, Policies]]],
+        means: Means,
+        before: Mapping[bytes, Policy],
+    ) -> None:
+        self._general = general
+        self._consumers = consumers
+        self._means = means
+        self._before = before
+        self.policies: dict[bytes, Policy] = {}  # all that were made, to be taken over by the next builder
+        self._shared: dict[Any, Chain] = {}
+
+    def chain(self, route: Route, service: ServiceState | None) -> Chain:
+        """The chain of a route and one of its services. Routes without anything of their own share it."""
+        plain = route.policies == Policies() and route.redirect is None and route.answer is None
+        key = (service.name if service is not None else "", route.auth)
+        if plain and (known := self._shared.get(key)) is not None:
+            return known
+        chain = self._build(route, service, "")
+        if plain:
+            self._shared[key] = chain
+        return chain
+
+    def unmatched(self) -> Chain:
+        """Of a request that no route takes: nothing applies, it is only counted."""
+        return Chain(resolve([]), [], [], None)
+
+    def _build(self, route: Route, service: ServiceState | None, scope: str) -> Chain:
+        places = [("", self._general)]
+        if service is not None:
+            places.append((f"service:{service.name}", service.settings.policies))
+        places.append((f"route:{route.name}", route.policies))
+        outside = resolve(places)
+        inside = resolve([*places, *self._consumers(scope)]) if scope else outside
+        service_name = service.name if service is not None else ""
+        policies = [self._make(kind, outside.one[kind], service_name) for kind in BEFORE if kind in outside.one]
+        if route.auth:
+            methods = [self._method(kind, outside, service_name) for kind in route.auth]
+            policies.append(make.authentication(methods))
+        if scope and (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(("plan:", "key:")):
+            policies.append(self._make("ip_filter", own, service_name))
+        policies += [self._make(kind, inside.one[kind], service_name) for kind in AFTER if kind in inside.one]
+        if limits := [*inside.many["rate_limits"], *inside.many["quotas"]]:
+            policies.append(self._limits(limits))
+        policies += [self._make(kind, inside.one[kind], service_name) for kind in SHAPING if kind in inside.one]
+        policies += [self._make("extension", entry, service_name) for entry in inside.many["extensions"]]
+        if route.redirect is not None:
+            policies.append(RedirectStep(route.redirect))
+        elif route.answer is not None:
+            policies.append(FixedAnswerStep(route.answer))
+        elif service is not None:
+            policies += [self._make(kind, inside.one[kind], service_name) for kind in LAST if kind in inside.one]
+        answering = [self._make(kind, inside.one[kind], service_name) for kind in ANSWERING if kind in inside.one]
+        answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
+        of_scope = None if scope else (lambda wanted: self._build(route, service, wanted))
+        return Chain(inside, policies, answering, service, of_scope)
+
+    def _method(self, kind: str, resolved: Resolved, service: str) -> Policy:
+        """How a client may say who it is; an API key needs no settings."""
+        return self._make(kind, resolved.one.get(kind) or Set("", make.DEFAULTS[kind]()), service)
+
+    def _limits(self, places: Sequence[Set]) -> Policy:
+        key = b"limits" + _encode([(place.scope, place.settings) for place in places])
+        return self._known(key, lambda: Limits([(place.scope, place.settings) for place in places], self._means))
+
+    def _make(self, kind: str, place: Set, service: str) -> Policy:
+        scope = place.scope if kind == "extension" else ""
+        of = service if kind in _PER_SERVICE else ""
+        key = b"%s\0%s\0%s\0%s" % (kind.encode(), scope.encode(), of.encode(), _encode(place.settings))
+        return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope, of)))
+
+    def _known(self, key: bytes, build: Callable[[], Policy]) -> Policy:
+        found = self.policies.get(key) or self._before.get(key)
+        if found is None:
+            found = build()
+        self.policies[key] = found
+        return found
+
+
+def _settings(one: Mapping[str, Set], kind: str, default: Any) -> Any:
+    return one[kind].settings if kind in one else default
+
+
+def _step(policy: Policy) -> Step:
+    """How the pipeline asks a policy: directly, or once the whole body is there."""
+    bytes_max = policy.body_bytes_max
+    if not bytes_max:
+        return policy.admit
+
+    def with_body(request: Request) -> Verdict | None:
+        return NeedBody(bytes_max) if request.body is None else policy.admit(request)
+
+    return with_body

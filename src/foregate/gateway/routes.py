@@ -1,0 +1,34 @@
+"""One route, compiled: where its requests go, what they meet on the way, how their path is rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foregate.gateway.chains import Chain
+from foregate.gateway.match import rewrite
+from foregate.gateway.match.split import Split
+from foregate.gateway.request import Request
+from foregate.ports.blocks import Block
+from foregate.wire.snapshot import Route
+
+
+class RouteEntry:
+    """`chain` is that of the only service; a route with several has `split`. `cells`: this worker's metrics of it."""
+
+    __slots__ = ("block", "cells", "chain", "host_line", "name", "reshapes", "route", "split")
+
+    def __init__(self, route: Route, chains: Sequence[Chain], block: Block) -> None:
+        self.route = route
+        self.name = route.name
+        self.block = block
+        self.cells = block.own
+        self.chain = chains[0]
+        self.split = Split(chains, [part.weight for part in route.services]) if len(chains) > 1 else None
+        self.reshapes = route.strip or route.rewrite is not None
+        self.host_line = b"host: %s\r\n" % route.host.encode() if route.host else b""
+
+    def reshape(self, request: Request) -> bytes:
+        """The path that the upstream is asked for."""
+        if self.route.rewrite is not None:
+            return rewrite.rewritten(self.route.rewrite, request.path, request.end, request.params or {})
+        return rewrite.stripped(request.path, request.end)
