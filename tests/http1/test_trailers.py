@@ -8,6 +8,7 @@ from tests.http1.world import client, context, run, served_by, statuses, talk
 
 from foregate.http1.client import ClientConnection, frame
 from foregate.http1.exchange import Exchange
+from foregate.http1.fetch import Address
 from foregate.http1.trailers import kept, last_chunk
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close, x-private\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -132,7 +133,7 @@ def fetch(answer: bytes) -> tuple[str, list[tuple[bytes, bytes]]]:
     async def main() -> tuple[str, list[tuple[bytes, bytes]]]:
         async with scripted(answer, then_close=False) as (url, _), client() as asking:
             port = int(url.rstrip("/").rpartition(":")[2])
-            connection = await asking._connect(("127.0.0.1", port), 5.0)
+            connection = await asking._connect(Address("127.0.0.1", port), 5.0)
             mine = Asking()
             request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
             connection.send(mine, request, 5.0, head_only=False, complete=True, chunked=False)

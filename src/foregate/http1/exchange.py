@@ -108,7 +108,7 @@ class Exchange:
 
     @property
     def peer(self) -> str:
-        """The client's address, "" where the socket has none."""
+        """The client's address; "" behind a Unix socket, which knows none: whoever needs one takes it from a header."""
         return self._connection.peer
 
     def take_body(self) -> list[bytes]:

@@ -1,19 +1,44 @@
 """An HTTP/1.1 client for coroutines: keep-alive, streaming both ways. For services, traffic generators and tests."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from foregate.http1.client import ClientConnection
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.headers import HeaderList, encode, find
+from foregate.http1.tls import client_context
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ForegateError
 
 _SWEEP_S = 0.05
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-Address = tuple[str, int]
+
+
+class Address(NamedTuple):
+    """Where a URL's server is: a host and a port, or with port 0 the path of a Unix socket."""
+
+    host: str
+    port: int
+    tls: bool = False
+
+
+def locate(url: str) -> tuple[Address, str, str]:
+    """Address, authority and request target of `http://`, `https://`, and `http+unix://%2Frun%2Fa.sock/path`.
+
+    Raises ValueError.
+    """
+    parts = urlsplit(url)
+    target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+    if parts.scheme == "http+unix" and parts.netloc:
+        return Address(unquote(parts.netloc), 0), "localhost", target
+    if parts.scheme not in ("http", "https") or parts.hostname is None:
+        raise ValueError(f"not an http://, https:// or http+unix:// URL: {url}")
+    tls = parts.scheme == "https"
+    return Address(parts.hostname, parts.port or (443 if tls else 80), tls), parts.netloc, target
 
 
 class ClientResponse:
@@ -111,10 +136,14 @@ class ClientResponse:
 
 
 class Client:
-    """Keeps at most UPSTREAM_IDLE_CONNECTIONS_MAX idle connections per address; beyond it they are closed."""
+    """Keeps at most UPSTREAM_IDLE_CONNECTIONS_MAX idle connections per address; beyond it they are closed.
 
-    def __init__(self, clock: Clock) -> None:
+    `tls` is for https:// URLs; without it the system's certificate authorities are trusted.
+    """
+
+    def __init__(self, clock: Clock, *, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
+        self._tls = tls
         self._deadlines = Deadlines(clock, tick_s=_SWEEP_S)
         self._idle: dict[Address, list[ClientConnection]] = {}
         self._addresses: dict[ClientConnection, Address] = {}
@@ -135,12 +164,8 @@ class Client:
         `upstream_refused`, `upstream_closed`, `upstream_timeout`, `upstream_malformed`. A keep-alive connection that
         turns out dead is replaced once, for idempotent methods with a body in memory.
         """
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise ValueError(f"not an http:// URL: {url}")
-        address = (parts.hostname, parts.port or 80)
-        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-        head = _head(method, target, parts.netloc, headers, body)
+        address, authority, target = locate(url)
+        head = _head(method, target, authority, headers, body)
         replayable = isinstance(body, bytes) and method in _IDEMPOTENT
         while True:
             connection = self._take(address) or await self._connect(address, timeout_s)
@@ -183,16 +208,25 @@ class Client:
         return None
 
     async def _connect(self, address: Address, timeout_s: float) -> ClientConnection:
-        loop = asyncio.get_running_loop()
         connection = ClientConnection(self, self._clock, self._deadlines)
         try:
-            await asyncio.wait_for(loop.create_connection(lambda: connection, *address), timeout_s)
+            await asyncio.wait_for(self._open(connection, address), timeout_s)
         except TimeoutError:
             raise ForegateError("upstream_timeout", internal=f"connecting to {address}") from None
         except OSError as error:
             raise ForegateError("upstream_refused", internal=str(error)) from error
         self._addresses[connection] = address
         return connection
+
+    async def _open(self, connection: ClientConnection, address: Address) -> None:
+        loop = asyncio.get_running_loop()
+        if not address.port:
+            await loop.create_unix_connection(lambda: connection, address.host)
+        elif address.tls:
+            self._tls = self._tls or client_context()
+            await loop.create_connection(lambda: connection, address.host, address.port, ssl=self._tls)
+        else:
+            await loop.create_connection(lambda: connection, address.host, address.port)
 
     def connection_idle(self, connection: ClientConnection) -> None:
         """Called by a connection whose exchange is over."""

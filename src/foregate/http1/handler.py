@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -167,13 +168,27 @@ class Server:
         self._context = ServerContext(lambda exchange: _start(exchange, handler), clock, self._deadlines)
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0, *, sock: socket.socket | None = None) -> int:
-        """Listen, on `sock` if one is given; returns the port. Raises OSError when it is taken."""
+    async def start(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        sock: socket.socket | None = None,
+        path: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> int:
+        """Listen on `sock` or on the Unix socket `path` if one is given; returns the port, 0 for a Unix socket.
+
+        Raises OSError when it is taken.
+        """
         loop = asyncio.get_running_loop()
+        if path:
+            self._server = await loop.create_unix_server(self._connection, path, ssl=tls)
+            return 0
         if sock is not None:
-            self._server = await loop.create_server(self._connection, sock=sock)
+            self._server = await loop.create_server(self._connection, sock=sock, ssl=tls)
         else:
-            self._server = await loop.create_server(self._connection, host, port)
+            self._server = await loop.create_server(self._connection, host, port, ssl=tls)
         return int(self._server.sockets[0].getsockname()[1])
 
     def _connection(self) -> ServerConnection:

@@ -54,7 +54,7 @@ class ServerConnection(asyncio.Protocol):
         self.congested = False  # the client reads slower than we write
         self.deadline_s = NEVER
         self.out: list[bytes] = []
-        self.peer = ""  # the client's address, "" where the socket has none
+        self.peer = ""  # the client's address; "" for all Unix peers: they have none, and are local
         self.transport: asyncio.Transport | None = None
 
     def close_if_idle(self) -> None:
