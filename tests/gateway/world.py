@@ -1,29 +1,47 @@
-"""A real gateway between raw sockets and real upstreams, all on loopback; counters and sink in memory."""
+"""A real gateway between raw sockets and real upstreams, all on loopback; real stores, a sink in memory."""
 
 import asyncio
 import contextlib
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import uvloop
 
-from foregate.gateway import Gateway, counter_slots
+from foregate.adapters.embedded.blocks import open_blocks
+from foregate.adapters.embedded.limits import open_limits
+from foregate.gateway import Gateway
+from foregate.gateway.policies.policy import Policy
 from foregate.http1 import Client, Request, Response, Server
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.secrets import hash_key
+from foregate.ports.blocks import Blocks
 from foregate.wire.event import RequestEvent
-from foregate.wire.snapshot import Breaker, Key, Retry, Route, Service, Snapshot, Target
+from foregate.wire.match import Rule
+from foregate.wire.policies import CircuitBreaker, Policies, Retry, Timeouts
+from foregate.wire.snapshot import (
+    AuthMethod,
+    Balance,
+    Key,
+    Rewrite,
+    Route,
+    Service,
+    Snapshot,
+    Target,
+    Weighted,
+)
 
 T = TypeVar("T")
 PEPPER = b"pepper of the tests, 32 bytes ok"
 KEY = "fg_test_0123456789"
 FAST_RETRY = Retry(attempts=3, base_s=0.02, max_s=0.08)
 NO_RETRY = Retry(attempts=0)
-BREAKER = Breaker()
+BREAKER = CircuitBreaker()
 
 
 def run(main: Callable[[], Awaitable[T]], timeout_s: float = 30.0) -> T:
@@ -31,27 +49,6 @@ def run(main: Callable[[], Awaitable[T]], timeout_s: float = 30.0) -> T:
         return await asyncio.wait_for(main(), timeout_s)
 
     return uvloop.run(bounded())
-
-
-class MemoryCounters:
-    """One worker's counters. Those of several workers share `rows`."""
-
-    def __init__(self, slots: int, rows: list[list[float]] | None = None, row: int = 0) -> None:
-        self.slots = slots
-        self._rows = rows if rows is not None else [[0.0] * slots]
-        self._own = self.row = self._rows[row]
-
-    def add(self, slot: int, amount: float) -> None:
-        self._own[slot] += amount
-
-    def put(self, slot: int, value: float) -> None:
-        self._own[slot] = value
-
-    def total(self, slot: int) -> float:
-        return sum(row[slot] for row in self._rows)
-
-    def others(self, slot: int) -> float:
-        return self.total(slot) - self._own[slot]
 
 
 class MemorySink:
@@ -100,9 +97,38 @@ def target(port: int, prefix: str = "") -> Target:
 
 
 def service(
-    *ports: int, name: str = "svc", retry: Retry = NO_RETRY, breaker: Breaker = BREAKER, **more: object
+    *ports: int,
+    name: str = "svc",
+    retry: Retry = NO_RETRY,
+    breaker: CircuitBreaker = BREAKER,
+    timeout_s: float = 30.0,
+    connect_timeout_s: float = 3.0,
+    balance: Balance = Balance(),  # noqa: B008 - frozen
+    targets: Sequence[Target] = (),
+    **policies: object,
 ) -> Service:
-    return Service(name, tuple(target(port) for port in ports), retry=retry, breaker=breaker, **more)  # type: ignore[arg-type]
+    """A service on these ports of loopback, with these policies."""
+    own = Policies(retry=retry, circuit_breaker=breaker, timeouts=Timeouts(timeout_s), **policies)  # type: ignore[arg-type]
+    places = tuple(targets) or tuple(target(port) for port in ports)
+    return Service(name, places, connect_timeout_s, balance, policies=own)
+
+
+def route(
+    path: str = "/",
+    to: str | Sequence[Weighted] = "svc",
+    *,
+    auth: Sequence[AuthMethod] = ("api_key",),
+    strip: bool = False,
+    rule: Rule | None = None,
+    name: str = "",
+    rewrite: Rewrite | None = None,
+    host: str | None = None,
+    **policies: object,
+) -> Route:
+    """A route of this path prefix (or of `rule`), named after its path."""
+    services = (Weighted(to),) if isinstance(to, str) else tuple(to)
+    own = Policies(**policies)  # type: ignore[arg-type]
+    return Route(name or path, rule or Rule(path), services, True, strip, rewrite, host, auth=tuple(auth), policies=own)
 
 
 def free_port() -> int:
@@ -110,12 +136,12 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def snapshot(services: Sequence[Service], routes: Sequence[Route]) -> Snapshot:
+def snapshot(services: Sequence[Service], routes: Sequence[Route], **more: object) -> Snapshot:
     keys = (Key("key_demo", "demo", hash_key(KEY, PEPPER)),)
-    return Snapshot("v1", "127.0.0.1", 0, tuple(services), tuple(routes), keys)
+    return Snapshot("0123456789ab", (), tuple(services), tuple(routes), **{"keys": keys, **more})  # type: ignore[arg-type]
 
 
-OPEN = Route("/", "svc", needs_key=False)
+OPEN = route("/", auth=())
 
 
 @dataclass
@@ -123,7 +149,7 @@ class World:
     gateway: Gateway
     port: int
     sink: MemorySink
-    counters: MemoryCounters
+    blocks: Blocks
     client: Client
     log: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
@@ -138,28 +164,38 @@ class World:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    services: Sequence[Service], routes: Sequence[Route] = (OPEN,), *, clock: Clock | None = None
+    services: Sequence[Service],
+    routes: Sequence[Route] = (OPEN,),
+    *,
+    clock: Clock | None = None,
+    extensions: Mapping[str, Callable[[dict[str, Any]], Policy]] | None = None,
+    **more: object,
 ) -> AsyncIterator[World]:
-    config = snapshot(services, routes)
-    sink, counters = MemorySink(), MemoryCounters(counter_slots(config))
+    """A worker on real sockets and the real embedded stores. `more`: further fields of the snapshot."""
+    sink, asking = MemorySink(), Client(SystemClock())
     log: list[tuple[str, dict[str, object]]] = []
-    serving = Gateway(
-        config,
-        clock=clock or SystemClock(),
-        sink=sink,
-        counters=counters,
-        pepper=PEPPER,
-        rng=random.Random(7),
-        log=lambda what, facts: log.append((what, facts)),
-    )
-    sock = socket.create_server(("127.0.0.1", 0))
-    await serving.serve(sock)
-    asking = Client(SystemClock())
-    try:
-        yield World(serving, int(sock.getsockname()[1]), sink, counters, asking, log)
-    finally:
-        await asking.close()
-        await serving.drain(0.2)
+    with tempfile.TemporaryDirectory() as folder:
+        blocks = open_blocks(Path(folder) / "counters.bin", 1, 0)
+        limits = open_limits(Path(folder) / "limits.bin", 1, 0)
+        serving = Gateway(
+            snapshot(services, routes, **more),
+            clock=clock or SystemClock(),
+            sink=sink,
+            blocks=blocks,
+            limits=limits,
+            pepper=PEPPER,
+            rng=random.Random(7),
+            log=lambda what, facts: log.append((what, facts)),
+            extensions=extensions,
+        )
+        sock = socket.create_server(("127.0.0.1", 0))
+        await serving.serve(sock)
+        try:
+            yield World(serving, int(sock.getsockname()[1]), sink, blocks, asking, log)
+        finally:
+            await asking.close()
+            await serving.drain(0.2)
+            limits.close()
 
 
 @contextlib.asynccontextmanager
