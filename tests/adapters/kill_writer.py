@@ -1,6 +1,6 @@
 """A gateway worker reduced to its spool: puts events at full speed until it is killed.
 
-Arguments: folder of the spool, bus file, counters file, number of the first event. Slot 0: the last event that was
+Arguments: folder of the spool, counters file, number of the first event. Slot 0: the last event that was
 acknowledged; slot 1: the last one that was tried.
 """
 
@@ -11,16 +11,13 @@ from pathlib import Path
 import msgspec
 from tests.telemetry.making import event
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.counters import open_counters
 from foregate.adapters.embedded.spool import Spool
-from foregate.kernel.clock import SystemClock
 
 
-def main(folder: str, bus: str, counters_path: str, first: str) -> None:
+def main(folder: str, counters_path: str, first: str) -> None:
     counters = open_counters(Path(counters_path), 1, 2, 0)
     spool = Spool(Path(folder), segment_bytes=200_000, segments_max=1_000)
-    spool.start(lambda: EmbeddedBus(Path(bus), SystemClock()), interval_s=0.002)
     plain = event()
     for number in itertools.count(int(first)):
         one = msgspec.structs.replace(plain, request_id=str(number))

@@ -1,4 +1,4 @@
-"""The spool at every crash point: what was acknowledged reaches the bus exactly once."""
+"""Spool and courier at every crash point: what was acknowledged reaches the bus exactly once."""
 
 import shutil
 import tempfile
@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from tests.telemetry.making import event
 
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.courier import Courier, recover
 from foregate.adapters.embedded.segment import HEADER_BYTES
-from foregate.adapters.embedded.spool import Spool, recover
+from foregate.adapters.embedded.spool import Spool
 from foregate.kernel.clock import ManualClock
 from foregate.kernel.limits import SPOOL_SEGMENT_BYTES
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import decode_events
 
+BATCH_ITEMS_MAX = 7
 Trouble = Literal["none", "crash before", "crash after", "error before", "error after"]
-SMALL = {"segment_bytes": 1, "segments_max": 3, "batch_items_max": 7}  # 1 is raised to the smallest that will do
+SMALL = {"segment_bytes": 1, "segments_max": 3}  # 1 is raised to the smallest that will do
 
 
 class Crash(BaseException):
@@ -61,7 +63,10 @@ def ids_on(bus: EmbeddedBus) -> list[str]:
 
 
 class World:
-    """A worker that may die and be succeeded; the folder is copied at its death, as the page cache would keep it."""
+    """A worker and a courier that may die and be succeeded.
+
+    The folder is copied at a death, as the page cache would keep it.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -69,7 +74,11 @@ class World:
         self.acknowledged: list[str] = []
         self.shed = 0
         self.bus = TroubledBus(root / "bus.sqlite")
+        self.live()
+
+    def live(self) -> None:
         self.spool = Spool(self.folder, **SMALL)
+        self.courier = Courier(self.folder.parent, batch_items_max=BATCH_ITEMS_MAX)
 
     @property
     def folder(self) -> Path:
@@ -86,9 +95,9 @@ class World:
     def flush(self, trouble: Trouble, spared: int) -> None:
         self.bus.trouble, self.bus.spared = trouble, spared
         try:
-            self.spool.flush(self.bus)
+            self.courier.move(self.bus)
         except Crash:
-            self.die()
+            self.courier_dies()
         except OSError:
             assert "error" in trouble
         self.bus.trouble = "none"
@@ -98,10 +107,16 @@ class World:
         self.life += 1
         shutil.copytree(dead, self.folder)
         self.spool.close()
-        self.spool = Spool(self.folder, **SMALL)
+        self.courier.close()
+        self.live()
+
+    def courier_dies(self) -> None:
+        self.courier.close()
+        self.courier = Courier(self.folder.parent, batch_items_max=BATCH_ITEMS_MAX)
 
     def close(self) -> None:
         self.spool.close()
+        self.courier.close()
         self.bus.close()
 
 
@@ -110,6 +125,7 @@ moves = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 100)),
     st.tuples(st.just("flush"), troubles, st.integers(0, 4)),
     st.tuples(st.just("die")),
+    st.tuples(st.just("courier_dies")),
 )
 
 
@@ -122,7 +138,7 @@ def test_acknowledged_events_reach_the_bus_exactly_once_at_any_crash_point(scrip
             for move, *arguments in script:
                 getattr(world, move)(*arguments)
             world.spool.close()
-            recover(world.folder.parent, world.bus)
+            world.courier.move(world.bus)
             assert sorted(ids_on(world.bus)) == sorted(world.acknowledged)
             assert list(world.folder.glob("*.seg")) == []
         finally:
@@ -134,7 +150,7 @@ def test_the_bound_sheds_the_newest_and_counts_them(tmp_path: Path) -> None:
     world.put(1_000)
     assert 0 < world.shed == world.spool.shed < 1_000
     assert world.acknowledged == [f"e{n}" for n in range(1_000 - world.shed)]
-    world.spool.flush(world.bus)
+    world.courier.move(world.bus)
     assert ids_on(world.bus) == world.acknowledged
     world.put(1)
     assert world.spool.shed == world.shed  # there is room again
@@ -144,10 +160,10 @@ def test_the_bound_sheds_the_newest_and_counts_them(tmp_path: Path) -> None:
 def test_a_backlog_is_cut_into_batches_within_the_bound(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.put(60)
-    world.spool.flush(world.bus)
+    world.courier.move(world.bus)
     sizes = [one.items for one in world.bus.read(TOPIC_EVENTS, 1, -1, 1_000)]
     assert sum(sizes) == 60
-    assert max(sizes) == SMALL["batch_items_max"]
+    assert max(sizes) == BATCH_ITEMS_MAX
     world.close()
 
 
@@ -156,7 +172,7 @@ def test_bytes_without_their_mark_are_not_events(tmp_path: Path) -> None:
     world.put(3)
     world.spool._map[world.spool._at : world.spool._at + 5] = b"half an event"[:5]  # killed between bytes and mark
     world.die()
-    world.spool.flush(world.bus)
+    world.courier.move(world.bus)
     assert ids_on(world.bus) == world.acknowledged
     world.close()
 
@@ -176,9 +192,9 @@ def test_a_damaged_file_is_set_aside_and_the_others_are_moved(tmp_path: Path, da
         }[damage]
     )
     world.die()
-    world.spool.flush(world.bus)
+    world.courier.move(world.bus)
     assert ids_on(world.bus) == world.acknowledged
-    assert world.spool.damaged == 1
+    assert world.courier.damaged == 1
     assert (world.folder / "w_0-1.damaged").exists()
     world.close()
 
@@ -191,17 +207,40 @@ def test_two_live_workers_cannot_share_a_folder(tmp_path: Path) -> None:
     Spool(tmp_path / "w0").close()
 
 
-def test_recovery_passes_by_live_workers_and_serves_dead_ones(tmp_path: Path) -> None:
+def test_events_of_the_living_and_the_dead_are_moved_and_only_the_files_of_the_living_stay(tmp_path: Path) -> None:
     bus = EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
     live, dead = Spool(tmp_path / "w0"), Spool(tmp_path / "w6")
     live.put(event(request_id="live"))
     dead.put(event(request_id="dead"))
     dead.close()
-    assert recover(tmp_path, bus) == 1
+    assert recover(tmp_path, bus) == 2
     assert [one.items for one in bus.read(TOPIC_EVENTS, 6 % bus.partitions, -1, 10)] == [1]
-    assert ids_on(bus) == ["dead"]
+    assert sorted(ids_on(bus)) == ["dead", "live"]
+    assert (len(list((tmp_path / "w0").glob("*.seg"))), list((tmp_path / "w6").glob("*.seg"))) == (1, [])
+    live.put(event(request_id="later"))
+    assert recover(tmp_path, bus) == 1
     live.close()
     bus.close()
+
+
+def test_two_couriers_cannot_empty_the_same_spools(tmp_path: Path) -> None:
+    first = Courier(tmp_path)
+    with pytest.raises(OSError, match="by another courier"):
+        Courier(tmp_path)
+    first.close()
+    Courier(tmp_path).close()
+
+
+def test_a_worker_lets_go_of_what_the_courier_has_moved(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for _ in range(6):  # more than its bound holds at once
+        world.put(40)
+        world.spool.prepare()
+        world.courier.move(world.bus)
+    assert world.shed == 0
+    assert ids_on(world.bus) == world.acknowledged
+    assert len(list(world.folder.glob("*.seg"))) == 1
+    world.close()
 
 
 def test_a_closed_spool_sheds(tmp_path: Path) -> None:
@@ -209,40 +248,10 @@ def test_a_closed_spool_sheds(tmp_path: Path) -> None:
     spool.close()
     assert not spool.put(event())
     assert spool.shed == 1
-    assert list((tmp_path / "w0").glob("*.seg")) == []
-
-
-def test_the_flusher_moves_events_by_itself_and_says_once_why_it_cannot(tmp_path: Path) -> None:
-    reasons: list[str] = []
-    attempts = 0
-
-    def open_bus() -> EmbeddedBus:
-        nonlocal attempts
-        attempts += 1
-        if attempts <= 3:
-            raise OSError("the disk is asleep")
-        return EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
-
-    spool = Spool(tmp_path / "w0")
-    spool.start(open_bus, interval_s=0.005, report=reasons.append)
-    spool.put(event(request_id="one"))
-    for _ in range(2_000):
-        if spool.waiting == 0:
-            break
-        spool._stop.wait(0.005)
-    spool.put(event(request_id="at the last moment"))
-    spool.close()
-    bus = EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
-    assert ids_on(bus) == ["one", "at the last moment"]
-    assert reasons == ["the disk is asleep"]
-    bus.close()
 
 
 def die(spool: Spool) -> None:
     """What kill -9 leaves: files as they are, the lock gone."""
-    for file in spool._files:
-        file.close()
-    spool._files.clear()
     spool.close()
 
 
@@ -262,6 +271,9 @@ def test_a_worker_that_keeps_dying_while_the_bus_is_away_stays_within_the_bound(
 
 
 def test_predecessors_without_events_leave_nothing_behind(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path / "bus", ManualClock())
     for _ in range(5):
-        die(Spool(tmp_path / "w0"))
-    assert len(list((tmp_path / "w0").glob("*.seg"))) == 1
+        Spool(tmp_path / "w0").close()
+        recover(tmp_path, bus)
+    bus.close()
+    assert list((tmp_path / "w0").glob("*.seg")) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.counters import MappedCounters, open_counters
-from foregate.adapters.embedded.spool import recover
+from foregate.adapters.embedded.courier import Courier, recover
 from foregate.kernel.clock import SystemClock
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import decode_events
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def start(tmp_path: Path, counters: MappedCounters, first: int) -> subprocess.Popen[bytes]:
     """Start a writer and wait for its first acknowledged event."""
     command = [sys.executable, "-m", "tests.adapters.kill_writer"]
-    places = [tmp_path / "spool" / "w3", tmp_path / "bus.sqlite", counters.path, first]
+    places = [tmp_path / "spool" / "w3", counters.path, first]
     writer = subprocess.Popen([*command, *map(str, places)], cwd=ROOT)
     deadline_s = time.monotonic() + 60
     while counters.total(0) < first:
@@ -49,15 +49,22 @@ def numbers_on_bus(path: Path) -> Counter[int]:
 def test_no_acknowledged_event_is_missing_or_double_after_kill_9(tmp_path: Path) -> None:
     chance = random.Random(20)
     counters = open_counters(tmp_path / "counters.bin", 1, 2, 0)
+    bus = EmbeddedBus(tmp_path / "bus.sqlite", SystemClock())
     expected: list[tuple[int, int, int]] = []
     for number in range(1, ROUNDS + 1):
         first = number * ROOM
         writer = start(tmp_path, counters, first)
-        time.sleep(chance.random() * 0.12)
+        courier = Courier(tmp_path / "spool")
+        for _ in range(chance.randrange(4)):  # it reads what is being written, and may be gone at any moment as well
+            courier.move(bus)
+            time.sleep(chance.random() * 0.04)
+        courier.close()
+        time.sleep(chance.random() * 0.05)
         writer.kill()
         assert writer.wait(60) == -9
         expected.append((first, int(counters.total(0)), int(counters.total(1))))
     counters.close()
+    bus.close()
 
     found = numbers_on_bus(tmp_path / "bus.sqlite")
     assert set(found.values()) == {1}, "an event is on the bus twice"

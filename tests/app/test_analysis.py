@@ -51,7 +51,6 @@ class Machine:
             consumer=Consumer(self.bus, self.series, self.series, Windower(), self.clock),
             analyst=Analyst(bundled_model(), threshold=0.8),
             notifications=Notifications(None, log),
-            recover=lambda: 0,
             clock=self.clock,
             log=log,
         )

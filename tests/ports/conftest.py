@@ -8,6 +8,7 @@ import pytest
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.counters import MappedCounters, open_counters
+from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
@@ -24,6 +25,7 @@ class Adapter:
     open_findings: Callable[[], EmbeddedFindings]
     open_counters: Callable[[int], MappedCounters]
     open_sink: Callable[[], Spool]
+    open_courier: Callable[[], Courier]
 
 
 @pytest.fixture(params=["embedded"])
@@ -42,6 +44,7 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
         lambda: remembered(EmbeddedFindings(tmp_path / "findings.sqlite")),
         lambda worker: remembered(open_counters(tmp_path / "counters.bin", 3, 8, worker)),
         lambda: remembered(Spool(tmp_path / "spool" / "w1")),
+        lambda: remembered(Courier(tmp_path / "spool")),
     )
     for handle in opened:
         handle.close()

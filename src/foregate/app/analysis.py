@@ -1,6 +1,6 @@
 """The analyzer's work: events become windows, windows verdicts, and verdicts reach the stores, the bus and people."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +37,6 @@ class Analysis:
         consumer: Consumer,
         analyst: Analyst,
         notifications: Notifications,
-        recover: Callable[[], int],
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
@@ -47,7 +46,6 @@ class Analysis:
         self._consumer = consumer
         self._analyst = analyst
         self._notifications = notifications
-        self._recover = recover
         self._clock = clock
         self._log = log
         self._producer = new_id("a")
@@ -87,9 +85,6 @@ class Analysis:
             self._tidy(now_s)
 
     def _tidy(self, now_s: float) -> None:
-        recovered = self._recover()
-        if recovered:
-            self._log.warning("orphaned_spool_recovered", events=recovered)
         self._consumer.expire()
         self._findings.expire(now_s - FINDINGS_RETENTION_S)
         for topic in (TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS):

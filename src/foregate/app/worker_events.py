@@ -5,59 +5,64 @@ from collections.abc import Callable
 
 import structlog
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.spool import Spool
 from foregate.app.paths import DataDir
-from foregate.kernel.clock import Clock
 from foregate.kernel.tasks import spawn
 from foregate.ports.sink import EventSink
 from foregate.wire.event import RequestEvent
 
 RETRY_S = 2.0
+TEND_S = 0.2
 
 
 class WorkerEvents:
-    """Opens the worker's spool now, or as soon as that is possible."""
+    """Opens the worker's spool now, or as soon as that is possible, and keeps its next file ready."""
 
-    def __init__(self, data: DataDir, worker: int, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(self, data: DataDir, worker: int, log: structlog.typing.FilteringBoundLogger) -> None:
         self._data = data
         self._worker = worker
-        self._clock = clock
         self._log = log
         self._spool: Spool | None = None
-        self._waiting: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
 
     def open(self) -> EventSink:
         """The spool itself, so that the request path has nothing in between; a shedding stand-in when it must wait."""
+        self._tending = spawn(self._tend(), name="tend spool")
         try:
-            return self._open_spool()
+            self._spool = Spool(self._data.spool(self._worker))
         except OSError as error:
             self._log.error("events_are_shed", error=str(error), again_in_s=RETRY_S)
-            self._waiting = spawn(self._keep_trying(), name="open spool")
             return _Patient(lambda: self._spool)
+        return self._spool
 
-    def _open_spool(self) -> Spool:
-        spool = Spool(self._data.spool(self._worker))
-        spool.start(
-            lambda: EmbeddedBus(self._data.bus, self._clock),
-            report=lambda reason: self._log.error("events_wait_in_spool", reason=reason),
-        )
-        self._spool = spool
-        return spool
-
-    async def _keep_trying(self) -> None:
-        while self._spool is None:
-            await asyncio.sleep(RETRY_S)
-            try:
-                await asyncio.to_thread(self._open_spool)
-            except OSError:  # said once when it began; the count of shed events is in /metrics
+    async def _tend(self) -> None:
+        """Open what could not be opened at first; then make each next file before the present one is full."""
+        failure = ""
+        while True:
+            await asyncio.sleep(TEND_S if self._spool is not None else RETRY_S)
+            if self._spool is None:
+                failure = await self._try_again()
                 continue
+            try:
+                self._spool.prepare()
+                failure = ""
+            except OSError as error:
+                if not failure:
+                    self._log.error("no_next_spool_file", error=str(error))
+                failure = str(error)
+
+    async def _try_again(self) -> str:
+        try:
+            self._spool = await asyncio.to_thread(Spool, self._data.spool(self._worker))
+        except OSError as error:  # said once when it began; the count of shed events is in /metrics
+            return str(error)
         self._log.warning("events_are_kept_again")
+        return ""
 
     def close(self) -> None:
-        """Flush what is there and let go."""
-        if self._waiting is not None:
-            self._waiting.cancel()
+        """Let go; the courier moves what is there."""
+        if self._tending is not None:
+            self._tending.cancel()
         if self._spool is not None:
             self._spool.close()
 

@@ -9,7 +9,6 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.notifier import Webhook
 from foregate.adapters.embedded.series import EmbeddedSeries
-from foregate.adapters.embedded.spool import recover
 from foregate.app.analysis import Analysis
 from foregate.app.logs import configure_logs
 from foregate.app.notify import Notifications
@@ -48,7 +47,6 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         consumer=Consumer(bus, series, series, Windower(), clock),
         analyst=Analyst(_model(runtime, log), threshold=runtime.alert_threshold),
         notifications=notifications,
-        recover=lambda: recover(data.root / "spool", bus),
         clock=clock,
         log=log,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 
-ROLES = ("gateway", "analyzer", "control", "lab")
+ROLES = ("gateway", "courier", "analyzer", "control", "lab")
 
 
 @dataclass(frozen=True)
