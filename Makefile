@@ -36,6 +36,9 @@ web: $(ASSETS) ## Build the console.
 bench: $(BIN)/.dev ## Measure against the peers found on this machine (nginx, Go, haproxy); prints ratios and CPU per request.
 	$(BIN)/python -m bench $(ARGS)
 
+fuzz: $(BIN)/.dev ## Send a million mutated requests through the HTTP engine. ARGS="--cases 50000 --seed 1" for others.
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 train: $(BIN)/.dev ## Train the bundled model anew from lab runs, with its card.
 	$(BIN)/foregate predict train $(ARGS)
 

@@ -180,3 +180,25 @@ def test_an_abandoned_answer_is_seen_by_the_server() -> None:
             await asyncio.wait_for(ended.wait(), 5)
 
     run(main)
+
+
+def test_a_client_that_closes_its_sending_half_has_left() -> None:
+    ended = asyncio.Event()
+
+    async def forever(request: Request) -> Response:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return Response()
+
+    async def main() -> None:
+        async with serving(forever) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            writer.write_eof()
+            assert await reader.read() == b""  # as nginx does: it could also have gone for good
+            await asyncio.wait_for(ended.wait(), 5)
+            writer.close()
+
+    run(main)

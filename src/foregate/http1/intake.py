@@ -31,7 +31,8 @@ class RequestIntake:
     """Parses one connection's bytes into `queue`.
 
     `filling` is the exchange whose body is still coming, always the last of the queue. After `refusal` is set nothing
-    is parsed any more; a refused exchange stays `filling` for ever. `head_bytes` > 0 means: part of a head has come.
+    is parsed any more; a refused exchange stays `filling` for ever. `silent` says that what was refused is HEAD, whose
+    answer has no body. `head_bytes` > 0 means: part of a head has come.
     `backlog` holds bytes that wait because the queue is full.
     """
 
@@ -50,6 +51,7 @@ class RequestIntake:
         "head_bytes",
         "queue",
         "refusal",
+        "silent",
     )
 
     def __init__(self, connection: ServerConnection, body_bytes_max: int, requests_max: int = 0) -> None:
@@ -65,6 +67,7 @@ class RequestIntake:
         self.queue: deque[Exchange] = deque()
         self.filling: Exchange | None = None
         self.refusal: Refusal | None = None
+        self.silent = False
         self.head_bytes = 0
         self.backlog = b""
 
@@ -183,6 +186,7 @@ class RequestIntake:
         method, version = parser.get_method(), parser.get_http_version()
         head = judge(method, self._target, headers, version)
         if isinstance(head, Refusal):
+            self.silent = method == b"HEAD"
             self._stop(head)
             return
         if head.content_length and head.content_length > self._body_bytes_max:

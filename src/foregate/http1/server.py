@@ -259,7 +259,7 @@ class ServerConnection(asyncio.Protocol):
         self.context.refused(refusal.code)
         queue = self._intake.queue
         begun = bool(queue) and queue[0].head_sent
-        silent = bool(queue) and queue[0].method == b"HEAD"
+        silent = queue[0].method == b"HEAD" if queue else self._intake.silent
         self._abandon(refusal.code)
         if begun:
             self.break_off()
