@@ -1,4 +1,4 @@
-"""One round of wrk against one peer, at one of two loads.
+"""One round of wrk against one server, at one of two loads.
 
 "saturated": as much as 32 keep-alive connections take; every peer at its own limit, many events per wake-up.
 "paced": each connection rests between two requests, so that all peers carry the same load, far from their limits. That
@@ -7,54 +7,62 @@ is what production looks like, and each request then pays for its own wake-ups.
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.foregate_worker import KEY
 from bench.process import Running, tool
-from bench.proxy.peers import LITELLM_KEY
 
 CONNECTIONS = 32
-_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 LOADS = {"saturated": 0, "paced": 16}  # milliseconds of rest
-_REST = """\
-function delay() return {rest_ms} end
-"""
-_CHAT = """\
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{"model":"m","messages":[{"role":"user","content":"hi"}]}'
-"""
+_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+_REST = "function delay() return {rest_ms} end\n"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Round:
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
     cpu_s: float
-    bad: int
+    bad: int  # answers beyond 399, and connections that broke
+
+    @property
+    def cpu_us(self) -> float:
+        return 1e6 * self.cpu_s / max(1, self.requests)
 
 
-def drive(peer: Running, port: int, seconds: float, folder: Path, rest_ms: int = 0) -> Round:
-    """Send for so long; the peer's CPU time is read around it."""
-    argv = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "-H", f"X-Api-Key: {KEY}"]
-    chat = peer.name == "litellm"
-    if chat:
-        argv += ["-H", f"Authorization: Bearer {LITELLM_KEY}"]
-    path = "/v1/chat/completions" if chat else "/x"
-    lua = (_CHAT if chat else "") + (_REST.format(rest_ms=rest_ms) if rest_ms else "")
+@dataclass(frozen=True)
+class Load:
+    """What is asked for. `script` is Lua for wrk, beside what the rest needs."""
+
+    path: str = "/x"
+    headers: tuple[tuple[str, str], ...] = ()
+    script: str = ""
+
+
+def drive(peer: Running, port: int, seconds: float, folder: Path, load: Load, rest_ms: int = 0) -> Round:
+    """Send for so long; the CPU time of the peer's whole process tree is read around it."""
+    argv = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency"]
+    argv += _headers(load.headers)
+    lua = load.script + (_REST.format(rest_ms=rest_ms) if rest_ms else "")
     if lua:
         script = folder / "load.lua"
         script.write_text(lua)
         argv += ["-s", str(script)]
     before_s = peer.cpu_s()
-    done = subprocess.run([*argv, f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True)
-    return _read(done.stdout, peer.cpu_s() - before_s)
+    done = subprocess.run([*argv, f"http://127.0.0.1:{port}{load.path}"], check=True, capture_output=True, text=True)
+    return read(done.stdout, peer.cpu_s() - before_s)
 
 
-def _read(text: str, cpu_s: float) -> Round:
+def _headers(headers: Sequence[tuple[str, str]]) -> list[str]:
+    return [word for name, value in headers for word in ("-H", f"{name}: {value}")]
+
+
+def read(text: str, cpu_s: float) -> Round:
+    """What wrk printed. Raises RuntimeError when that is no report."""
+
     def milliseconds(percentile: str) -> float:
         found = re.search(rf"\s{percentile}%\s+([\d.]+)(us|ms|s)\b", text)
         return float(found[1]) * _UNITS[found[2]] if found else 0.0
