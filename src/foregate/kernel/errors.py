@@ -68,6 +68,8 @@ ERRORS = _table(
     ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
     ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),
     ErrorSpec("overloaded", 503, "ours", "A bound of this gateway is reached.", retryable=True),
+    ErrorSpec("shed", 503, "ours", "Too much is asked here: more important requests go first.", retryable=True),
+    ErrorSpec("bulkhead_full", 503, "ours", "Too many requests to this service are under way.", retryable=True),
 )
 
 

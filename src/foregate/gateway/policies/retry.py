@@ -3,10 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from foregate.wire.snapshot import Retry
+from foregate.wire.policies import Retry
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
-RETRYABLE_STATUS = frozenset({502, 503, 504})
 RETRYABLE_CODES = frozenset({"upstream_refused", "upstream_closed", "upstream_timeout"})
 
 
@@ -28,7 +27,7 @@ def decide(attempted: Attempted, retry: Retry, rng: random.Random) -> float | No
         return None
     if not attempted.repeatable or not attempted.replayable:
         return None
-    if attempted.status not in RETRYABLE_STATUS and attempted.code not in RETRYABLE_CODES:
+    if attempted.status not in retry.statuses and attempted.code not in RETRYABLE_CODES:
         return None
     wait_s: float = min(retry.base_s * 2.0 ** (attempted.attempts - 1), retry.max_s)
     return wait_s * (1.0 + retry.jitter * (2.0 * rng.random() - 1.0))
