@@ -2,35 +2,21 @@
 
 import asyncio
 import json
-import random
+import tempfile
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.gateway.world import (
-    KEY,
-    OPEN,
-    PEPPER,
-    MemoryCounters,
-    MemorySink,
-    gateway,
-    run,
-    service,
-    snapshot,
-    statuses,
-    talk,
-    upstream,
-)
+from tests.gateway.world import KEY, OPEN, gateway, route, run, service, statuses, talk, upstream
 
-from foregate.gateway import Gateway, counter_slots
 from foregate.http1 import Request, Response
-from foregate.kernel.clock import SystemClock
-from foregate.wire.snapshot import RateLimit, Route
+from foregate.wire.policies import Rate, RateLimit
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/healthz"])
 def test_health_answers_without_key_or_event(path: str) -> None:
     async def main() -> None:
-        async with gateway([service(1)], [Route("/", "svc")]) as world:
+        async with gateway([service(1)], [route("/")]) as world:
             response = await world.client.request("GET", world.url(path))
             assert (response.status, json.loads(await response.read())["status"]) == (200, "ok")
             refused = await world.client.request("POST", world.url(path))
@@ -43,7 +29,8 @@ def test_health_answers_without_key_or_event(path: str) -> None:
 
 def test_metrics_parse_and_agree_with_the_events() -> None:
     async def main() -> None:
-        routes = [OPEN, Route('/odd"path', "svc", rate_limit=RateLimit(0.01, 1.0))]
+        limit = RateLimit(rate=Rate(1.0, 100.0), burst=1.0)
+        routes = [OPEN, route('/odd"path', rate_limits=(limit,))]
         async with upstream() as (_, port), gateway([service(port)], routes) as world:
             for _ in range(3):
                 await (await world.client.request("GET", world.url("/a"))).read()
@@ -80,33 +67,23 @@ def test_metrics_parse_and_agree_with_the_events() -> None:
 
 def test_a_scrape_of_one_worker_shows_what_all_have_counted() -> None:
     async def main() -> None:
-        config = snapshot([service(1)], [Route("/", "svc")])
-        rows = [[0.0] * counter_slots(config) for _ in range(2)]
-        for row in range(2):
-            counters = MemoryCounters(counter_slots(config), rows, row)
-            worker = Gateway(
-                config, clock=SystemClock(), sink=MemorySink(), counters=counters, pepper=PEPPER,
-                rng=random.Random(1), log=lambda what, facts: None,
-            )  # fmt: skip
-            server = await asyncio.get_running_loop().create_server(worker.protocol_factory, "127.0.0.1", 0)
-            port = server.sockets[0].getsockname()[1]
-            await talk(port, b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            page = await talk(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            server.close()
-            await worker.drain(0)
+        with tempfile.TemporaryDirectory() as folder:
+            for worker in range(2):
+                async with gateway([service(1)], [route("/")], folder=Path(folder), worker=(worker, 2)) as world:
+                    await talk(world.port, b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    page = await talk(world.port, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert b'foregate_http_requests_total{service="svc",route="/",status_class="4xx"} 2\n' in page
+        assert page.count(b'foregate_config_info{worker="') == 2
 
     run(main)
 
 
-def test_counters_that_are_too_few_are_refused_at_start() -> None:
+def test_metrics_are_for_those_who_may_see_them() -> None:
     async def main() -> None:
-        config = snapshot([service(1)], [OPEN])
-        with pytest.raises(ValueError, match="slots"):
-            Gateway(
-                config, clock=SystemClock(), sink=MemorySink(), counters=MemoryCounters(3), pepper=PEPPER,
-                rng=random.Random(1), log=lambda what, facts: None,
-            )  # fmt: skip
+        async with gateway([service(1)], metrics_to=("10.0.0.0/8",)) as world:
+            answer = await world.client.request("GET", world.url("/metrics"))
+            assert answer.status == 403
+            assert b"svc" not in await answer.read()
 
     run(main)
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.gateway.world import KEY, OPEN, gateway, run, service, statuses, talk, target, upstream
+from tests.gateway.world import KEY, OPEN, gateway, route, run, service, statuses, talk, target, upstream
 
 from foregate.http1 import Request, Response
-from foregate.wire.snapshot import Route, Service
+from foregate.wire.policies import Bounds
 
 
 def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
@@ -106,8 +106,8 @@ def test_forwarded_for_is_appended_to() -> None:
 def test_the_path_is_stripped_and_prefixed(path: str, strip: bool, prefix: str, there: str) -> None:
     async def main() -> None:
         async with upstream() as (_, port):
-            settings = Service("svc", (target(port, prefix),))
-            async with gateway([settings], [Route("/ai", "svc", strip=strip, needs_key=False)]) as world:
+            settings = service(targets=[target(port, prefix)])
+            async with gateway([settings], [route("/ai", strip=strip, auth=())]) as world:
                 assert await (await world.client.request("GET", world.url(path))).read() == there.encode()
                 assert world.event.route == "/ai"
 
@@ -131,7 +131,7 @@ def test_a_path_that_climbs_is_refused_and_reaches_nobody(path: str) -> None:
 )
 def test_no_spelling_of_a_path_slips_past_the_key_of_its_route(path: str) -> None:
     async def main() -> None:
-        routes = [Route("/open", "svc", needs_key=False), Route("/open/secret", "svc"), OPEN]
+        routes = [route("/open", auth=()), route("/open/secret"), OPEN]
         async with upstream() as (seen, port), gateway([service(port)], routes) as world:
             raw = await talk(world.port, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             assert statuses(raw) == [401]
@@ -142,7 +142,7 @@ def test_no_spelling_of_a_path_slips_past_the_key_of_its_route(path: str) -> Non
 
 def test_the_api_key_is_asked_for_checked_and_not_passed_on() -> None:
     async def main() -> None:
-        async with upstream() as (seen, port), gateway([service(port)], [Route("/", "svc")]) as world:
+        async with upstream() as (seen, port), gateway([service(port)], [route("/")]) as world:
             codes = []
             for headers in (
                 [],
@@ -164,7 +164,7 @@ def test_the_api_key_is_asked_for_checked_and_not_passed_on() -> None:
 
 def test_no_route_is_404_with_an_event_of_no_service() -> None:
     async def main() -> None:
-        async with gateway([service(1)], [Route("/ai", "svc")]) as world:
+        async with gateway([service(1)], [route("/ai")]) as world:
             answer = await world.client.request("GET", world.url("/aix"))
             problem = json.loads(await answer.read())
             assert (answer.status, problem["code"]) == (404, "route_not_found")
@@ -191,7 +191,7 @@ def test_head_204_and_304_keep_their_framing() -> None:
 
 def test_a_body_beyond_the_services_bound_is_413_by_length_and_by_count() -> None:
     async def main() -> None:
-        async with upstream() as (seen, port), gateway([service(port, body_bytes_max=10)]) as world:
+        async with upstream() as (seen, port), gateway([service(port, bounds=Bounds(body_bytes_max=10))]) as world:
             length = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world"
             chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n"
             assert statuses(await talk(world.port, length)) == [413]

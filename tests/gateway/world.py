@@ -169,14 +169,20 @@ async def gateway(
     *,
     clock: Clock | None = None,
     extensions: Mapping[str, Callable[[dict[str, Any]], Policy]] | None = None,
+    folder: Path | None = None,
+    worker: tuple[int, int] = (0, 1),
     **more: object,
 ) -> AsyncIterator[World]:
-    """A worker on real sockets and the real embedded stores. `more`: further fields of the snapshot."""
+    """A worker on real sockets and the real embedded stores (kept in `folder`). `worker`: which of how many.
+
+    `more`: further fields of the snapshot.
+    """
+    number, workers = worker
     sink, asking = MemorySink(), Client(SystemClock())
     log: list[tuple[str, dict[str, object]]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        blocks = open_blocks(Path(folder) / "counters.bin", 1, 0)
-        limits = open_limits(Path(folder) / "limits.bin", 1, 0)
+    with tempfile.TemporaryDirectory() as own:
+        blocks = open_blocks((folder or Path(own)) / "counters.bin", workers, number)
+        limits = open_limits((folder or Path(own)) / "limits.bin", workers, number)
         serving = Gateway(
             snapshot(services, routes, **more),
             clock=clock or SystemClock(),

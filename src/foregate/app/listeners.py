@@ -1,6 +1,9 @@
 """Listening sockets."""
 
 import socket
+from pathlib import Path
+
+from foregate.wire.snapshot import Listener
 
 BACKLOG = 1024
 
@@ -32,3 +35,27 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     for holder in held:
         holder.close()
     return ports
+
+
+def listen_at(listener: Listener, worker: int) -> socket.socket | None:
+    """The socket of a gateway worker. All of them share a TCP port; a Unix socket, which cannot be shared so, is the
+    first worker's: None for the others.
+
+    Raises OSError.
+    """
+    if not listener.socket:
+        return listen(listener.host, listener.port, shared=True)
+    if worker != 0:
+        return None
+    path = Path(listener.socket)
+    if path.is_socket():  # left by a worker that was killed: whoever holds the data directory is the only foregate
+        path.unlink()
+    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        unix.bind(listener.socket)
+        unix.listen(BACKLOG)
+        unix.setblocking(False)
+    except OSError:
+        unix.close()
+        raise
+    return unix

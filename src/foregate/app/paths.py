@@ -41,6 +41,10 @@ class DataDir:
         return self.root / "counters.bin"
 
     @property
+    def limits(self) -> Path:
+        return self.root / "limits.bin"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 

@@ -23,14 +23,17 @@ from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
 from foregate.http1.server import ServerConnection, ServerContext
-from foregate.http1.tls import ServerCertificates
+from foregate.http1.tls import Certificate, ServerCertificates
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
+from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX
 from foregate.ports.blocks import Blocks
 from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
-from foregate.wire.snapshot import Snapshot
+from foregate.wire.snapshot import Listener, Snapshot
 
+Extensions = Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name: a policy made from its settings
+PLAIN = Listener()
 _CLIENT_SWEEP_S = 0.25
 _UPSTREAM_SWEEP_S = 0.05
 _GAUGES_S = 1.0
@@ -43,7 +46,7 @@ class Gateway:
 
     `pepper` is what the snapshot's keys were hashed with; `limits` and `blocks` are shared with the other workers;
     `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
-    name, made from their settings.
+    name, made from their settings. `clients_max`: connections that this process has descriptors for.
     """
 
     def __init__(
@@ -57,7 +60,8 @@ class Gateway:
         pepper: bytes,
         rng: random.Random,
         log: Log,
-        extensions: Mapping[str, Callable[[dict[str, Any]], Policy]] | None = None,
+        extensions: Extensions | None = None,
+        clients_max: int = CLIENT_CONNECTIONS_MAX,
     ) -> None:
         self._clock = clock
         self._monotonic = clock.monotonic
@@ -69,6 +73,8 @@ class Gateway:
         self._client_deadlines = Deadlines(clock, tick_s=_CLIENT_SWEEP_S)
         self._lateness = Lateness()
         self._outbound = Outbound(clock)
+        self._clients_max = clients_max
+        self._extensions = dict(extensions or {})
         self._services = Services(clock, self._upstream_deadlines, rng, log)
         self._means = Means(
             clock,
@@ -78,7 +84,7 @@ class Gateway:
             log,
             self._lateness.smoothed_s,
             self._consumer,
-            extensions or {},
+            self._extensions,
         )
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
@@ -87,7 +93,7 @@ class Gateway:
         self._admission = Admission(self._recorder, self._send_on, log)
         self._contexts: list[ServerContext] = []
         self._servers: list[asyncio.Server] = []
-        self._certificates: list[ServerCertificates] = []
+        self._certificates: list[tuple[Listener, ServerCertificates]] = []
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
@@ -96,26 +102,29 @@ class Gateway:
 
     # --- life ------------------------------------------------------------------------------------------------
 
-    async def serve(self, sock: socket.socket, certificates: ServerCertificates | None = None) -> None:
-        """Begin to accept on `sock` (bound; not necessarily listening), with `certificates` TLS. Returns at once."""
+    async def serve(self, sock: socket.socket, listener: Listener = PLAIN) -> None:
+        """Begin to accept on `sock` (bound; not necessarily listening), TLS where `listener` has certificates.
+
+        Returns at once. Raises BadCertificate.
+        """
         loop = asyncio.get_running_loop()
-        proto = "http" if certificates is None else "https"
+        certificates = ServerCertificates(_files(listener)) if listener.certificates else None
         clients = self._table.snapshot.clients
         context = ServerContext(
-            self._handle if certificates is None else partial(self._handle, proto=proto),
+            self._handle if certificates is None else partial(self._handle, proto="https"),
             self._clock,
             self._client_deadlines,
             refused=self._recorder.refused,
             header_timeout_s=clients.header_timeout_s,
             idle_timeout_s=clients.idle_timeout_s,
-            connections_max=clients.connections_max,
+            connections_max=min(clients.connections_max, self._clients_max),
             connections_per_address_max=clients.connections_per_address_max,
             requests_per_connection_max=clients.requests_per_connection_max,
             body_bytes_per_s_min=clients.body_bytes_per_s_min,
         )
         self._contexts.append(context)
         if certificates is not None:
-            self._certificates.append(certificates)
+            self._certificates.append((listener, certificates))
         server = await loop.create_server(
             lambda: ServerConnection(context),
             sock=sock,
@@ -128,12 +137,14 @@ class Gateway:
             self._lateness.start()
             self._publish_gauges()
 
-    async def apply(self, snapshot: Snapshot) -> None:
+    async def apply(self, snapshot: Snapshot, extensions: Extensions | None = None) -> None:
         """Serve by another snapshot from now on: built beside the present one in slices, put in force at once.
 
-        What is under way ends as it began. Raises what is wrong with the snapshot; then the present one stays.
+        What is under way ends as it began; certificates are read again. Where it listens stays as it is. Raises what
+        is wrong with the snapshot; then the present one stays.
         """
         async with self._applying:
+            self._extensions.update(extensions or {})
             worker = self._worker.own
             try:
                 building = self._build(snapshot, self._table)
@@ -144,8 +155,8 @@ class Gateway:
                         table: Table = done.value
                         break
                     await asyncio.sleep(0)
-                for certificates in self._certificates:
-                    certificates.reload()
+                for listener, certificates in self._certificates:
+                    certificates.reload(_files(listener))
             except Exception:
                 worker[layout.RELOADS_FAILED] += 1.0
                 self._services.apply(self._table.snapshot.services, self._table.cells_of)
@@ -314,3 +325,7 @@ def _whole(building: Generator[None, None, Table]) -> Table:
         except StopIteration as done:
             table: Table = done.value
             return table
+
+
+def _files(listener: Listener) -> list[Certificate]:
+    return [Certificate(one.certificate, one.key) for one in listener.certificates]

@@ -1,4 +1,4 @@
-"""A gateway worker process: imports the data plane, the spool and the counters, and nothing heavier."""
+"""A gateway worker process: imports the data plane, the spool and the shared numbers, and nothing heavier."""
 
 import gc
 import random
@@ -9,19 +9,25 @@ import msgspec
 import structlog
 import uvloop
 
-from foregate.adapters.embedded.counters import open_counters
-from foregate.app.listeners import listen
+from foregate.adapters.embedded.blocks import open_blocks
+from foregate.app.extensions import MissingExtension, extensions_of
+from foregate.app.limit_store import WorkerLimits
+from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
+from foregate.app.roles.follow import Follower, stamp
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
 from foregate.app.worker_events import WorkerEvents
-from foregate.gateway import Gateway, counter_slots
+from foregate.gateway import Gateway
+from foregate.http1.tls import BadCertificate
 from foregate.kernel.clock import SystemClock
-from foregate.wire.snapshot import Snapshot, decode_snapshot
+from foregate.kernel.tasks import spawn
+from foregate.wire.snapshot import decode_snapshot
 
 EXIT_RUNTIME = 3
 OPEN_FILES = 65_536  # wanted; a connection on either side is one, and the usual soft limit of 1,024 is soon reached
+CLIENTS_OF_FILES = 0.45  # at most so many of the open files are clients: each may need one towards an upstream too
 GC_THRESHOLDS = (50_000, 20, 100)  # a request leaves few cycles: collect rarely, on the hot path it costs latency
 
 
@@ -29,46 +35,52 @@ def run(options: RoleOptions) -> int:
     """Serve until told to stop, then drain."""
     log = configure_logs(options.logs, f"gateway-{options.worker}")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES)), hard))
+    soft = max(soft, min(hard, OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
-        snapshot = decode_snapshot(options.data.snapshot.read_bytes())
-        runtime = read_runtime(options.data)
-        return uvloop.run(_main(options, runtime, snapshot, log))
-    except (OSError, msgspec.DecodeError) as error:
+        return uvloop.run(_main(options, read_runtime(options.data), int(soft * CLIENTS_OF_FILES), log))
+    except (OSError, msgspec.DecodeError, BadCertificate, MissingExtension) as error:
         log.error("stopped_by_error", error=str(error))
         return EXIT_RUNTIME
 
 
 async def _main(
-    options: RoleOptions,
-    runtime: Runtime,
-    snapshot: Snapshot,
-    log: structlog.typing.FilteringBoundLogger,
+    options: RoleOptions, runtime: Runtime, clients_max: int, log: structlog.typing.FilteringBoundLogger
 ) -> int:
-    stop = await stop_event(options.supervised)
     clock, data = SystemClock(), options.data
-    counters = open_counters(
-        data.counters, runtime.workers, counter_slots(snapshot), options.worker, layout=snapshot.version
-    )
-    events = WorkerEvents(data, options.worker, clock, log)
+    seen = stamp(data.snapshot)
+    snapshot = decode_snapshot(data.snapshot.read_bytes())
+    blocks = open_blocks(data.counters, runtime.workers, options.worker)
+    limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, log)
+    events = WorkerEvents(data, options.worker, log)
     gateway = Gateway(
         snapshot,
         clock=clock,
         sink=events.open(),
-        counters=counters,
+        blocks=blocks,
+        limits=limits.store,
         pepper=data.pepper(),
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads retries, guards nothing
         log=lambda what, facts: log.warning(what, **facts),
+        extensions=extensions_of(snapshot),
+        clients_max=clients_max,
     )
+    follower = Follower(gateway, data.snapshot, seen, clock, log)
+    stop = await stop_event(options.supervised, follower.nudged)
+    following = spawn(follower.run(), name="follow snapshot")
     # Listening comes last: from the first moment the kernel hands connections to whoever listens.
-    await gateway.serve(listen(snapshot.gateway_host, snapshot.gateway_port, shared=True))
+    for listener in snapshot.listeners:
+        if (sock := listen_at(listener, options.worker)) is not None:
+            await gateway.serve(sock, listener)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    log.info("serving", snapshot=snapshot.version, port=snapshot.gateway_port)
+    log.info("serving", snapshot=snapshot.version, listeners=len(snapshot.listeners))
     await stop.wait()
     log.info("draining", at_most_s=snapshot.drain_s)
+    following.cancel()
     await gateway.drain(snapshot.drain_s)
     events.close()
-    counters.close()
+    await limits.close()
+    blocks.close()
     return 0

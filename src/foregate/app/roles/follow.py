@@ -1,0 +1,66 @@
+"""A worker follows the snapshot: when it is nudged, and by a look once a second for whoever has no supervisor."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import structlog
+
+from foregate.app.extensions import MissingExtension, extensions_of
+from foregate.gateway import Gateway
+from foregate.http1.tls import BadCertificate
+from foregate.kernel.clock import Clock
+from foregate.wire.snapshot import decode_snapshot
+
+LOOK_S = 1.0
+Stamp = tuple[int, int, int]
+
+
+def stamp(file: Path) -> Stamp:
+    """What tells one content of a file that is always replaced from the next. Raises OSError."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+class Follower:
+    """Puts each new snapshot in force. One that cannot be used is said once; the worker goes on with what it has."""
+
+    def __init__(
+        self, gateway: Gateway, file: Path, seen: Stamp, clock: Clock, log: structlog.typing.FilteringBoundLogger
+    ) -> None:
+        self._gateway = gateway
+        self._file = file
+        self._seen = seen
+        self._clock = clock
+        self._log = log
+        self._nudge = asyncio.Event()
+
+    def nudged(self) -> None:
+        """There is something new."""
+        self._nudge.set()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge.wait(), LOOK_S)
+            self._nudge.clear()
+            try:
+                now = stamp(self._file)
+            except OSError as error:
+                self._log.error("snapshot_unreadable", error=str(error))
+                continue
+            if now != self._seen:
+                self._seen = now
+                await self._apply()
+
+    async def _apply(self) -> None:
+        began_s = self._clock.monotonic()
+        try:
+            snapshot = decode_snapshot(self._file.read_bytes())
+            await self._gateway.apply(snapshot, extensions_of(snapshot))
+        except (OSError, ValueError, LookupError, TypeError, BadCertificate, MissingExtension) as error:
+            self._log.error("snapshot_refused", error=str(error), kept=self._gateway.version)
+            return
+        took_ms = (self._clock.monotonic() - began_s) * 1000.0
+        self._log.info("snapshot_applied", snapshot=snapshot.version, took_ms=round(took_ms, 1))
