@@ -1,0 +1,8 @@
+"""Several machines: the same ports on servers that they share.
+
+Import the module you need; this package imports none, because each needs a client of its own.
+- `limits.store.ValkeyLimits` keeps `ports.limits` in Valkey or Redis (extra `valkey`)
+
+Promise: when the server is gone, the caller waits for a bounded time, a few times; then it costs nothing until it is
+back.
+"""

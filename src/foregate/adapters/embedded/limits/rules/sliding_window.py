@@ -1,0 +1,53 @@
+"""A sliding window from two counts: the present window's, and the one before, weighted by what is still in view of it.
+
+Cloudflare's approximation. The error is bounded by how unevenly the previous window's requests were spread: none under
+steady demand; with all of them at its end, up to its whole weight (`ports.limits.SlidingWindow`).
+"""
+
+from typing import ClassVar
+
+from foregate.adapters.embedded.limits.rules import windows
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
+from foregate.ports.limits import SlidingWindow
+
+UNITS = 64.0  # of one request
+
+
+class Sliding:
+    """`foregate.ports.limits.SlidingWindow`."""
+
+    kind: ClassVar[int] = 3
+    __slots__ = ("_limit", "_window_s", "lifetime_s")
+
+    def __init__(self, rule: SlidingWindow) -> None:
+        self._limit = rule.limit * UNITS
+        self._window_s = rule.window_s
+        self.lifetime_s = max(10.0, 3.0 * rule.window_s)
+
+    def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
+        """See `Algorithm`."""
+        limit, window_s = self._limit, self._window_s
+        window = int(now_s / window_s)
+        gone = now_s / window_s - window
+        present, before = windows.count(cells, window), windows.count(cells, window - 1)
+        left = limit - present - before * (1.0 - gone)
+        units = float(round(cost * UNITS))
+        need = min(units, limit)
+        reset_s = (1.0 - gone) * window_s
+        if left + SLACK < need:
+            retry_after_s = _until(limit - need, present, before, gone) * window_s
+            return Decision(False, 0.0, retry_after_s, left / UNITS, reset_s, cells[own], cells[own + 1])
+        a, b = windows.own_pair(cells, own, window, units)
+        return Decision(True, 0.0, 0.0, (left - units) / UNITS, reset_s, a, b)
+
+    @staticmethod
+    def merge(cells: tuple[float, ...]) -> tuple[float, float]:
+        """See `Algorithm`."""
+        return windows.merge(cells)
+
+
+def _until(room: float, present: float, before: float, gone: float) -> float:
+    """How many windows to wait until no more than `room` is counted, when nobody else comes."""
+    if present <= room and before > 0.0:
+        return 1.0 - (room - present) / before - gone
+    return 1.0 - gone + max(0.0, 1.0 - room / present)

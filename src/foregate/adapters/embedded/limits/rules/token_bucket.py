@@ -1,0 +1,59 @@
+"""A token bucket that all workers share as sums, without a lock.
+
+`a` is what a worker has used since ever, `b` its view of what has flowed over the rim since ever. With these
+
+    tokens(now) = burst + rate · now − Σ a − max b
+
+whoever looks, at any time: there is no "last refilled" to agree on. Overflow is an absolute number, so two workers
+that notice the same surplus at once write the same and throw it away once.
+
+Two that take the last token within the same microsecond both see the debt when they look again (the store does).
+"""
+
+from typing import ClassVar
+
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
+from foregate.ports.limits import TokenBucket
+
+# A cost above this many bursts counts as this many; so a larger debt can only come of a damaged cell: it is forgiven.
+COST_BURSTS_MAX = 16.0
+
+
+class Tokens:
+    """`foregate.ports.limits.TokenBucket`."""
+
+    kind: ClassVar[int] = 1
+    __slots__ = ("_burst", "_debt_max", "_rate", "lifetime_s")
+
+    def __init__(self, rule: TokenBucket) -> None:
+        self._rate = rule.rate
+        self._burst = rule.burst
+        self._debt_max = -2.0 * COST_BURSTS_MAX * rule.burst - COST_BURSTS_MAX
+        self.lifetime_s = max(10.0, 2.0 * rule.burst / rule.rate)
+
+    def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
+        """See `Algorithm`."""
+        rate, burst = self._rate, self._burst
+        overflow = max(cells[1::2])
+        over = rate * now_s - sum(cells[::2]) - overflow
+        a, b = cells[own], cells[own + 1]
+        if over > 0.0:
+            b = overflow + over
+            over = 0.0
+        tokens = burst + over
+        if tokens < self._debt_max:
+            a += tokens
+            tokens = 0.0
+        need = cost
+        if cost > burst:  # is let in when the bucket is full, and leaves it in debt
+            need = burst
+            cost = min(cost, COST_BURSTS_MAX * burst)
+        if tokens + SLACK < need:
+            return Decision(False, 0.0, (need - tokens) / rate, tokens, (burst - tokens) / rate, a, b)
+        tokens -= cost
+        return Decision(True, 0.0, 0.0, tokens, (burst - tokens) / rate, a + cost, b)
+
+    @staticmethod
+    def merge(cells: tuple[float, ...]) -> tuple[float, float]:
+        """See `Algorithm`."""
+        return sum(cells[::2]), max(cells[1::2])

@@ -1,0 +1,203 @@
+"""Limits of one machine (`foregate.ports.limits`): decided from what all workers have written, without a lock.
+
+A worker reads every worker's cells, decides, and writes only its own. When so little is left that another worker may
+have taken it meanwhile, it reads again; who finds more used than there was takes its own back and refuses. So races at
+the brim admit nobody too many; at worst two that race refuse each other, and the next request gets what was left.
+
+What is in the file survives kill -9 (the page cache outlives the process) and restarts. Power loss costs what changed
+since the last `sync()`: call it every few seconds from a thread.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foregate.adapters.embedded.limits.rules import compiled, merged
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm, Decision
+from foregate.adapters.embedded.limits.rules.calendar_window import Calendar
+from foregate.adapters.embedded.limits.rules.concurrency import Slots, given_back
+from foregate.adapters.embedded.limits.table import CELLS, Shape, Table, open_table
+from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
+
+CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two workers, 16 bytes more for each further one
+KNOWN_MAX = 65_536  # subjects a worker finds without hashing; at the bound it forgets all of them and finds them anew
+RULES_MAX = 4_096  # likewise for rules
+
+TRIES_MAX = 4  # at a brim that several workers race for
+RACE_RETRY_S = 0.001
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class _Entry:
+    """Where a subject's cells are, as this worker remembers it."""
+
+    __slots__ = ("algorithm", "generation", "place", "renew_s", "rule")
+
+    def __init__(self, rule: Rule, algorithm: Algorithm, place: int, generation: float) -> None:
+        self.rule = rule
+        self.algorithm = algorithm
+        self.place = place
+        self.generation = generation
+        self.renew_s = 0.0  # Unix time from which on `expires_s` must be looked after
+
+
+class EmbeddedLimits:
+    """One worker's handle. Not for several threads at once; `sync` is."""
+
+    def __init__(self, table: Table, worker: int) -> None:
+        self._table = table
+        self._own = 2 * worker
+        self._others = float(table.shape.workers - 1)
+        self._known: dict[bytes, _Entry] = {}
+        self._algorithms: dict[Rule, Algorithm] = {}
+
+    def take_one(self, rule: Rule, subject: bytes, now_s: float, wall_s: float, cost: float = 1.0) -> Taken:
+        """One charge."""
+        table, own = self._table, self._own
+        entry = self._entry(rule, subject, wall_s)
+        cells = table.cells(entry.place)
+        decision = entry.algorithm.decide(cells, own, now_s, wall_s, cost)
+        if decision.allowed:
+            self._write(entry.place, decision.a, decision.b)
+            if decision.remaining < self._others * cost and self._raced(entry, decision, now_s, wall_s):
+                self._write(entry.place, cells[own], cells[own + 1])
+                return self._insist([Charge(rule, subject, cost)], now_s, wall_s)
+            return Taken(True, decision.wait_s, 0.0, -1, (max(0.0, decision.remaining),), (decision.reset_s,))
+        return Taken(False, 0.0, decision.retry_after_s, 0, (max(0.0, decision.remaining),), (decision.reset_s,))
+
+    def take(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
+        """All or nothing."""
+        return self._try(charges, now_s, wall_s) or self._insist(charges, now_s, wall_s)
+
+    def _insist(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
+        """Try again after a race at the brim; whoever loses every race is refused."""
+        for _ in range(TRIES_MAX):
+            taken = self._try(charges, now_s, wall_s)
+            if taken is not None:
+                return taken
+        lost = tuple([0.0] * len(charges))
+        return Taken(False, 0.0, RACE_RETRY_S, 0, lost, lost)
+
+    def _try(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken | None:
+        """None when another worker took the same meanwhile; nothing is used then."""
+        own, cells_of = self._own, self._table.cells
+        entries = [self._entry(charge.rule, charge.subject, wall_s) for charge in charges]
+        before = [cells_of(entry.place) for entry in entries]
+        decisions = [
+            entry.algorithm.decide(cells, own, now_s, wall_s, charge.cost)
+            for charge, entry, cells in zip(charges, entries, before, strict=True)
+        ]
+        if not all(decision.allowed for decision in decisions):
+            return _taken(decisions)
+        for entry, decision in zip(entries, decisions, strict=True):
+            self._write(entry.place, decision.a, decision.b)
+        for charge, entry, decision in zip(charges, entries, decisions, strict=True):
+            if decision.remaining < self._others * charge.cost and self._raced(entry, decision, now_s, wall_s):
+                break
+        else:
+            return _taken(decisions)
+        for entry, cells in zip(entries, before, strict=True):
+            self._write(entry.place, cells[own], cells[own + 1])
+        return None
+
+    def release(self, charges: Sequence[Charge]) -> None:
+        """Give slots back; an entry that was evicted meanwhile has nothing to be given."""
+        for charge in charges:
+            if type(charge.rule) is Concurrency and (entry := self._held(charge)) is not None:
+                held = self._table.cells(entry.place)[self._own]
+                self._write(entry.place, given_back(held, charge.cost), 0.0)
+
+    def stats(self) -> LimitStats:
+        """Of the whole table, all workers together."""
+        entries, evicted = self._table.counts()
+        return LimitStats(entries, self._table.shape.capacity, evicted)
+
+    def sync(self) -> None:
+        """Write to the disk what has changed; may take a second, so call it from a thread."""
+        self._table.sync()
+
+    def close(self) -> None:
+        """Let go of the table; the numbers stay in the file."""
+        self._known.clear()
+        self._table.close()
+
+    def _raced(self, entry: _Entry, decision: Decision, now_s: float, wall_s: float) -> bool:
+        """Whether more is used, now that it is written, than there was."""
+        cells = self._table.cells(entry.place)
+        left = entry.algorithm.decide(cells, self._own, now_s, wall_s, 0.0).remaining
+        return left < min(decision.remaining, 0.0) - SLACK
+
+    def _write(self, place: int, a: float, b: float) -> None:
+        words, at = self._table.words, place + CELLS + self._own
+        words[at] = a
+        words[at + 1] = b
+
+    def _entry(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
+        entry = self._known.get(subject)
+        if (
+            entry is None
+            or (entry.rule is not rule and entry.rule != rule)
+            or self._table.generation(entry.place) != entry.generation
+            or wall_s > entry.renew_s
+        ):
+            return self._meet(rule, subject, wall_s)
+        return entry
+
+    def _meet(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
+        """Find or claim the entry of a subject, and see that it lives on."""
+        algorithm = self._algorithms.get(rule)
+        if algorithm is None:
+            if len(self._algorithms) >= RULES_MAX:
+                self._algorithms.clear()
+            algorithm = self._algorithms[rule] = compiled(rule)
+        name, lifetime_s = fingerprint(rule, subject), algorithm.lifetime_s
+        found = self._table.find(name, wall_s)
+        if found is None:
+            found = self._table.claim(name, algorithm.kind, wall_s, wall_s + 2.0 * lifetime_s)
+        elif self._table.expires_s(found[0]) < wall_s + lifetime_s:
+            self._table.extend(found[0], wall_s + 2.0 * lifetime_s)
+        entry = _Entry(rule, algorithm, *found)
+        entry.renew_s = self._table.expires_s(found[0]) - lifetime_s
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[subject] = entry
+        return entry
+
+    def _held(self, charge: Charge) -> _Entry | None:
+        """The entry that was charged, even of a rule that a reload has replaced meanwhile."""
+        entry = self._known.get(charge.subject)
+        if entry is None or (entry.rule is not charge.rule and entry.rule != charge.rule):
+            found = self._table.find(fingerprint(charge.rule, charge.subject), 0.0)
+            return None if found is None else _Entry(charge.rule, compiled(charge.rule), *found)
+        return entry if self._table.generation(entry.place) == entry.generation else None
+
+
+def open_limits(
+    path: Path, workers: int, worker: int, wall_s: float, *, capacity: int = CAPACITY, boot: bytes | None = None
+) -> EmbeddedLimits:
+    """Open the limits as worker `worker` of `workers`; its predecessor's slots are free from now on.
+
+    Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. `boot`
+    names the run of the machine (16 bytes); by default the kernel's boot id.
+    """
+    if not 0 <= worker < workers:
+        raise ValueError(f"worker {worker} of {workers}")
+    if boot is None:
+        boot = bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", "")) if _BOOT_ID.exists() else bytes(16)
+    table = open_table(path, Shape(workers, capacity, boot), wall_s, merged, Calendar.kind)
+    table.clear(Slots.kind, worker)
+    return EmbeddedLimits(table, worker)
+
+
+def _taken(decisions: Sequence[Decision]) -> Taken:
+    """The verdict on several charges: the longest wait counts, a refusal is that of the last to give way."""
+    refused = [at for at, decision in enumerate(decisions) if not decision.allowed]
+    by = max(refused, key=lambda at: decisions[at].retry_after_s, default=-1)
+    return Taken(
+        not refused,
+        0.0 if refused else max([decision.wait_s for decision in decisions], default=0.0),
+        decisions[by].retry_after_s if refused else 0.0,
+        by,
+        tuple([max(0.0, decision.remaining) for decision in decisions]),
+        tuple([decision.reset_s for decision in decisions]),
+    )

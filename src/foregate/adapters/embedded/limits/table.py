@@ -1,0 +1,222 @@
+"""The file of the embedded limits: a hash table in shared memory, each entry a pair of float64 per worker.
+
+    file  = header (4 KB) · entries, open addressing, at most PROBES places from home
+    entry = fingerprint (16 bytes) · generation · expires_s · a0 b0 a1 b1 …          all float64 but the first
+
+An entry is claimed under a file lock, once per subject; looked up and used without any. `generation` is written last
+(and set to BUSY first), so whoever holds an older one knows that the entry is somebody else's now: generation =
+number · 8 + kind, and 0 marks a place that was never used. A worker that is between looking and writing while its
+entry is taken away may write one stale pair; it takes a full table and a coincidence of a microsecond, and algorithms
+forgive numbers that cannot be.
+
+At the bound: an expired entry in reach is taken; if none is, the one that would expire first is evicted and counted.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from foregate.adapters.embedded.locks import exclusive
+
+PROBES = 64
+KINDS_MAX = 8
+HEADER_BYTES = 4_096
+BUSY = -1.0
+
+_HEADER = struct.Struct("<8sQQ16s")  # magic, workers, capacity, boot
+_MAGIC = b"FGLIMIT1"
+_NUMBER, _ENTRIES, _EVICTED = 16, 17, 18  # words of the header, changed under the lock alone
+_FINGERPRINT = 16
+_GENERATION, _EXPIRES, CELLS = 2, 3, 4  # words of an entry
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What a file is made for. `boot` names the run of the machine that monotonic times belong to (16 bytes)."""
+
+    workers: int
+    capacity: int
+    boot: bytes
+
+    @property
+    def words(self) -> int:
+        """Of one entry."""
+        return CELLS + 2 * self.workers
+
+    @property
+    def bytes_total(self) -> int:
+        """Of the file."""
+        return HEADER_BYTES + self.capacity * self.words * 8
+
+
+class Table:
+    """One process's mapping of the file. `words` is all of it as float64; a place is the first word of an entry."""
+
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self.shape = shape
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.map = mmap.mmap(self._file, shape.bytes_total)
+        self.words = memoryview(self.map).cast("d")
+        self._cells = struct.Struct(f"{2 * shape.workers}d").unpack_from
+
+    def cells(self, place: int) -> tuple[float, ...]:
+        """(a0, b0, a1, b1, …) of an entry."""
+        return self._cells(self.map, (place + CELLS) * 8)
+
+    def generation(self, place: int) -> float:
+        """To be compared with what `find` or `claim` said."""
+        return self.words[place + _GENERATION]
+
+    def expires_s(self, place: int) -> float:
+        """Unix time."""
+        return self.words[place + _EXPIRES]
+
+    def extend(self, place: int, expires_s: float) -> None:
+        """Keep an entry for longer."""
+        self.words[place + _EXPIRES] = expires_s
+
+    def find(self, fingerprint: bytes, wall_s: float) -> tuple[int, float] | None:
+        """(place, generation) of a live entry."""
+        for place in self._places(fingerprint):
+            generation = self.words[place + _GENERATION]
+            if generation == 0.0:
+                return None
+            if self._is(place, fingerprint) and generation > 0.0:
+                return (place, generation) if self.words[place + _EXPIRES] >= wall_s else None
+        return None
+
+    def claim(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
+        """(place, generation), the cells at 0 when the entry is new. Takes the lock; raises OSError without it."""
+        with exclusive(_lock(self._path)):
+            return self.find(fingerprint, wall_s) or self.fill(fingerprint, kind, wall_s, expires_s)
+
+    def fill(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
+        """Make an entry. Only under the lock, and when `find` found none."""
+        words = self.words
+        place = self._room(fingerprint, wall_s)
+        words[place + _GENERATION] = BUSY
+        for at in range(place + CELLS, place + self.shape.words):
+            words[at] = 0.0
+        self.map[place * 8 : place * 8 + _FINGERPRINT] = fingerprint
+        words[place + _EXPIRES] = expires_s
+        words[_NUMBER] += 1.0
+        generation = words[_NUMBER] * KINDS_MAX + kind
+        words[place + _GENERATION] = generation
+        return place, generation
+
+    def counts(self) -> tuple[int, int]:
+        """(places in use, entries that were evicted alive), since the file began."""
+        return int(self.words[_ENTRIES]), int(self.words[_EVICTED])
+
+    def clear(self, kind: int, worker: int) -> None:
+        """Zero a worker's pairs of one kind. Read through the file, so that no page is mapped that nobody uses."""
+        entry_bytes = self.shape.words * 8
+        block_bytes = max(1, (1 << 20) // entry_bytes) * entry_bytes
+        for start in range(HEADER_BYTES, self.shape.bytes_total, block_bytes):
+            block = memoryview(os.pread(self._file, min(block_bytes, self.shape.bytes_total - start), start)).cast("d")
+            for at, generation in enumerate(block[_GENERATION :: self.shape.words].tolist()):
+                if generation > 0.0 and generation % KINDS_MAX == kind:
+                    first = start // 8 + at * self.shape.words + CELLS + 2 * worker
+                    self.words[first] = self.words[first + 1] = 0.0
+
+    def live(self, wall_s: float) -> Iterator[tuple[bytes, int, float, tuple[float, ...]]]:
+        """(fingerprint, kind, expires_s, cells) of every entry that has not expired."""
+        for place in range(HEADER_BYTES // 8, self.shape.bytes_total // 8, self.shape.words):
+            generation, expires_s = self.words[place + _GENERATION], self.words[place + _EXPIRES]
+            if generation > 0.0 and expires_s >= wall_s:
+                fingerprint = bytes(self.map[place * 8 : place * 8 + _FINGERPRINT])
+                yield fingerprint, int(generation % KINDS_MAX), expires_s, self.cells(place)
+
+    def sync(self) -> None:
+        """Write to the disk what has changed. Blocks for its time, without the interpreter's lock: call it off the
+        loop."""
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        """Let go; the numbers stay in the file."""
+        self.words.release()
+        self.map.close()
+        os.close(self._file)
+
+    def _room(self, fingerprint: bytes, wall_s: float) -> int:
+        words, first_to_go = self.words, -1
+        for place in self._places(fingerprint):
+            if words[place + _GENERATION] == 0.0:
+                words[_ENTRIES] += 1.0
+                return place
+            if words[place + _GENERATION] < 0.0 or words[place + _EXPIRES] < wall_s:
+                return place
+            if first_to_go < 0 or words[place + _EXPIRES] < words[first_to_go + _EXPIRES]:
+                first_to_go = place
+        words[_EVICTED] += 1.0
+        return first_to_go
+
+    def _places(self, fingerprint: bytes) -> Iterator[int]:
+        capacity, words = self.shape.capacity, self.shape.words
+        home = int.from_bytes(fingerprint[:8], "little")
+        for step in range(min(PROBES, capacity)):
+            yield HEADER_BYTES // 8 + (home + step) % capacity * words
+
+    def _is(self, place: int, fingerprint: bytes) -> bool:
+        return self.map[place * 8 : place * 8 + _FINGERPRINT] == fingerprint
+
+
+Merge = Callable[[int, tuple[float, ...]], tuple[float, float]]  # (kind, cells) → one pair
+
+
+def open_table(path: Path, shape: Shape, wall_s: float, merge: Merge, outlives_boot: int) -> Table:
+    """Open the file, making it when it is missing or damaged, carrying it over when its shape is another.
+
+    Carried over are live entries, all workers' cells merged into the first one's; from another run of the machine,
+    whose monotonic clock means nothing any more, only those of the kind `outlives_boot`. Raises OSError when the file
+    cannot be had; the old one is untouched then.
+    """
+    with exclusive(_lock(path)):
+        found = _shape(path)
+        if found != shape:
+            _carry(path, found, shape, wall_s, merge, outlives_boot)
+        return Table(path, shape)
+
+
+def _carry(path: Path, found: Shape | None, shape: Shape, wall_s: float, merge: Merge, outlives_boot: int) -> None:
+    """Write the new file beside the old one, then swap; a process that still maps the old one keeps its own."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, shape.bytes_total)  # a full disk must show here, not as SIGBUS later
+        except OSError:
+            fresh.unlink()
+            raise
+        file.write(_HEADER.pack(_MAGIC, shape.workers, shape.capacity, shape.boot))
+    if found is not None:
+        old, new = Table(path, found), Table(fresh, shape)
+        for fingerprint, kind, expires_s, cells in old.live(wall_s):
+            pair = merge(kind, cells) if found.boot == shape.boot or kind == outlives_boot else (0.0, 0.0)
+            if pair != (0.0, 0.0):
+                place, _ = new.fill(fingerprint, kind, wall_s, expires_s)
+                new.words[place + CELLS], new.words[place + CELLS + 1] = pair
+        old.close()
+        new.sync()
+        new.close()
+    fresh.replace(path)
+
+
+def _shape(path: Path) -> Shape | None:
+    """What the file is made for, None when there is no whole file of ours."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER.size)
+            magic, workers, capacity, boot = _HEADER.unpack(head.ljust(_HEADER.size))
+            shape = Shape(workers, capacity, boot)
+            whole = magic == _MAGIC and os.fstat(file.fileno()).st_size == shape.bytes_total
+            return shape if whole else None
+    except FileNotFoundError:
+        return None
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
