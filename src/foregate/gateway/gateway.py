@@ -159,7 +159,8 @@ class Gateway:
                     certificates.reload(_files(listener))
             except Exception:
                 worker[layout.RELOADS_FAILED] += 1.0
-                self._services.apply(self._table.snapshot.services, self._table.cells_of)
+                before = self._table.snapshot
+                self._services.apply(before.services, self._table.cells_of, before.policies)
                 raise
             self._take_effect(table)
             worker[layout.RELOADS] += 1.0
@@ -204,6 +205,7 @@ class Gateway:
         self._worker.own[layout.CONNECTIONS] = sum(len(context.connections) for context in self._contexts)
         for service in self._table.services.values():
             service.cells[layout.INFLIGHT] = service.inflight
+        self._services.tick()
         self._gauges = asyncio.get_running_loop().call_later(_GAUGES_S, self._publish_gauges)
 
     def _reset_gauges(self) -> None:
@@ -277,7 +279,11 @@ class Gateway:
             )
         route = request.route
         if route.reshapes:
-            request.path = route.reshape(request)
+            reshaped = route.reshape(request)
+            if reshaped is None:
+                self._admission.refuse(request, Refuse("malformed_request", "The path cannot be rewritten safely."))
+                return
+            request.path = reshaped
         forward = request.forward(framing)
         if head.expects_continue:
             exchange.send_continue()

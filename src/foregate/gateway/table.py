@@ -24,6 +24,7 @@ from foregate.wire.policies import Policies
 from foregate.wire.snapshot import Route, Snapshot
 
 SLICE_ROUTES = 25  # compiled in one go; about a millisecond
+SLICE_NODES = 200  # of the router's trees, finished in one go
 SLICE_KEYS = 2_000
 
 
@@ -66,7 +67,7 @@ def build(
         places = [(f"plan:{plan}", plans[plan])] if plan in plans else []
         return places if policies is None else [*places, (scope, policies)]
 
-    states = services.apply(snapshot.services, lambda name: known[name].own)
+    states = services.apply(snapshot.services, lambda name: known[name].own, snapshot.policies)
     chains = ChainBuilder(snapshot.policies, consumers, means, before.policies if before is not None else {})
     router: RouterBuilder[RouteEntry] = RouterBuilder()
     entries: list[RouteEntry] = []
@@ -76,6 +77,9 @@ def build(
         entries.append(entry)
         router.add(route.rule, entry)
         if index % SLICE_ROUTES == SLICE_ROUTES - 1:
+            yield
+    for step, _ in enumerate(router.sealing()):
+        if step % SLICE_NODES == SLICE_NODES - 1:
             yield
     nowhere = Route(layout.UNMATCHED, Rule(), auth=())
     unmatched = RouteEntry(nowhere, [chains.unmatched()], known[layout.route_block(layout.UNMATCHED)[0]])

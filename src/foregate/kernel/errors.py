@@ -54,6 +54,7 @@ ERRORS = _table(
         "The service closed the connection before it answered.",
         retryable=True,
     ),
+    ErrorSpec("upstream_tls", 502, "upstream", "The service could not be spoken to over TLS."),
     ErrorSpec("upstream_malformed", 502, "upstream", "The service's answer was not valid HTTP."),
     ErrorSpec("upstream_truncated", 502, "upstream", "The service broke off in the middle of its answer."),
     ErrorSpec(

@@ -106,6 +106,8 @@ class Service(msgspec.Struct, frozen=True):
     health: Health = Health()
     tls: UpstreamTls = UpstreamTls()
     policies: Policies = NO_POLICIES
+    # of one worker to one target; a request that would need a further one is answered `overloaded`
+    connections_max: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
 
 
 class Weighted(msgspec.Struct, frozen=True):
