@@ -5,20 +5,23 @@ from pathlib import Path
 import pytest
 
 from foregate.app.config import Config, ConfigRefused, load
+from foregate.wire.policies import CircuitBreaker, Rate, RateLimit
 
 GOOD = """\
 listen: {gateway: 127.0.0.1:8080, console: 127.0.0.1:8090}
 services:
   ai:
     targets: [http://127.0.0.1:9000, http://127.0.0.1:9001]
-    timeout_s: 30
-    circuit_breaker: {failures: 5, open_s: 60}
-    retry: {attempts: 3, base_s: 1, max_s: 4}
+    connect_timeout_s: 30
+    policies:
+      circuit_breaker: {failures: 5, open_s: 60}
+      retry: {attempts: 3, base_s: 1, max_s: 4}
 routes:
-  - {path: /ai, service: ai, strip: true, auth: api_key, rate_limit: {rate: 100/s, burst: 200, per: key}}
+  - {path: /ai, service: ai, strip: true, auth: api_key, policies: {rate_limits: [{rate: 100/s, burst: 200}]}}
   - {path: /status, service: ai, auth: none}
+plans: {gold: {policies: {priority: 90}}}
 keys:
-  - {name: demo, secret: ${env:FOREGATE_DEMO_KEY}}     # or hash: hmac-sha256:…
+  - {name: demo, secret: ${env:FOREGATE_DEMO_KEY}, plan: gold}     # or hash: hmac-sha256:…
 """
 ENVIRON = {"FOREGATE_DEMO_KEY": "fg_demo_0123456789abcdef"}
 
@@ -39,11 +42,12 @@ def loaded(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
 
 def test_the_shape_people_learn_is_valid(tmp_path: Path) -> None:
     config = loaded(tmp_path, GOOD)
-    assert config.services["ai"].circuit_breaker.open_s == 60
-    assert config.routes[0].rate_limit is not None
-    assert config.routes[0].rate_limit.rate == 100
-    assert config.routes[0].auth == "api_key"
+    assert config.services["ai"].policies.circuit_breaker == CircuitBreaker(failures=5, open_s=60)
+    assert config.routes[0].policies.rate_limits == (RateLimit(rate=Rate(100, 1), burst=200),)
+    assert config.routes[0].auth == ("api_key",)
+    assert config.routes[1].auth == ()
     assert config.keys[0].secret == ENVIRON["FOREGATE_DEMO_KEY"]
+    assert config.plans["gold"].policies.priority == 90
 
 
 def test_no_file_is_a_valid_configuration_without_services() -> None:
@@ -54,7 +58,7 @@ def test_no_file_is_a_valid_configuration_without_services() -> None:
 
 def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
     text = "services: {a: {targets: [http://127.0.0.1:1]}}\nroutes: [{path: /a, service: a}]\n"
-    assert loaded(tmp_path, text).routes[0].auth == "api_key"
+    assert loaded(tmp_path, text).routes[0].auth == ("api_key",)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +66,24 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
     [
         ("console: 127", "consol: 127", 'foregate.yaml:1: listen.consol: is not a key here — did you mean "console"?'),
         (
-            "timeout_s: 30",
-            "rate_limit: {rate: 1/s}",
-            "foregate.yaml:5: services.ai.rate_limit: is not a key here — it belongs under routes[]",
+            "connect_timeout_s: 30",
+            "rate_limits: [{rate: 1/s}]",
+            "foregate.yaml:5: services.ai.rate_limits: is not a key here — it belongs under services.ai.policies",
         ),
         (
             "routes:",
-            "circuit_breaker: {}\nroutes:",
-            "foregate.yaml:8: circuit_breaker: is not a key here — it belongs under services.<name>",
+            "virtual_nodes: 3\nroutes:",
+            "foregate.yaml:9: virtual_nodes: is not a key here — it belongs under services.<name>.balance",
+        ),
+        (
+            "policies: {rate_limits: [{rate: 100/s, burst: 200}]}",
+            "policies: {circuit_breaker: {}}",
+            "routes[0].policies.circuit_breaker: is not a key here — it belongs under policies or services.<name>.",
+        ),
+        (
+            "policies: {priority: 90}",
+            "policies: {cors: {origins: ['*']}}",
+            "plans.gold.policies.cors: is not a key here — it belongs under policies or services.<name>.policies",
         ),
         (
             "http://127.0.0.1:9001",
@@ -81,23 +95,73 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
             "http://127.0.0.1:99999",
             'services.ai.targets[1]: "http://127.0.0.1:99999" is not a URL: Port out of range 0-65535',
         ),
+        (
+            "http://127.0.0.1:9001",
+            "{url: 'http://127.0.0.1:9001', weight: 0}",
+            "services.ai.targets[1].weight: should be greater than or equal to 1 (it is 0)",
+        ),
+        ("http://127.0.0.1:9001", "unix:app.sock", 'services.ai.targets[1]: "unix:app.sock" must name a socket'),
         ("service: ai, auth", "service: ia, auth", 'routes[1].service: there is no service "ia" — did you mean "ai"?'),
-        ("100/s", "fast", 'routes[0].rate_limit.rate: "fast" is not a rate like 100/s, 600/m or 5000/h'),
+        (
+            "service: ai, auth",
+            "services: [{service: ai, weight: 9}, {service: ia}], auth",
+            'routes[1].services[1].service: there is no service "ia"',
+        ),
+        ("service: ai, auth", "services: [{service: ai, weight: 0}], auth", "routes[1]: services: every weight is 0"),
+        ("100/s", "fast", 'policies.rate_limits[0].rate: "fast" is not a rate like 100/s, 600/m, 5000/h or 100/10s'),
         ("path: /status", "path: status", 'routes[1].path: "status" must start with "/"'),
-        ("path: /status", "path: /ai", "foregate.yaml:10: routes[1].path: is the path of routes[0] already"),
-        ("auth: api_key, rate", "auth: none, rate", "routes[0].rate_limit: counts per key, but auth is none"),
+        ("path: /status", "path: /..;x", 'routes[1].path: "/..;x" has the dot segment'),
+        ("path: /status", "path: '/a/(x+)+', match: regex", "routes[1].path: "),
+        ("path: /status", "path: '/{id}/{id}', match: template", "routes[1].path: "),
+        ("path: /status", "path: /status, hosts: ['*']", 'routes[1].hosts: host "*" takes every host'),
+        ("path: /status", "path: /status, methods: [get]", 'routes[1].methods: method "get" is not a method'),
+        ("path: /status", "path: /ai", "foregate.yaml:11: routes[1].path: is the path of routes[0] already"),
+        (
+            "path: /status, service: ai, auth: none}",
+            "path: /x, methods: [PUT, GET], service: ai}\n  - {path: /x, methods: [GET, PUT], service: ai}",
+            "routes[2].path: asks, with its conditions, for the same as routes[1] already",
+        ),
+        (
+            "path: /status",
+            "path: /s, redirect: {to: /x}",
+            "routes[1]: needs exactly one of service, services, redirect",
+        ),
+        ("path: /status, service: ai", "path: /status", "routes[1]: needs exactly one of service, services, redirect"),
+        ("path: /status", "path: /s, strip: true, rewrite: {to: /x}", "strip and rewrite say two different paths"),
+        ("path: /status", "name: a b, path: /status", 'routes[1].name: "a b" is not a name'),
+        ("auth: none", "auth: nun", 'routes[1].auth: "nun" is not one of api_key, jwt, basic, hmac, none'),
+        ("auth: none", "auth: [api_key, none]", "(none stands alone)"),
+        ("auth: none", "auth: []", "routes[1].auth: names no method"),
+        ("auth: none", "auth: jwt", "routes[1].auth: is jwt, whose settings are missing"),
+        ("auth: api_key, pol", "auth: none, pol", "policies.rate_limits[0]: counts per key, but auth is none"),
         ("failures: 5", "failures: 0", "circuit_breaker.failures: should be greater than or equal to 1 (it is 0)"),
-        ("base_s: 1", "base_s: 9", "services.ai.retry: base_s (9) is larger than max_s (4)"),
+        ("base_s: 1", "base_s: 9", "services.ai.policies.retry: base_s (9) is larger than max_s (4)"),
         ("console: 127.0.0.1", "console: 0.0.0.0", "listen.console: the console binds to loopback only"),
-        ("timeout_s: 30", "timeout_s: soon", "services.ai.timeout_s: should be a valid number"),
-        ("    timeout_s: 30", "    timeout_s: 30\n    timeout_s: 31", "is given twice (first at foregate.yaml:5)"),
+        ("gateway: 127.0.0.1:8080", "gateway: nowhere", 'listen.gateway: "nowhere" is not an address'),
+        ("gateway: 127.0.0.1:8080", "gateway: [{address: x}]", 'listen.gateway[0].address: "x" is not an address'),
+        ("gateway: 127.0.0.1:8080", "gateway: [{adress: 'unix:/x'}]", "listen.gateway[0].adress: is not a key here"),
+        (
+            "gateway: 127.0.0.1:8080",
+            "gateway: [{address: 'unix:/x'}, {address: 'unix:/x'}]",
+            "listen.gateway[1].address: is listen.gateway[0] already",
+        ),
+        ("connect_timeout_s: 30", "connect_timeout_s: soon", "services.ai.connect_timeout_s: should be a valid number"),
+        ("connect_timeout_s: 30", "connect_timeout_s: .inf", "connect_timeout_s: should be a finite number"),
+        (
+            "    connect_timeout_s: 30",
+            "    connect_timeout_s: 30\n    connect_timeout_s: 31",
+            "is given twice (first at foregate.yaml:5)",
+        ),
         ("${env:FOREGATE_DEMO_KEY}", "plain-text-secret-1", "keys[0].secret: must not stand in the file"),
-        ("http://127.0.0.1:9001", "https://x.example", "TLS to upstreams is not there yet"),
+        ("plan: gold}", "plan: golt}", 'keys[0].plan: there is no plan "golt" — did you mean "gold"?'),
         ("http://127.0.0.1:9001", "http://a..b:9000", 'services.ai.targets[1]: "http://a..b:9000" is not a URL: '),
         ("http://127.0.0.1:9001", "http://a/ b", "must be ASCII, without spaces"),
-        ("routes:", "alerts: {webhook: http://127.0.0.1:99999/h}\nroutes:", "foregate.yaml:8: alerts.webhook: "),
+        ("routes:", "alerts: {webhook: http://127.0.0.1:99999/h}\nroutes:", "foregate.yaml:9: alerts.webhook: "),
         ("routes:", "alerts: {webhook: http://127.0.0.1/höök}\nroutes:", "must be ASCII, without spaces"),
+        ("routes:", "limits: {store: 'redis://:hunter2@h:1'}\nroutes:", "limits.store: holds a password"),
+        ("routes:", "trusted_proxies: [10.0.0.1/8]\nroutes:", "do you mean 10.0.0.0/8?"),
         ("services:\n  ai:", "services:\n  'a i':", 'services.a i: "a i" is not a name'),
+        ("burst: 200}", "burst: 200}, {rate: 1/s}", 'rate_limits[1]: is called "default", as rate_limits[0] is'),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -113,7 +177,7 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_environment_variable_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD, {}) == [
-        "foregate.yaml:12: keys[0].secret: needs the environment variable FOREGATE_DEMO_KEY, which is not set"
+        "foregate.yaml:14: keys[0].secret: needs the environment variable FOREGATE_DEMO_KEY, which is not set"
     ]
 
 
@@ -139,10 +203,14 @@ def test_an_alias_bomb_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
-    environ = {**ENVIRON, "FOREGATE__LISTEN__GATEWAY": "127.0.0.1:9999", "FOREGATE__SERVICES__AI__TIMEOUT_S": "7"}
+    environ = {
+        **ENVIRON,
+        "FOREGATE__LISTEN__GATEWAY": "127.0.0.1:9999",
+        "FOREGATE__SERVICES__AI__CONNECT_TIMEOUT_S": "7",
+    }
     config = loaded(tmp_path, GOOD, environ)
     assert config.listen.gateway == "127.0.0.1:9999"
-    assert config.services["ai"].timeout_s == 7
+    assert config.services["ai"].connect_timeout_s == 7
 
 
 def test_alert_threshold_keeps_its_old_name_and_a_bad_one_is_named(tmp_path: Path) -> None:
@@ -156,3 +224,33 @@ def test_a_misspelt_override_is_refused(tmp_path: Path) -> None:
     assert found == [
         'environment variable FOREGATE__LISTEN__GATEWAI: listen.gatewai: is not a key here — did you mean "gateway"?'
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "connect_timeout_s: 30",
+            "timeout_s: 30",
+            "services.ai.timeout_s: is not a key here — it has moved to policies.",
+        ),
+        ("connect_timeout_s: 30", "retry: {}", "services.ai.retry: is not a key here — it has moved to policies.retry"),
+        ("connect_timeout_s: 30", "circuit_breaker: {}", "it has moved to policies.circuit_breaker"),
+        ("connect_timeout_s: 30", "body_bytes_max: 3", "it has moved to policies.bounds.body_bytes_max"),
+        (
+            "strip: true",
+            "rate_limit: {rate: 1/s}",
+            "routes[0].rate_limit: is not a key here — it has moved to policies.rat",
+        ),
+    ],
+)
+def test_a_key_of_an_earlier_version_says_where_it_went(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in GOOD
+    found = problems(tmp_path, GOOD.replace(old, new, 1))
+    assert any(expected in problem for problem in found), found
+
+
+def test_thousands_of_mistakes_are_not_all_said(tmp_path: Path) -> None:
+    found = problems(tmp_path, "routes:\n" + "  - {path: /x}\n" * 5_000)
+    assert len(found) == 101
+    assert found[-1].endswith("and 4900 more problems")

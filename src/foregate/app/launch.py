@@ -14,9 +14,10 @@ from pathlib import Path
 import structlog
 
 from foregate.app.config import Loaded
+from foregate.app.config.addresses import Address, parse_address
 from foregate.app.config.compile import compile_snapshot
 from foregate.app.config.problems import ConfigRefused, Problem
-from foregate.app.config.schema import parse_address
+from foregate.app.config.problems import Path as KeyPath
 from foregate.app.console import console_link
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir, write_private
@@ -46,14 +47,14 @@ class Launch:
 
 def prepare(launch: Launch) -> Runtime:
     """Check what can be checked before anything starts, and write what the children read. Raises ConfigRefused."""
-    for key in ("gateway", "console"):
-        _refuse_taken_port(launch.loaded, key)
     config, data = launch.loaded.config, launch.data
+    for path, address in config.listen.all:
+        _refuse_taken_port(launch.loaded, path, address)
     host, port = parse_address(config.listen.console)
     runtime = Runtime(
         console_host=host,
         console_port=port,
-        gateway_url=f"http://{config.listen.gateway}",
+        gateway_url=config.listen.all[0][1].url,
         workers=launch.workers,
         alert_threshold=config.alerts.threshold,
         webhook=config.alerts.webhook,
@@ -62,7 +63,9 @@ def prepare(launch: Launch) -> Runtime:
     )
     try:
         data.console_token()
-        write_private(data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper())).decode())
+        write_private(
+            data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper(), launch.loaded.folder)).decode()
+        )
         write_runtime(data, runtime)
     except OSError as error:
         raise ConfigRefused([Problem("--data-dir", "", str(error))]) from error
@@ -81,12 +84,12 @@ async def _supervise(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
-    addresses = [launch.loaded.config.listen.gateway, launch.loaded.config.listen.console]
+    addresses = [address for _, address in launch.loaded.config.listen.all]
 
     async def announce_when_ready() -> None:
         late = await wait_ready(addresses, READY_TIMEOUT_S)
         if late:
-            log.error("not_ready", addresses=late, after_s=READY_TIMEOUT_S)
+            log.error("not_ready", addresses=[address.url for address in late], after_s=READY_TIMEOUT_S)
         else:
             announce(runtime, await asyncio.to_thread(console_link, runtime, launch.data))
 
@@ -97,8 +100,12 @@ async def _supervise(
 
 
 def child_specs(launch: Launch) -> Sequence[ChildSpec]:
-    """The processes of one machine. Who asks stops first, then the workers drain, then who still reads their events."""
-    specs = [_spec(launch, "control", stop_order=0), _spec(launch, "analyzer", stop_order=2)]
+    """The processes of one machine. First stops who asks, then the workers, then who moves and reads their events."""
+    specs = [
+        _spec(launch, "control", stop_order=0),
+        _spec(launch, "courier", stop_order=2),
+        _spec(launch, "analyzer", stop_order=3),
+    ]
     specs += [_spec(launch, "gateway", worker=worker, stop_order=1) for worker in range(launch.workers)]
     if launch.lab_control_url is not None:
         specs.append(_spec(launch, "lab", stop_order=0))
@@ -112,8 +119,10 @@ def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0) -> Chi
     return ChildSpec(name, argv, launch.environ, stop_order)
 
 
-def _refuse_taken_port(loaded: Loaded, key: str) -> None:
-    host, port = parse_address(getattr(loaded.config.listen, key))
+def _refuse_taken_port(loaded: Loaded, path: KeyPath, address: Address) -> None:
+    if address.socket:
+        return  # a worker replaces a socket that nobody listens on any more
+    host, port = address.host, address.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,7 +132,7 @@ def _refuse_taken_port(loaded: Loaded, key: str) -> None:
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             sentence = f"cannot listen on {host}:{port}: {reason}. Stop what uses it, or choose another address"
-            raise loaded.refuse(("listen", key), sentence) from error
+            raise loaded.refuse(path, sentence) from error
 
 
 @contextmanager

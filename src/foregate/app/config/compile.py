@@ -1,68 +1,118 @@
 """From a valid configuration to the snapshot a gateway worker runs on."""
 
 import hashlib
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from pathlib import Path as File
 
 import msgspec
 
-from foregate.app.config.schema import Config, RateLimit, Service, parse_address
+from foregate.app.config.addresses import parse_listener, parse_target
+from foregate.app.config.schema import Config, Key, ListenOn, Route, Service, Target
 from foregate.kernel.secrets import hash_key
 from foregate.wire import snapshot as wire
 
+VERSION_DIGITS = 12  # hexadecimal; as a number it fits a float64 exactly
 
-def compile_snapshot(config: Config, pepper: bytes) -> wire.Snapshot:
-    """Everything a worker needs, secrets as hashes under `pepper`, the version a digest of the content."""
-    host, port = parse_address(config.listen.gateway)
+
+def compile_snapshot(config: Config, pepper: bytes, folder: File) -> wire.Snapshot:
+    """Everything a worker needs, secrets as hashes under `pepper`, the version a digest of the content.
+
+    Files that it names are made absolute, from `folder`.
+    """
     unversioned = wire.Snapshot(
         version="",
-        gateway_host=host,
-        gateway_port=port,
-        services=tuple(_service(name, service) for name, service in config.services.items()),
-        routes=tuple(
-            wire.Route(
-                path=route.path,
-                service=route.service,
-                strip=route.strip,
-                needs_key=route.auth == "api_key",
-                rate_limit=_rate_limit(route.rate_limit),
-            )
-            for route in config.routes
-        ),
-        keys=tuple(
-            wire.Key(id=key.name, name=key.name, hash=key.hash or hash_key(key.secret or "", pepper))
-            for key in config.keys
-        ),
+        listeners=tuple(_listener(listener, folder) for listener in config.listen.gateways),
+        services=tuple(_service(name, service, folder) for name, service in config.services.items()),
+        routes=tuple(_routes(config)),
+        plans=tuple(wire.Plan(name, plan.policies) for name, plan in config.plans.items()),
+        keys=tuple(_key(key, config, pepper) for key in config.keys),
+        policies=config.policies,
+        trusted_proxies=config.trusted_proxies,
+        metrics_to=config.metrics_to,
+        clients=config.clients,
+        limits_url=config.limits.store or "",
+        limits_fail_open=config.limits.on_failure == "open",
         org=config.org,
         environment=config.environment,
         drain_s=config.drain_s,
     )
-    digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:12]
+    digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:VERSION_DIGITS]
     return msgspec.structs.replace(unversioned, version=digest)
 
 
-def _service(name: str, service: Service) -> wire.Service:
+def named_files(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The files that a configuration names, each with its place in it: they are watched as it is."""
+    for index, listener in enumerate(config.listen.gateways):
+        for number, certificate in enumerate(listener.tls):
+            for name in ("certificate", "key"):
+                yield ("listen", "gateway", index, "tls", number, name), getattr(certificate, name)
+    for service, settings in config.services.items():
+        for name in ("ca_file", "certificate", "key"):
+            if (file := getattr(settings.tls, name)) is not None:
+                yield ("services", service, "tls", name), file
+
+
+def _listener(listener: ListenOn, folder: File) -> wire.Listener:
+    address = parse_listener(listener.address)
+    certificates = tuple(
+        wire.Certificate(str(folder / each.certificate), str(folder / each.key)) for each in listener.tls
+    )
+    return wire.Listener(address.host, address.port, address.socket, certificates)
+
+
+def _service(name: str, service: Service, folder: File) -> wire.Service:
+    files = {
+        field: str(folder / file)
+        for field in ("ca_file", "certificate", "key")
+        if (file := getattr(service.tls, field)) is not None
+    }
     return wire.Service(
         name=name,
-        targets=tuple(_target(url) for url in service.targets),
-        timeout_s=service.timeout_s,
+        targets=tuple(_target(target) for target in service.targets),
         connect_timeout_s=service.connect_timeout_s,
-        breaker=wire.Breaker(failures=service.circuit_breaker.failures, open_s=service.circuit_breaker.open_s),
-        retry=wire.Retry(
-            attempts=service.retry.attempts,
-            base_s=service.retry.base_s,
-            max_s=service.retry.max_s,
-            jitter=service.retry.jitter,
-        ),
-        body_bytes_max=service.body_bytes_max,
+        balance=service.balance,
+        health=service.health,
+        tls=msgspec.structs.replace(service.tls, **files),
+        policies=service.policies,
     )
 
 
-def _target(text: str) -> wire.Target:
-    url = urlsplit(text)
-    return wire.Target(url=text, host=url.hostname or "", port=url.port or 80, prefix=url.path.rstrip("/"))
+def _target(given: str | Target) -> wire.Target:
+    target = Target(url=given) if isinstance(given, str) else given
+    host, port, prefix, tls, socket = parse_target(target.url)
+    return wire.Target(target.url, host, port, prefix, tls, socket, target.weight, target.zone)
 
 
-def _rate_limit(limit: RateLimit | None) -> wire.RateLimit | None:
-    if limit is None:
-        return None
-    return wire.RateLimit(rate=limit.rate, burst=limit.burst if limit.burst is not None else max(1.0, limit.rate))
+def _key(key: Key, config: Config, pepper: bytes) -> wire.Key:
+    stored = key.hash or hash_key(key.secret or "", pepper)
+    return wire.Key(key.name, key.name, stored, key.org or config.org, key.plan or "", key.policies)
+
+
+def _routes(config: Config) -> Iterator[wire.Route]:
+    taken = {route.name for route in config.routes if route.name is not None}
+    for route in config.routes:
+        name = route.name if route.name is not None else _free_name(route, taken)
+        taken.add(name)
+        yield wire.Route(
+            name=name,
+            rule=route.rule,
+            services=tuple(wire.Weighted(share.service, share.weight) for share in route.shares),
+            sticky=route.sticky,
+            strip=route.strip,
+            rewrite=route.rewrite,
+            host=route.host,
+            redirect=route.redirect,
+            answer=route.answer,
+            auth=route.auth,
+            policies=route.policies,
+        )
+
+
+def _free_name(route: Route, taken: set[str]) -> str:
+    """The route's path; where that is taken, with its methods and its first host; then with a number."""
+    said = f"{','.join(route.methods)}:{route.hosts[0] if route.hosts else ''}{route.path}".removeprefix(":")
+    names = [route.path, said]
+    number = 2
+    while (name := names.pop(0) if names else f"{said}#{number}") in taken:
+        number += not names
+    return name

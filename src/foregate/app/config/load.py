@@ -3,15 +3,20 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from foregate.app.config.advice import advice
+from foregate.app.config.contradictions import bad_rule, contradictions
 from foregate.app.config.document import Document, read_document
-from foregate.app.config.problems import ConfigRefused, Path, Problem, did_you_mean, dotted
-from foregate.app.config.schema import Config
+from foregate.app.config.forms import FromEnvironment
+from foregate.app.config.problems import ConfigRefused, Path, Problem, dotted
+from foregate.app.config.schema import Config, Route
+
+PROBLEMS_MAX = 100  # said; a file with more of them is mended in rounds
+_SECRET_KEYS = frozenset({"secret", "hash", "secrets"})
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,18 @@ class Loaded:
     config: Config
     document: Document
 
+    def problem(self, path: Path, sentence: str) -> Problem:
+        """A problem that names the place of `path`."""
+        return Problem(self.document.place(path), dotted(path), sentence)
+
     def refuse(self, path: Path, sentence: str) -> ConfigRefused:
         """A refusal that names the place of `path`."""
-        return ConfigRefused([Problem(self.document.place(path), dotted(path), sentence)])
+        return ConfigRefused([self.problem(path, sentence)])
+
+    @property
+    def folder(self) -> File:
+        """What relative paths in the file are relative to."""
+        return self.document.folder
 
 
 def load(file: File | None, environ: Mapping[str, str]) -> Loaded:
@@ -32,106 +46,63 @@ def load(file: File | None, environ: Mapping[str, str]) -> Loaded:
     try:
         config = Config.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigRefused([_problem(document, details) for details in error.errors()]) from None
-    problems = list(_contradictions(config, document))
-    if problems:
-        raise ConfigRefused(problems)
-    return Loaded(config, document)
+        found = [_problem(document, details) for details in error.errors()]
+        found += _rule_problems(document)
+        raise ConfigRefused(_bounded(document, found)) from None
+    loaded = Loaded(config, document)
+    against = [loaded.problem(path, sentence) for path, sentence in contradictions(config)]
+    if against:
+        raise ConfigRefused(_bounded(document, against))
+    return loaded
+
+
+def _bounded(document: Document, problems: list[Problem]) -> list[Problem]:
+    more = len(problems) - PROBLEMS_MAX
+    return [*problems[:PROBLEMS_MAX], Problem(document.name, "", f"and {more} more problems")] if more > 0 else problems
+
+
+def _rule_problems(document: Document) -> Iterator[Problem]:
+    """Bad rules of routes that are good in themselves: said even when something else is wrong with the document."""
+    routes = document.data.get("routes")
+    for index, given in enumerate(routes if isinstance(routes, list) else ()):
+        try:
+            route = Route.model_validate(given)
+        except ValidationError:
+            continue  # said already
+        for path, sentence in bad_rule(route, ("routes", index)):
+            yield Problem(document.place(path), dotted(path), sentence)
 
 
 def _problem(document: Document, details: ErrorDetails) -> Problem:
-    path: Path = details["loc"]
-    if path and path[-1] == "[key]":  # pydantic's mark for a bad name in a mapping
-        path = path[:-1]
+    # "[key]" is pydantic's mark for a bad name in a mapping, "(…)" ours for one of several forms of a value.
+    path: Path = tuple(
+        part for part in details["loc"] if not (isinstance(part, str) and part[:1] in "[(" and part[-1:] in "])")
+    )
     kind = details["type"]
+    value = details["input"]
     if kind == "extra_forbidden":
-        sentence = f"is not a key here{_advice(path)}"
+        sentence = f"is not a key here{advice(path)}"
     elif kind == "missing":
         sentence = "is needed"
     elif kind == "value_error":
-        sentence = str(details["ctx"]["error"])
+        sentence = _hidden(str(details["ctx"]["error"]), value)
     else:
-        message = details["msg"].removeprefix("Input ")
-        sentence = f"{message[0].lower()}{message[1:]} (it is {_shown(path, details['input'])})"
+        message = details["msg"].removeprefix("Input ").replace("a valid tuple", "a list")
+        message = message.replace("Tuple ", "The list ").replace("List ", "The list ")
+        sentence = f"{message[0].lower()}{message[1:]} (it is {_shown(path, value)})"
     return Problem(document.place(path), dotted(path), sentence)
 
 
 def _shown(path: Path, value: Any) -> str:
     """A value fit for a message: secrets are never shown, long ones are cut."""
-    if path and path[-1] in {"secret", "hash"}:
+    if isinstance(value, FromEnvironment) or any(part in _SECRET_KEYS for part in path):
         return "not shown: a secret"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _advice(path: Path) -> str:
-    """Where the unknown key at `path` was probably meant to go."""
-    name = str(path[-1])
-    model = _model_at(path[:-1])
-    if model is not None and (hint := did_you_mean(name, model.model_fields)):
-        return hint
-    homes = sorted({home for home, fields in _homes() if name in fields})
-    if homes:
-        return f" — it belongs under {' or '.join(homes)}"
-    known = ", ".join(sorted(model.model_fields)) if model is not None else ""
-    return f" (known here: {known})" if known else ""
-
-
-def _model_at(path: Path) -> type[BaseModel] | None:
-    here: Any = Config
-    for part in path:
-        here = _models_in(here.model_fields[part].annotation) if _is_model(here) and part in here.model_fields else here
-    return here if _is_model(here) else None
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _models_in(kind: Any) -> Any:
-    """The model inside `list[X]`, `dict[str, X]`, `X | None` or `Annotated[X, …]`; None when there is none."""
-    if _is_model(kind):
-        return kind
-    if get_origin(kind) in {list, dict, Union, UnionType, Annotated}:
-        for inner in get_args(kind):
-            if (found := _models_in(inner)) is not None:
-                return found
-    return None
-
-
-def _homes(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
-    """Every place of the schema, as people write it, with the keys it takes."""
-    yield prefix or "the top level", frozenset(model.model_fields)
-    for name, info in model.model_fields.items():
-        inner = _models_in(info.annotation)
-        if inner is not None:
-            origin = get_origin(info.annotation)
-            step = f"{name}[]" if origin is list else f"{name}.<name>" if origin is dict else name
-            yield from _homes(inner, f"{prefix}.{step}" if prefix else step)
-
-
-def _contradictions(config: Config, document: Document) -> Iterator[Problem]:
-    """What each part alone allows but the whole does not."""
-
-    def problem(path: Path, sentence: str) -> Problem:
-        return Problem(document.place(path), dotted(path), sentence)
-
-    seen_paths: dict[str, int] = {}
-    for index, route in enumerate(config.routes):
-        if route.service not in config.services:
-            hint = did_you_mean(route.service, config.services)
-            yield problem(("routes", index, "service"), f'there is no service "{route.service}"{hint}')
-        if route.path in seen_paths:
-            yield problem(("routes", index, "path"), f"is the path of routes[{seen_paths[route.path]}] already")
-        seen_paths.setdefault(route.path, index)
-        if route.rate_limit is not None and route.auth == "none":
-            sentence = "counts per key, but auth is none: no request here has a key"
-            yield problem(("routes", index, "rate_limit"), sentence)
-    seen_names: dict[str, int] = {}
-    for index, key in enumerate(config.keys):
-        if key.name in seen_names:
-            yield problem(("keys", index, "name"), f"is the name of keys[{seen_names[key.name]}] already")
-        seen_names.setdefault(key.name, index)
-        path: Path = ("keys", index, "secret")
-        if key.secret is not None and path not in document.from_environment:
-            yield problem(path, "must not stand in the file: write ${env:NAME}, or hash from `foregate keys hash`")
+def _hidden(sentence: str, value: Any) -> str:
+    """A sentence without the value, where that came from the environment."""
+    return sentence.replace(value, "…") if isinstance(value, FromEnvironment) and value else sentence

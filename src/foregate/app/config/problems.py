@@ -35,7 +35,7 @@ def dotted(path: Path) -> str:
     return text
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], nearness: float = 0.5) -> str:
     """` — did you mean "…"?`, or nothing when no known word is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=nearness)
     return f' — did you mean "{near[0]}"?' if near else ""

@@ -1,78 +1,38 @@
 """The shape of `foregate.yaml`. Every key has a default; an unknown or misplaced one refuses to start.
 
-`foregate config schema` prints it as JSON Schema.
+What a policy takes stands in `wire.policies`, and is derived from there. `foregate config schema` prints all of it as
+JSON Schema.
 """
 
 import re
-from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
-from foregate.kernel.limits import BODY_BYTES_MAX
+from foregate.app.config import forms
+from foregate.app.config.addresses import Address, address, loopback, parse_address, parse_listener, parse_target
+from foregate.app.config.derive import DERIVED, Derived
+from foregate.app.config.problems import Path
+from foregate.wire import policies, snapshot
+from foregate.wire.match import HeaderRule, QueryRule, Rule
 
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|m|h)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_ROUTE_NAME = re.compile(r"[!-~]{1,128}")
+AUTH_METHODS = get_args(snapshot.AuthMethod)
+TEXT, MANY = "(text)", "(many)"  # marks in pydantic's paths, which people never see
 
-
-def parse_address(text: str) -> tuple[str, int]:
-    """`127.0.0.1:8080` or `[::1]:8080` → (host, port). Raises ValueError with a sentence."""
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError(f'"{text}" is not an address like 127.0.0.1:8080')
-    return host, int(port)
-
-
-def parse_rate(value: Any) -> float:
-    """`100/s`, `600/m`, `5000/h` → tokens per second. Raises ValueError with a sentence."""
-    match = _RATE.fullmatch(value) if isinstance(value, str) else None
-    if match is None or float(match.group(1)) <= 0:
-        raise ValueError(f'"{value}" is not a rate like 100/s, 600/m or 5000/h')
-    return float(match.group(1)) / _SECONDS[match.group(2)]
-
-
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
-def _loopback(text: str) -> str:
-    host, _ = parse_address(text)
-    if host not in _LOOPBACK:
-        raise ValueError(f'the console binds to loopback only until people can sign in, and "{host}" is not loopback')
-    return text
-
-
-def _url(text: str) -> SplitResult:
-    """The parts of an http(s) URL that can really be dialled. Raises ValueError with a sentence."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-        host = (url.hostname or "").encode("idna")
-    except ValueError as error:  # UnicodeError is one
-        raise ValueError(f'"{text}" is not a URL: {error}') from error
-    if url.scheme not in ("http", "https") or not host:
-        raise ValueError(f'"{text}" is not a URL like http://127.0.0.1:9000')
-    if port == 0 or url.fragment or url.username or not text.isascii() or re.search(r"[\s\\]", text):
-        raise ValueError(f'"{text}" must be ASCII, without spaces, user, fragment or port 0')
-    return url
-
-
-def _target(text: str) -> str:
-    url = _url(text)
-    if url.scheme == "https":
-        raise ValueError(f'"{text}": TLS to upstreams is not there yet; use http:// to a local TLS sidecar')
-    if url.query:
-        raise ValueError(f'"{text}" must be scheme, host, port and path only')
-    return text
-
-
-def _webhook(text: str) -> str:
-    _url(text)
-    return text
+ConditionPath = Annotated[str, Field(min_length=1, max_length=1_024)]
 
 
 def _name(text: str) -> str:
@@ -81,88 +41,226 @@ def _name(text: str) -> str:
     return text
 
 
-def _path(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError(f'"{text}" must start with "/"')
-    if len(text) > 1 and text.endswith("/"):
-        raise ValueError(f'"{text}" must not end with "/" (a prefix covers what is below it)')
-    if not text.isascii() or re.search(r"[\s?#%\\]|//|/\.\.?(/|$)", text):
-        raise ValueError(f'"{text}" must be a plain path, without "//", "..", "%", "?" or "#"')
+def _route_name(text: str) -> str:
+    if _ROUTE_NAME.fullmatch(text) is None:
+        raise ValueError(f'"{text}" is not a name: visible ASCII without spaces, 128 at most')
     return text
 
 
+def _target(text: str) -> str:
+    parse_target(text)
+    return text
+
+
+def _store(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("redis", "rediss", "valkey", "valkeys", "unix") or not (url.hostname or url.path):
+        raise ValueError("is not a URL like redis://127.0.0.1:6379/0")
+    return text
+
+
+def _store_secret(value: Any) -> Any:
+    """Passwords come from the environment."""
+    if isinstance(value, str) and not isinstance(value, forms.FromEnvironment) and "@" in value:
+        raise ValueError("holds a password: write ${env:NAME} for it")
+    return value
+
+
+def _host(text: str) -> str:
+    """`keep`: the client's own."""
+    if re.fullmatch(r"[A-Za-z0-9._\[\]:-]{1,255}", text) is None:
+        raise ValueError(f'"{text}" is not a host like orders.internal:8080')
+    return "" if text == "keep" else text
+
+
+def _kind_of(value: Any) -> str:
+    return TEXT if isinstance(value, str) else MANY
+
+
+def _auth(value: Any) -> Any:
+    """`none` → (), `jwt` → (jwt,)."""
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"must be none, or one or several of {', '.join(AUTH_METHODS)}")
+    if given == ["none"]:
+        return ()
+    for each in given:
+        if each not in AUTH_METHODS:
+            alone = " (none stands alone)" if each == "none" else ""
+            raise ValueError(f'"{each}" is not one of {", ".join(AUTH_METHODS)}, none{alone}')
+    if not given or len(set(given)) != len(given):
+        raise ValueError("names no method, or one twice: write none for a route that is open to all")
+    return tuple(given)
+
+
+def _place(scope: str) -> Derived:
+    taken = policies.SCOPES
+    return Derived(frozenset(name for name, scopes in taken.items() if scope not in scopes))
+
+
 Name = Annotated[str, AfterValidator(_name)]
+RouteName = Annotated[str, AfterValidator(_route_name)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+TargetUrl = Annotated[str, AfterValidator(_target)]
+Network = Annotated[str, AfterValidator(forms.network)]
+Auth = Annotated[
+    tuple[snapshot.AuthMethod, ...],
+    BeforeValidator(_auth),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"enum": ["none", *AUTH_METHODS]},
+                {"type": "array", "items": {"enum": list(AUTH_METHODS)}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+]
+GlobalPolicies = Annotated[policies.Policies, _place("global")]
+ServicePolicies = Annotated[policies.Policies, _place("service")]
+RoutePolicies = Annotated[policies.Policies, _place("route")]
+PlanPolicies = Annotated[policies.Policies, _place("plan")]
+KeyPolicies = Annotated[policies.Policies, _place("key")]
+
+
+def no_policies() -> policies.Policies:
+    """Nothing set at this place."""
+    return policies.NO_POLICIES
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ListenOn(_Strict):
+    """One address of the gateway; with certificates it speaks TLS and chooses among them by name (SNI)."""
+
+    address: Annotated[str, AfterValidator(address)]
+    tls: Annotated[tuple[Annotated[snapshot.Certificate, DERIVED], ...], Field(max_length=1_000)] = ()
 
 
 class Listen(_Strict):
-    """Where foregate listens. Nothing but loopback unless asked."""
+    """Where foregate listens: host:port, unix:/path, or several of them. Nothing but loopback unless asked."""
 
-    gateway: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
-    console: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1:8090"
+    gateway: Annotated[
+        Annotated[Annotated[str, AfterValidator(address)], Tag(TEXT)]
+        | Annotated[Annotated[tuple[ListenOn, ...], Field(min_length=1, max_length=64)], Tag(MANY)],
+        Discriminator(_kind_of),
+    ] = "127.0.0.1:8080"
+    console: Annotated[str, AfterValidator(loopback)] = "127.0.0.1:8090"
+
+    @property
+    def gateways(self) -> tuple[ListenOn, ...]:
+        """All of the gateway's addresses; the first is the one that is shown to people."""
+        return (ListenOn(address=self.gateway),) if isinstance(self.gateway, str) else self.gateway
+
+    @property
+    def all(self) -> tuple[tuple[Path, Address], ...]:
+        """Every address with its place in the file; the first is the one that is shown to people."""
+        found: list[tuple[Path, Address]] = []
+        for index, listener in enumerate(self.gateways):
+            path: Path = ("gateway",) if isinstance(self.gateway, str) else ("gateway", index, "address")
+            found.append((("listen", *path), parse_listener(listener.address)._replace(tls=bool(listener.tls))))
+        return (*found, (("listen", "console"), Address(*parse_address(self.console))))
 
 
-class CircuitBreaker(_Strict):
-    """Per target: open after `failures` in a row, try again after `open_s` seconds."""
+class Target(_Strict):
+    """An address of a service: http://, https:// or unix:/path.sock[:/prefix]. `weight`: its share among the others."""
 
-    failures: int = Field(5, ge=1, le=10_000)
-    open_s: Seconds = 60.0
-
-
-class Retry(_Strict):
-    """`attempts` tries more after the first; the n-th waits min(base_s·2^(n-1), max_s), spread by ± `jitter` of it."""
-
-    attempts: int = Field(3, ge=0, le=10)
-    base_s: Annotated[float, Field(ge=0, le=3600)] = 1.0
-    max_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
-    jitter: float = Field(0.2, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Retry":
-        if self.base_s > self.max_s:
-            raise ValueError(f"base_s ({self.base_s:g}) is larger than max_s ({self.max_s:g})")
-        return self
+    url: TargetUrl
+    weight: int = Field(1, ge=1, le=1_000)
+    zone: str = Field("", max_length=64)
 
 
 class Service(_Strict):
-    """One upstream service with one or several targets."""
+    """An upstream service with one or several targets."""
 
-    targets: Annotated[list[Annotated[str, AfterValidator(_target)]], Field(min_length=1, max_length=1000)]
-    timeout_s: Seconds = 30.0
+    targets: Annotated[
+        tuple[
+            Annotated[Annotated[TargetUrl, Tag(TEXT)] | Annotated[Target, Tag(MANY)], Discriminator(_kind_of)],
+            ...,
+        ],
+        Field(min_length=1, max_length=1_000),
+    ]
     connect_timeout_s: Seconds = 3.0
-    body_bytes_max: int = Field(BODY_BYTES_MAX, ge=0)
-    circuit_breaker: CircuitBreaker = CircuitBreaker()
-    retry: Retry = Retry()
+    balance: Annotated[snapshot.Balance, DERIVED] = Field(default_factory=snapshot.Balance)
+    health: Annotated[snapshot.Health, DERIVED] = Field(default_factory=snapshot.Health)
+    tls: Annotated[snapshot.UpstreamTls, DERIVED] = Field(default_factory=snapshot.UpstreamTls)
+    policies: ServicePolicies = Field(default_factory=no_policies)
 
 
-class RateLimit(_Strict):
-    """A token bucket: `rate` refills it, `burst` is its size (default: one second's worth, at least 1)."""
+class Share(_Strict):
+    """A service's share of a route's traffic, in proportion to the other weights."""
 
-    rate: Annotated[float, BeforeValidator(parse_rate)] = Field(json_schema_extra={"type": "string"})
-    burst: float | None = Field(None, ge=1)
-    per: Literal["key"] = "key"
+    service: str
+    weight: int = Field(1, ge=0, le=1_000_000)
 
 
 class Route(_Strict):
-    """What is below `path` goes to `service`; the longest path wins. Closed (auth: api_key) unless opened."""
+    """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service, redirect or answer.
 
-    path: Annotated[str, AfterValidator(_path)]
-    service: str
+    Closed (auth: api_key) unless opened.
+    """
+
+    name: RouteName | None = None
+    path: ConditionPath
+    match: Literal["prefix", "exact", "template", "regex"] = "prefix"
+    hosts: Annotated[tuple[Annotated[str, Field(max_length=260)], ...], Field(max_length=100)] = ()
+    methods: Annotated[tuple[Annotated[str, Field(max_length=32)], ...], Field(max_length=32)] = ()
+    headers: Annotated[tuple[Annotated[HeaderRule, DERIVED], ...], Field(max_length=32)] = ()
+    queries: Annotated[tuple[Annotated[QueryRule, DERIVED], ...], Field(max_length=32)] = ()
+    priority: int = Field(0, ge=-1_000_000, le=1_000_000, description="Higher goes first, whatever else matches.")
+    service: str | None = None
+    services: Annotated[tuple[Share, ...], Field(max_length=100)] = ()
+    sticky: bool = True
+    redirect: Annotated[snapshot.Redirect, DERIVED] | None = None
+    answer: Annotated[snapshot.FixedAnswer, DERIVED] | None = None
     strip: bool = False
-    auth: Literal["api_key", "none"] = "api_key"
-    rate_limit: RateLimit | None = None
+    rewrite: Annotated[snapshot.Rewrite, DERIVED] | None = None
+    host: Annotated[str, AfterValidator(_host)] | None = Field(
+        None, description="The Host that the upstream sees: keep (the client's) or another; default: the target's."
+    )
+    auth: Auth = ("api_key",)
+    policies: RoutePolicies = Field(default_factory=no_policies)
+
+    @property
+    def rule(self) -> Rule:
+        """What it asks of a request."""
+        return Rule(self.path, self.match, self.hosts, self.methods, self.headers, self.queries, self.priority)
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The services that its requests go to; none for a redirect or a fixed answer."""
+        return self.services if self.service is None else (Share(service=self.service),)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "Route":
+        ways = {"service": self.service, "services": self.services, "redirect": self.redirect, "answer": self.answer}
+        given = [name for name, value in ways.items() if value]
+        if len(given) != 1:
+            said = " and ".join(given) if given else "none"
+            raise ValueError(f"needs exactly one of service, services, redirect and answer (there is {said})")
+        if self.services and not any(share.weight for share in self.services):
+            raise ValueError("services: every weight is 0, so no request could go anywhere")
+        if self.strip and self.rewrite is not None:
+            raise ValueError("strip and rewrite say two different paths: give one of them")
+        return self
+
+
+class Plan(_Strict):
+    """What keys have in common."""
+
+    policies: PlanPolicies = Field(default_factory=no_policies)
 
 
 class Key(_Strict):
     """An API key: its secret by reference to the environment, or its hash (`foregate keys hash`)."""
 
     name: Name
-    secret: str | None = Field(None, min_length=16, max_length=256)
+    secret: Annotated[str, Field(min_length=16, max_length=256), BeforeValidator(forms.secret)] | None = None
     hash: str | None = Field(None, pattern=r"^hmac-sha256:[0-9a-f]{64}$")
+    org: Name | None = None
+    plan: str | None = None
+    policies: KeyPolicies = Field(default_factory=no_policies)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Key":
@@ -171,11 +269,18 @@ class Key(_Strict):
         return self
 
 
+class Limits(_Strict):
+    """Where rate limits are counted: on this machine, or in a Valkey or Redis that several machines share."""
+
+    store: Annotated[str, AfterValidator(_store), BeforeValidator(_store_secret)] | None = None
+    on_failure: Literal["open", "closed"] = "open"  # when that store cannot be reached
+
+
 class Alerts(_Strict):
     """When to tell people, and whom. The environment variable ALERT_THRESHOLD overrides `threshold`."""
 
     threshold: float = Field(0.8, gt=0, lt=1)
-    webhook: Annotated[str, AfterValidator(_webhook)] | None = None
+    webhook: Annotated[str, AfterValidator(forms.url)] | None = None
 
 
 class Predict(_Strict):
@@ -190,9 +295,15 @@ class Config(_Strict):
     listen: Listen = Listen()
     org: Name = "default"
     environment: Name = "production"
+    policies: GlobalPolicies = Field(default_factory=no_policies)
     services: dict[Name, Service] = Field(default_factory=dict, max_length=10_000)
-    routes: list[Route] = Field(default_factory=list, max_length=10_000)
-    keys: list[Key] = Field(default_factory=list, max_length=100_000)
+    routes: list[Route] = Field(default_factory=list, max_length=20_000)
+    plans: dict[Name, Plan] = Field(default_factory=dict, max_length=10_000)
+    keys: list[Key] = Field(default_factory=list, max_length=200_000)
+    trusted_proxies: Annotated[tuple[Network, ...], Field(max_length=1_000)] = ()
+    metrics_to: Annotated[tuple[Network, ...], Field(max_length=1_000)] = snapshot.Snapshot("").metrics_to
+    clients: Annotated[snapshot.ClientBounds, DERIVED] = Field(default_factory=snapshot.ClientBounds)
+    limits: Limits = Limits()
     alerts: Alerts = Alerts()
     predict: Predict = Predict()
     drain_s: Seconds = 10.0

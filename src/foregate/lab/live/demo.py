@@ -37,9 +37,11 @@ def _service(name: str, ports: Mapping[str, int]) -> dict[str, Any]:
     settings = SETTINGS[name]
     return {
         "targets": [f"http://{HOST}:{port}" for instance, port in ports.items() if instance.startswith(f"{name}-")],
-        "timeout_s": settings.timeout_s,
-        "circuit_breaker": {"failures": settings.failures, "open_s": settings.open_s},
-        "retry": {"attempts": settings.attempts, "base_s": settings.base_s, "max_s": settings.max_s},
+        "policies": {
+            "timeouts": {"attempt_s": settings.timeout_s},
+            "circuit_breaker": {"failures": settings.failures, "open_s": settings.open_s},
+            "retry": {"attempts": settings.attempts, "base_s": settings.base_s, "max_s": settings.max_s},
+        },
     }
 
 
@@ -48,5 +50,5 @@ def _route(route: Route) -> dict[str, Any]:
     if route.strip:
         config["strip"] = True
     if route.per_s:
-        config["rate_limit"] = {"rate": f"{route.per_s:g}/s", "burst": route.burst, "per": "key"}
+        config["policies"] = {"rate_limits": [{"rate": f"{route.per_s:g}/s", "burst": route.burst}]}
     return config

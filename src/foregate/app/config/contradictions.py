@@ -1,0 +1,132 @@
+"""What each part of a configuration alone allows but the whole does not."""
+
+from collections.abc import Iterator, Mapping
+
+from foregate.app.config.problems import Path, did_you_mean
+from foregate.app.config.schema import Config, Route
+from foregate.gateway.match import problem_with
+from foregate.wire.match import Rule
+from foregate.wire.policies import JOINED, Policies
+
+Found = tuple[Path, str]  # where, and the sentence
+_BY_CONSUMER = ("key", "org", "plan")
+_NEEDS_SETTINGS = ("jwt", "hmac")  # ways to authenticate that cannot work without them
+
+
+def contradictions(config: Config) -> Iterator[Found]:
+    """Everything that does not fit together."""
+    yield from _listeners(config)
+    for index, route in enumerate(config.routes):
+        yield from _route(config, route, ("routes", index))
+    yield from _same_rules(config)
+    yield from _same_names(config)
+    for index, key in enumerate(config.keys):
+        if key.plan is not None and key.plan not in config.plans:
+            yield ("keys", index, "plan"), f'there is no plan "{key.plan}"{did_you_mean(key.plan, config.plans)}'
+    for path, policies in places(config):
+        yield from _policies(config, policies, path)
+
+
+def places(config: Config) -> Iterator[tuple[Path, Policies]]:
+    """Every place where policies are set, from the general to the specific."""
+    yield ("policies",), config.policies
+    for name, service in config.services.items():
+        yield ("services", name, "policies"), service.policies
+    for index, route in enumerate(config.routes):
+        yield ("routes", index, "policies"), route.policies
+    for name, plan in config.plans.items():
+        yield ("plans", name, "policies"), plan.policies
+    for index, key in enumerate(config.keys):
+        yield ("keys", index, "policies"), key.policies
+
+
+def _listeners(config: Config) -> Iterator[Found]:
+    seen: dict[str, int] = {}
+    for index, listener in enumerate(config.listen.gateways):
+        if listener.address in seen:
+            yield ("listen", "gateway", index, "address"), f"is listen.gateway[{seen[listener.address]}] already"
+        seen.setdefault(listener.address, index)
+
+
+def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
+    for index, share in enumerate(route.shares):
+        if share.service not in config.services:
+            where: Path = (*path, "service") if route.service is not None else (*path, "services", index, "service")
+            yield where, f'there is no service "{share.service}"{did_you_mean(share.service, config.services)}'
+    yield from bad_rule(route, path)
+    if not route.auth:
+        for kind in ("rate_limits", "quotas"):
+            for index, limit in enumerate(getattr(route.policies, kind)):
+                if limit.by in _BY_CONSUMER:
+                    sentence = f"counts per {limit.by}, but auth is none: nobody here says who they are"
+                    yield (*path, "policies", kind, index), sentence
+    for method in _NEEDS_SETTINGS:
+        if method in route.auth and not _is_set(config, route, method):
+            sentence = f"is {method}, whose settings are missing: policies.{method} here, on the service, or globally"
+            yield (*path, "auth"), sentence
+
+
+def bad_rule(route: Route, path: Path) -> Iterator[Found]:
+    """What no request could be compared with."""
+    if (problem := problem_with(route.rule)) is not None:
+        yield (*path, _blamed(route)), problem
+
+
+def _blamed(route: Route) -> str:
+    """Which key of a route with a bad rule is at fault: the first without which nothing is wrong."""
+    rule = route.rule
+    if problem_with(Rule(rule.path, rule.kind)) is not None:
+        return "path"
+    for name in ("hosts", "methods", "headers", "queries"):
+        if problem_with(Rule(**{name: getattr(rule, name)})) is not None:
+            return name
+    return "path"
+
+
+def _is_set(config: Config, route: Route, method: str) -> bool:
+    """Whether every service of the route finds settings for this way to authenticate."""
+    if getattr(config.policies, method) is not None or getattr(route.policies, method) is not None:
+        return True
+    services = [config.services[share.service] for share in route.shares if share.service in config.services]
+    return bool(services) and all(getattr(service.policies, method) is not None for service in services)
+
+
+def _same_rules(config: Config) -> Iterator[Found]:
+    seen: dict[object, int] = {}
+    for index, route in enumerate(config.routes):
+        rule = route.rule
+        # The same in another order is the same.
+        hosts, methods = frozenset(host.lower() for host in rule.hosts), frozenset(rule.methods)
+        key = (rule.path, rule.kind, hosts, methods, frozenset(rule.headers), frozenset(rule.queries), rule.priority)
+        if key in seen:
+            same = "is the path of" if rule == Rule(rule.path) else "asks, with its conditions, for the same as"
+            yield ("routes", index, "path"), f"{same} routes[{seen[key]}] already"
+        seen.setdefault(key, index)
+
+
+def _same_names(config: Config) -> Iterator[Found]:
+    for part, named in (("routes", config.routes), ("keys", config.keys)):
+        seen: dict[str, int] = {}
+        for index, item in enumerate(named):
+            name = item.name  # type: ignore[attr-defined]
+            if name is None:
+                continue
+            if name in seen:
+                yield (part, index, "name"), f"is the name of {part}[{seen[name]}] already"
+            seen.setdefault(name, index)
+
+
+def _policies(config: Config, policies: Policies, path: Path) -> Iterator[Found]:
+    lists: Mapping[str, tuple[object, ...]] = {kind: getattr(policies, kind) for kind in JOINED}
+    for kind, entries in lists.items():
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            name = entry.name  # type: ignore[attr-defined]
+            if name in seen:
+                sentence = f'is called "{name}", as {kind}[{seen[name]}] is: each needs a name of its own'
+                yield (*path, kind, index), sentence
+            seen.setdefault(name, index)
+    fallback = policies.fallback
+    if fallback is not None and fallback.service is not None and fallback.service not in config.services:
+        hint = did_you_mean(fallback.service, config.services)
+        yield (*path, "fallback", "service"), f'there is no service "{fallback.service}"{hint}'
