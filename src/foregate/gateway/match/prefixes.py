@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-T = TypeVar("T")
+from foregate.gateway.match.path import UNSAFE  # instead of a prefix's length: the path must be refused
 
-UNSAFE = -1  # instead of a prefix's length: the path must be refused
+T = TypeVar("T")
 _SEGMENT = re.compile(rb"(?:/|%2[fF])((?:[^/%]|%(?!2[fF]))*)")
 _DOTS = (b".", b"..")
 

@@ -1,0 +1,107 @@
+"""A rule compiled for one of its hosts."""
+
+from __future__ import annotations
+
+import re
+from typing import Generic, TypeVar
+
+import msgspec
+
+from foregate.gateway.match.conditions import Asked, header_condition, query_condition
+from foregate.gateway.match.hosts import HostPattern
+from foregate.gateway.match.path import UNSAFE, Segments, Unsafe
+from foregate.gateway.match.precedence import rank
+from foregate.gateway.match.regexes import REGEX_TEXT_MAX, compile_regex, lead
+from foregate.gateway.match.template import Template, read_template
+from foregate.wire.match import Rule
+
+T = TypeVar("T")
+
+
+class Match(msgspec.Struct, Generic[T], frozen=True):
+    """What a request met.
+
+    `end` is how many bytes of the raw path the rule's fixed beginning covers: what `strip` removes (0 for a regex).
+    `params` are those of a template, or a regular expression's groups by number and name; None where there are none.
+    Their values may hold any character a path can name, control characters too; what is not UTF-8 becomes U+FFFD.
+    `index` is the rule's place among all.
+    """
+
+    value: T
+    end: int
+    index: int
+    params: dict[str, str] | None = None
+
+
+class Entry(Generic[T]):
+    """`path` of a regex is its fixed lead. `plain`: whoever comes to its place in the tree gets `match`, unasked.
+
+    `asks`: it has conditions on headers or the query.
+    """
+
+    __slots__ = (
+        "asks",
+        "fixed",
+        "headers",
+        "host",
+        "index",
+        "match",
+        "methods",
+        "path",
+        "pattern",
+        "places",
+        "plain",
+        "queries",
+        "rank",
+        "value",
+    )
+
+    def __init__(self, rule: Rule, value: T, index: int, host: HostPattern | None) -> None:
+        self.index = index
+        self.host = host
+        self.value = value
+        self.pattern: re.Pattern[str] | None = None
+        if rule.kind == "regex":
+            self.path = Template(tuple(lead(rule.path)), (), True)
+            self.pattern = compile_regex(rule.path)
+        elif rule.kind == "template":
+            self.path = read_template(rule.path)
+        else:
+            parts = tuple(part.encode() for part in rule.path.split("/") if part)
+            self.path = Template(parts, (), rule.kind == "prefix")
+        self.methods = frozenset(method.encode() for method in rule.methods)
+        self.headers = tuple(header_condition(header) for header in rule.headers)
+        self.queries = tuple(query_condition(query) for query in rule.queries)
+        self.rank = rank(rule, host, self.path, index)
+        self.fixed = self.path.fixed
+        self.places = self.path.places
+        self.asks = bool(self.headers or self.queries)
+        self.plain = not (self.methods or self.asks or self.pattern or self.path.names)
+        end = sum(len(part) + 1 for part in self.path.parts if part is not None)
+        self.match = Match(value, end, index)  # for plain paths, where the rule itself has no parameters
+
+    def wants(self, asked: Asked) -> bool:
+        """Whether the conditions on headers and query hold; the method is asked for apart."""
+        return all(condition.holds(asked.fields) for condition in self.headers) and all(
+            condition.holds(asked.parameters) for condition in self.queries
+        )
+
+    def groups(self, segments: Segments) -> re.Match[str] | Unsafe | None:
+        """A regex held against the whole path. UNSAFE when that is too long to be tried: nobody may slip past so."""
+        assert self.pattern is not None  # noqa: S101 - the caller asks regexes only
+        text = segments.text
+        return UNSAFE if len(text) > REGEX_TEXT_MAX else self.pattern.fullmatch(text)
+
+    def matched(self, segments: Segments, groups: re.Match[str] | None) -> Match[T]:
+        """The match of a path that this entry takes."""
+        if groups is not None:
+            numbered = {str(number): text or "" for number, text in enumerate(groups.groups(), 1)}
+            named = {name: text or "" for name, text in groups.groupdict().items()}
+            return Match(self.value, 0, self.index, {**numbered, **named} or None)
+        if not self.path.names:
+            return self.match if segments.ends is None else Match(self.value, segments.end(self.fixed), self.index)
+        names = segments.names
+        params = {name: names[place].decode("utf-8", "replace") for name, place in self.places}
+        if self.path.rest:
+            params[self.path.names[-1]] = b"/".join(names[len(self.path.parts) :]).decode("utf-8", "replace")
+        return Match(self.value, segments.end(self.fixed), self.index, params)

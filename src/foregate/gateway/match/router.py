@@ -1,0 +1,180 @@
+"""From a request to its route, at a cost that does not grow with the routes. Pure: no I/O, no clock.
+
+Hosts lead to trees of path segments (`tree`), and those to the few rules whose path fits; `precedence` says which of
+them goes first. Ordinary routes (a prefix or an exact path) are found without allocating anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import Generic, TypeVar
+
+from foregate.gateway.match.conditions import Asked
+from foregate.gateway.match.entry import Entry, Match
+from foregate.gateway.match.hosts import HostPattern, normalise, read_host
+from foregate.gateway.match.path import UNSAFE, Segments, Unsafe, split, split_plain
+from foregate.gateway.match.tree import CAREFUL, Tree
+from foregate.http1.headers import HeaderList
+from foregate.wire.match import Rule
+
+T = TypeVar("T")
+_BY_RANK = attrgetter("rank")
+
+
+class Router(Generic[T]):
+    """`entries` are (rule, value), in the order of the file; every rule without a `problem_with`.
+
+    Paths and queries are raw bytes, as the request line has them; the query without its "?". `host` is the Host
+    header's value; names in `headers` are lower case.
+    """
+
+    __slots__ = ("_any", "_exact", "_wildcards", "entries")
+
+    def __init__(self, entries: Iterable[tuple[Rule, T]] = ()) -> None:
+        self.entries: list[Entry[T]] = []  # one per rule and host
+        self._any: Tree[T] = Tree()
+        self._exact: dict[tuple[bytes, bytes], Tree[T]] = {}
+        self._wildcards: dict[tuple[bytes, bytes], Tree[T]] = {}
+        builder = RouterBuilder(self)
+        for rule, value in entries:
+            builder.add(rule, value)
+        builder.build()
+
+    def find(
+        self, method: bytes, host: bytes, path: bytes, query: bytes, headers: HeaderList
+    ) -> Match[T] | Unsafe | None:
+        """The first rule that takes the request; None when none does; UNSAFE when it must be refused (400)."""
+        if b"%" in path or b"/." in path or b"//" in path or b"\\" in path:
+            segments = split(path)
+            return UNSAFE if segments is UNSAFE else self._choose(method, host, segments, query, headers)
+        if self._exact or self._wildcards:
+            for each in self._trees(host):
+                found = each.find(path)
+                if found is CAREFUL:
+                    return self._choose(method, host, split_plain(path), query, headers)
+                if found is not None:
+                    return found
+            return None
+        tree = self._any
+        node = tree.start
+        for part in path.split(b"/", tree.depth):  # Tree.find, without the call
+            child = node.children.get(part)
+            if child is not None:
+                node = child
+            elif part:
+                found = node.through
+                break
+        else:
+            found = node.whole
+        return found if found is not CAREFUL else self._choose(method, host, split_plain(path), query, headers)
+
+    def methods(self, host: bytes, path: bytes, query: bytes, headers: HeaderList) -> tuple[bytes, ...]:
+        """After `find` gave None: the methods that rules would take here, for 405 and its Allow; () means 404."""
+        segments = split(path)
+        if segments is UNSAFE:
+            return ()
+        asked = Asked(query, headers)
+        taken: set[bytes] = set()
+        for entry in self._candidates(host, segments):
+            if entry.wants(asked) and (entry.pattern is None or entry.groups(segments)):
+                taken |= entry.methods
+        return tuple(sorted(taken))
+
+    def _choose(
+        self, method: bytes, host: bytes, segments: Segments, query: bytes, headers: HeaderList
+    ) -> Match[T] | Unsafe | None:
+        """The same for every kind of rule and of path."""
+        asked: Asked | None = None
+        for entry in self._candidates(host, segments):
+            if entry.methods and method not in entry.methods:
+                continue
+            if entry.asks:
+                asked = asked or Asked(query, headers)
+                if not entry.wants(asked):
+                    continue
+            if entry.pattern is None:
+                return entry.matched(segments, None)
+            groups = entry.groups(segments)
+            if groups is UNSAFE:
+                return UNSAFE
+            if groups is not None:
+                return entry.matched(segments, groups)
+        return None
+
+    def _candidates(self, host: bytes, segments: Segments) -> list[Entry[T]]:
+        """Rules for this host and path, in the order of precedence."""
+        if self._exact or self._wildcards:
+            found = [entry for tree in self._trees(host) for entry in tree.candidates(segments.names)]
+        else:
+            found = self._any.candidates(segments.names)
+        if len(found) > 1:
+            found.sort(key=_BY_RANK)
+        return found
+
+    def _trees(self, host: bytes) -> list[Tree[T]]:
+        """The trees of a host, the most specific first."""
+        name, port = normalise(host)
+        found = []
+        if self._exact:
+            found = [self._exact.get((name, port)) if port else None, self._exact.get((name, b""))]
+        if self._wildcards:
+            dot = name.find(b".", 1)  # a star stands for at least one character
+            while dot > 0:
+                if port:
+                    found.append(self._wildcards.get((name[dot:], port)))
+                found.append(self._wildcards.get((name[dot:], b"")))
+                dot = name.find(b".", dot + 1)
+        return [*(tree for tree in found if tree is not None), self._any]
+
+
+class RouterBuilder(Generic[T]):
+    """Builds a Router in small steps, for who must not block: `add` each rule, exhaust `sealing()`, `build()`.
+
+    One `add` or one step of `sealing` takes microseconds (the compiling of a long regex up to some milliseconds).
+    """
+
+    def __init__(self, router: Router[T] | None = None) -> None:
+        self._router: Router[T] = Router() if router is None else router
+        self._rules = 0
+        self._steps = self._seal()
+
+    def add(self, rule: Rule, value: T) -> None:
+        """Take the next rule of the file."""
+        router = self._router
+        hosts: list[HostPattern | None] = [read_host(text) for text in rule.hosts]
+        for host in hosts or [None]:
+            entry = Entry(rule, value, self._rules, host)
+            router.entries.append(entry)
+            self._tree(host).add(entry)
+        self._rules += 1
+
+    def sealing(self) -> Iterator[None]:
+        """What is to be done after the last `add`, one node of a tree a step."""
+        return self._steps
+
+    def build(self) -> Router[T]:
+        """The finished router; does at once whatever `sealing` has not done."""
+        for _ in self._steps:
+            pass
+        return self._router
+
+    def _seal(self) -> Iterator[None]:
+        router = self._router
+        shared = [router._any, *router._wildcards.values()]
+        best = sorted((tree.best, number) for number, tree in enumerate(shared) if tree.best is not None)[:2]
+        for number, tree in enumerate(shared):
+            yield from tree.sealing(next((rank for rank, other in best if other != number), None))
+        for (name, port), tree in router._exact.items():
+            ranks = [rank for rank, _ in best[:1]]
+            beside = router._exact.get((name, b"")) if port else None
+            if beside is not None and beside.best is not None:
+                ranks.append(beside.best)
+            yield from tree.sealing(min(ranks, default=None))
+
+    def _tree(self, host: HostPattern | None) -> Tree[T]:
+        router = self._router
+        if host is None:
+            return router._any
+        trees = router._wildcards if host.wildcard else router._exact
+        return trees.setdefault((host.name, host.port), Tree())
