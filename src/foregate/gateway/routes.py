@@ -23,12 +23,14 @@ class RouteEntry:
         self.block = block
         self.cells = block.own
         self.chain = chains[0]
-        self.split = Split(chains, [part.weight for part in route.services]) if len(chains) > 1 else None
+        self.split = (
+            Split(chains, [part.weight for part in route.services], route.name.encode()) if len(chains) > 1 else None
+        )
         self.reshapes = route.strip or route.rewrite is not None
         self.host_line = b"host: %s\r\n" % route.host.encode() if route.host else b""
 
-    def reshape(self, request: Request) -> bytes:
-        """The path that the upstream is asked for."""
+    def reshape(self, request: Request) -> bytes | None:
+        """The path that the upstream is asked for; None when what the client said would make it unsafe."""
         if self.route.rewrite is not None:
-            return rewrite.rewritten(self.route.rewrite, request.path, request.end, request.params or {})
+            return rewrite.rewritten(self.route.rewrite, request.path, request.params)
         return rewrite.stripped(request.path, request.end)
