@@ -57,7 +57,7 @@ def test_a_repetition_inside_a_repetition_is_refused_where_it_stands(pattern: st
         ("/(?i:a)", "flags"),
         ("/(ab|[a-c]d)*", "alternatives"),
         ("/(a|b|ab)*", "alternatives"),
-        ("/.*a.*b.*c", "too many ways"),
+        ("/.*a.*b", "too many ways"),
         (r"/\w+\d+\w+x", "too many ways"),
         ("/" + "a?" * 40 + "a" * 40, "too many ways"),
         (r"/(a)?(?(1)b|c)", "whether a group took part"),
@@ -98,7 +98,7 @@ def test_what_is_taken_never_takes_long(pieces: list[str], unit: str) -> None:
         text = ("/" + unit * REGEX_TEXT_MAX)[: REGEX_TEXT_MAX - 1] + "!"
         started_s = time.process_time()
         compile_regex(pattern).fullmatch(text)
-        assert time.process_time() - started_s < 2.0  # what is refused takes minutes to aeons
+        assert time.process_time() - started_s < 1.0  # usually < 5 ms; what is refused takes up to aeons
 
 
 @given(st.text(max_size=12) | st.text("()[]{}*+?|\\^$.ab12,:<>P=!", max_size=14))
