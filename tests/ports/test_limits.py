@@ -92,7 +92,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[ValkeyServer]:
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     if request.param == "embedded":
         path: Path = tmp_path_factory.mktemp("limits") / "limits.bin"
-        made = World(lambda worker: open_limits(path, WORKERS, worker, WALL_S, capacity=1 << 16))
+        made = World(lambda worker: open_limits(path, WORKERS, worker, wall_s=WALL_S, capacity=1 << 16))
     else:
         url = request.getfixturevalue("server").url
         made = World(lambda _: ValkeyLimits(url, fail_open=False, log=_never, wait_max_s=5.0, caller_clock=True))

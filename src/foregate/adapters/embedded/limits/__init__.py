@@ -4,3 +4,7 @@
 decides purely: the cells that all workers have for a subject go in, the verdict and the worker's own new cells come
 out.
 """
+
+from foregate.adapters.embedded.limits.store import EmbeddedLimits, open_limits
+
+__all__ = ["EmbeddedLimits", "open_limits"]

@@ -1,8 +1,9 @@
 """Limits of one machine (`foregate.ports.limits`): decided from what all workers have written, without a lock.
 
-A worker reads every worker's cells, decides, and writes only its own. When so little is left that another worker may
-have taken it meanwhile, it reads again; who finds more used than there was takes its own back and refuses. So races at
-the brim admit nobody too many; at worst two that race refuse each other, and the next request gets what was left.
+A worker reads every worker's cells, decides, and writes only its own. When little is left (`BRIM`) it then reads again:
+who finds more used than there was takes its own back and tries anew. So a race at the brim admits nobody too many. With
+more left than that a worker that is put to sleep between reading and writing may come to write when all is used up:
+one request too many per other worker at most, which is within 1 % of any limit that large.
 
 What is in the file survives kill -9 (the page cache outlives the process) and restarts. Power loss costs what changed
 since the last `sync()`: call it every few seconds from a thread.
@@ -22,6 +23,7 @@ CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two wor
 KNOWN_MAX = 65_536  # subjects a worker finds without hashing; at the bound it forgets all of them and finds them anew
 RULES_MAX = 4_096  # likewise for rules
 
+BRIM = 100.0  # requests left, per other worker: from here on a worker looks again after it has written
 TRIES_MAX = 4  # at a brim that several workers race for
 RACE_RETRY_S = 0.001
 
@@ -47,7 +49,7 @@ class EmbeddedLimits:
     def __init__(self, table: Table, worker: int) -> None:
         self._table = table
         self._own = 2 * worker
-        self._others = float(table.shape.workers - 1)
+        self._brim = BRIM * (table.shape.workers - 1)
         self._known: dict[bytes, _Entry] = {}
         self._algorithms: dict[Rule, Algorithm] = {}
 
@@ -59,7 +61,7 @@ class EmbeddedLimits:
         decision = entry.algorithm.decide(cells, own, now_s, wall_s, cost)
         if decision.allowed:
             self._write(entry.place, decision.a, decision.b)
-            if decision.remaining < self._others * cost and self._raced(entry, decision, now_s, wall_s):
+            if decision.remaining < self._brim * cost and self._raced(entry, decision, now_s, wall_s):
                 self._write(entry.place, cells[own], cells[own + 1])
                 return self._insist([Charge(rule, subject, cost)], now_s, wall_s)
             return Taken(True, decision.wait_s, 0.0, -1, (max(0.0, decision.remaining),), (decision.reset_s,))
@@ -92,7 +94,7 @@ class EmbeddedLimits:
         for entry, decision in zip(entries, decisions, strict=True):
             self._write(entry.place, decision.a, decision.b)
         for charge, entry, decision in zip(charges, entries, decisions, strict=True):
-            if decision.remaining < self._others * charge.cost and self._raced(entry, decision, now_s, wall_s):
+            if decision.remaining < self._brim * charge.cost and self._raced(entry, decision, now_s, wall_s):
                 break
         else:
             return _taken(decisions)
@@ -173,12 +175,13 @@ class EmbeddedLimits:
 
 
 def open_limits(
-    path: Path, workers: int, worker: int, wall_s: float, *, capacity: int = CAPACITY, boot: bytes | None = None
+    path: Path, workers: int, worker: int, *, wall_s: float = 0.0, capacity: int = CAPACITY, boot: bytes | None = None
 ) -> EmbeddedLimits:
     """Open the limits as worker `worker` of `workers`; its predecessor's slots are free from now on.
 
-    Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. `boot`
-    names the run of the machine (16 bytes); by default the kernel's boot id.
+    Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. What
+    has expired at `wall_s` is not carried over into a file of another shape. `boot` names the run of the machine (16
+    bytes); by default the kernel's boot id.
     """
     if not 0 <= worker < workers:
         raise ValueError(f"worker {worker} of {workers}")

@@ -40,10 +40,10 @@ class Tokens:
         if over > 0.0:
             b = overflow + over
             over = 0.0
+        elif over < self._debt_max:  # forgiven whole: a refusal writes nothing, so less would never be written
+            a += over
+            over = 0.0
         tokens = burst + over
-        if tokens < self._debt_max:
-            a += tokens
-            tokens = 0.0
         need = cost
         if cost > burst:  # is let in when the bucket is full, and leaves it in debt
             need = burst

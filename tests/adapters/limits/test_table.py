@@ -1,0 +1,150 @@
+"""The table's file: bounded, carried over when its shape changes, made anew when it is damaged."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from foregate.adapters.embedded.limits import EmbeddedLimits, open_limits
+from foregate.adapters.embedded.limits.table import PROBES
+from foregate.ports.limits import (
+    CalendarWindow,
+    Charge,
+    Concurrency,
+    FixedWindow,
+    LeakyBucket,
+    SlidingWindow,
+    TokenBucket,
+)
+
+WALL_S = 1_700_000_000.0
+QUOTA = CalendarWindow(100.0, "month")
+ONCE = TokenBucket(0.001, 100.0)
+BOOT = b"b" * 16
+
+
+def left(store: EmbeddedLimits, rule: object, subject: bytes = b"x", wall_s: float = WALL_S) -> float:
+    """What is left after one more."""
+    return store.take_one(rule, subject, 5.0, wall_s).remaining[0]  # type: ignore[arg-type]
+
+
+def test_what_is_used_outlives_a_restart(tmp_path: Path) -> None:
+    for expected in (99.0, 98.0, 97.0):
+        store = open_limits(tmp_path / "l.bin", 2, 0, boot=BOOT)
+        assert left(store, QUOTA) == expected
+        assert left(store, ONCE) == pytest.approx(expected)
+        store.sync()
+        store.close()
+
+
+@pytest.mark.parametrize(("workers", "capacity"), [(1, 1024), (4, 1024), (2, 256)])
+def test_another_shape_carries_the_sums_over_but_no_slots(tmp_path: Path, workers: int, capacity: int) -> None:
+    rules = [QUOTA, ONCE, FixedWindow(100.0, 64.0), SlidingWindow(100.0, 64.0), LeakyBucket(0.001, 99.0, 1e9)]
+    stores = [open_limits(tmp_path / "l.bin", 2, worker, capacity=1024, boot=BOOT) for worker in range(2)]
+    for store in stores:
+        for rule in rules:
+            left(store, rule)
+        left(store, Concurrency(100.0))
+        store.close()
+    store = open_limits(tmp_path / "l.bin", workers, workers - 1, capacity=capacity, boot=BOOT, wall_s=WALL_S)
+    assert [left(store, rule) for rule in rules] == pytest.approx([97.0] * 5)
+    assert left(store, Concurrency(100.0)) == 99.0
+    store.close()
+
+
+def test_after_a_boot_only_quotas_are_kept(tmp_path: Path) -> None:
+    for boot, expected in ((BOOT, 99.0), (b"c" * 16, 98.0)):
+        store = open_limits(tmp_path / "l.bin", 1, 0, boot=boot)
+        assert left(store, QUOTA) == expected
+        assert left(store, ONCE) == 99.0
+        store.close()
+
+
+def test_a_full_table_takes_expired_places_first_and_then_the_one_that_would_expire_first(tmp_path: Path) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, capacity=PROBES, boot=BOOT)
+    quick, wall_s = TokenBucket(1.0, 100.0), WALL_S
+    for number in range(PROBES):
+        left(store, QUOTA if number else quick, b"%d" % number)
+    assert (store.stats().entries, store.stats().evicted) == (PROBES, 0)
+    left(store, QUOTA, b"evicts")
+    assert store.stats().evicted == 1
+    assert [left(store, QUOTA, b"%d" % number) for number in range(1, PROBES)] == [98.0] * (PROBES - 1)
+    assert left(store, quick, b"0") == 99.0  # it was the first to go, and begins anew
+    assert store.stats().evicted == 2
+    wall_s += 1e9
+    assert [left(store, QUOTA, b"new%d" % number, wall_s) for number in range(PROBES)] == [99.0] * PROBES
+    assert store.stats().evicted == 2
+    store.close()
+
+
+def test_a_worker_notices_that_another_has_evicted_what_it_remembers(tmp_path: Path) -> None:
+    one, other = (open_limits(tmp_path / "l.bin", 2, worker, capacity=PROBES, boot=BOOT) for worker in range(2))
+    held = Charge(Concurrency(5.0), b"slots")
+    assert one.take([held], 5.0, WALL_S).allowed
+    left(one, ONCE, b"mine")
+    for number in range(PROBES):
+        left(other, QUOTA, b"%d" % number)
+    before = [left(other, QUOTA, b"%d" % number) for number in range(PROBES)]
+    one.release([held])
+    left(one, ONCE, b"mine")
+    after = [left(other, QUOTA, b"%d" % number) for number in range(PROBES)]
+    assert sum(now not in (was - 1.0, 99.0) for was, now in zip(before, after, strict=True)) == 0
+    one.close()
+    other.close()
+
+
+def test_an_unused_subject_lives_as_long_as_it_says_something(tmp_path: Path) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, capacity=PROBES, boot=BOOT)
+    rule = TokenBucket(0.01, 10.0)  # an hour until it has said all
+    for _ in range(10):
+        store.take_one(rule, b"x", 5.0, WALL_S)
+    for at in range(PROBES * 2):
+        store.take_one(TokenBucket(1.0, 1.0), b"%d" % at, 5.0, WALL_S + 10.0 * at)
+    assert not store.take_one(rule, b"x", 5.0, WALL_S + 900.0).allowed
+    store.close()
+
+
+@pytest.mark.parametrize("junk", [b"", b"FGLIMIT1", b"x" * 10_000])
+def test_a_damaged_file_is_made_anew(tmp_path: Path, junk: bytes) -> None:
+    (tmp_path / "l.bin").write_bytes(junk)
+    store = open_limits(tmp_path / "l.bin", 2, 1)
+    assert left(store, QUOTA) == 99.0
+    store.close()
+
+
+def test_a_full_disk_fails_to_open_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_limits(tmp_path / "l.bin", 2, 0, boot=BOOT)
+    left(store, QUOTA)
+    store.close()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match="No space left"):
+            open_limits(tmp_path / "l.bin", 3, 0, boot=BOOT)
+    assert not (tmp_path / "l.bin.new").exists()
+    store = open_limits(tmp_path / "l.bin", 2, 0, boot=BOOT)
+    assert left(store, QUOTA) == 98.0
+    store.close()
+
+
+def test_a_worker_outside_the_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="worker 2 of 2"):
+        open_limits(tmp_path / "l.bin", 2, 2)
+
+
+@pytest.mark.parametrize(
+    "rule", [TokenBucket(10.0, 5.0), LeakyBucket(10.0, 5.0, 9.0)], ids=lambda rule: type(rule).__name__
+)
+def test_a_number_that_cannot_be_is_forgiven(tmp_path: Path, rule: TokenBucket | LeakyBucket) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, boot=BOOT)
+    store.take_one(rule, b"x", 5.0, WALL_S)
+    place = store._known[b"x"].place
+    store._write(place, 1e12, store._table.cells(place)[1])
+    store.take_one(rule, b"x", 6.0, WALL_S)
+    assert store.take_one(rule, b"x", 7.0, WALL_S).allowed
+    assert sum(store.take_one(rule, b"x", 7.0, WALL_S).allowed for _ in range(20)) <= 5
+    store.close()
