@@ -33,8 +33,11 @@ fmt: $(BIN)/.dev ## Format the Python code.
 
 web: $(ASSETS) ## Build the console.
 
-bench: $(BIN)/.dev ## Measure against the peers found on this machine (nginx, Go, haproxy); prints ratios and CPU per request.
+bench: $(BIN)/.dev ## Measure beside the peers found here (nginx, haproxy, Go, Caddy), about 8 minutes. ARGS="proxy latency" for some.
 	$(BIN)/python -m bench $(ARGS)
+
+soak: $(BIN)/.dev ## Half an hour of streams, aborts and 100,000 keys: does memory grow, do files leak? ARGS="--minutes 5" for less.
+	$(BIN)/python -m bench soak $(ARGS)
 
 fuzz: $(BIN)/.dev ## Send a million mutated requests through the HTTP engine. ARGS="--cases 50000 --seed 1" for others.
 	$(BIN)/python -m tests.fuzz $(ARGS)

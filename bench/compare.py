@@ -88,6 +88,7 @@ def row(rounds: list[Round]) -> dict[str, float]:
         "p50_ms": median([each.p50_ms for each in rounds]),
         "p99_ms": median([each.p99_ms for each in rounds]),
         "cpu_us": median([each.cpu_us for each in rounds]),
+        "own_cpu_us": median([1e6 * each.own_cpu_s / max(1, each.requests) for each in rounds]),
         "cpu_us_min": min(each.cpu_us for each in rounds),
         "cpu_us_max": max(each.cpu_us for each in rounds),
     }
@@ -95,14 +96,16 @@ def row(rounds: list[Round]) -> dict[str, float]:
 
 def lines(load: str, table: Table, rss_mb: Mapping[str, float], mine: str, others: list[str]) -> list[str]:
     """A table for people: one row each; `mine` as a multiple of each of the `others` below it."""
-    head = f"{load:14}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'min–max':>15}{'RSS MB':>9}"
+    head = (
+        f"{load:14}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'min–max':>15}{'worker':>9}{'RSS MB':>9}"
+    )
     out = ["", head]
     for name, rounds in table.items():
         of = row(rounds)
         spread = f"{of['cpu_us_min']:.1f}–{of['cpu_us_max']:.1f}"
         out.append(
             f"{name:14}{of['rps']:>12,.0f}{of['p50_ms']:>9.2f}{of['p99_ms']:>9.2f}{of['cpu_us']:>9.1f}{spread:>15}"
-            f"{rss_mb.get(name, 0.0):>9.1f}"
+            f"{of['own_cpu_us']:>9.1f}{rss_mb.get(name, 0.0):>9.1f}"
         )
     found = [(other, ratio(table, mine, other)) for other in others]
     shares = ", ".join(f"{each} × {other}" for other, each in found if each is not None)

@@ -94,9 +94,12 @@ def start_workers(
     write_private(data.snapshot, encode(snapshot))
     write_runtime(data, Runtime("127.0.0.1", 0, f"http://127.0.0.1:{port}", workers=workers, alert_threshold=0.8))
     started = Workers([], port, data)
+    courier = [sys.executable, "-m", "foregate.app.roles", "courier", "--data-dir", str(data.root)]
     try:
         for number in range(workers):
             started.running.append(_start_worker(folder, data, name, port, number))
+        # Their events go on to the bus as in production, and what that costs counts.
+        started.running[0].companions.append(start(f"{name}-courier", courier, None, folder))
     except RuntimeError:
         started.stop()
         raise

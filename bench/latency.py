@@ -28,8 +28,8 @@ Figures = dict[str, float]
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench latency", description=__doc__)
     parser.add_argument("--rate", type=float, default=2_000.0)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int, default=1_000, help="idle streams in the second part")
     given = parser.parse_args(argv)
     outcome = Outcome()
@@ -66,8 +66,9 @@ def _measure(
     go: Callable[[Plan], Found],
     outcome: Outcome,
 ) -> dict[str, Figures]:
-    found: dict[str, list[Figures]] = {name: [] for name in running}
+    found: dict[str, list[Figures]] = {}
     for number in range(rounds):
+        row: dict[str, Figures] = {}
         for name, (_, port) in running.items():
             one = Plan(
                 port, plan.rate, plan.seconds, plan.requests, seed=number, stream=plan.stream, idle_streams=streams
@@ -77,15 +78,13 @@ def _measure(
             except RuntimeError as reason:
                 outcome.skipped[f"{name} with {streams} streams"] = str(reason)
                 continue
-            found[name].append(figures(result))
+            row[name] = figures(result)
             if result.broken or result.streams != streams:
                 outcome.invalid.append(f"{name}: {result.broken} connections broke, {result.streams} streams stayed")
+        for name, each in added(row).items():
+            found.setdefault(name, []).append(each)
         say(f"latency with {streams} streams: round {number + 1} of {rounds} is done")
-    return added({name: _over(each) for name, each in found.items() if each})
-
-
-def _over(rounds: list[Figures]) -> Figures:
-    return {name: median([each[name] for each in rounds]) for name in rounds[0]}
+    return {name: {key: median([one[key] for one in each]) for key in each[0]} for name, each in found.items()}
 
 
 def figures(found: Found) -> Figures:
@@ -105,7 +104,7 @@ def figures(found: Found) -> Figures:
 
 
 def added(rows: dict[str, Figures]) -> dict[str, Figures]:
-    """The same rows with what each adds to going straight to the upstream."""
+    """The rows of one round with what each adds to going straight to the upstream, in that round."""
     straight = rows.get(DIRECT)
     if straight is None:
         return rows

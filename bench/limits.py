@@ -69,10 +69,11 @@ def _of_workers(folder: Path, upstream: int, workers: int, algorithm: str, secon
 
 
 def limit(algorithm: str, rate: int) -> Policies:
-    """`rate` per second; a bucket's burst is small, so that the first second has used it up."""
+    """`rate` per second. A bucket's burst is small, so that the first second has used it up, and not so small that
+    tokens would be lost while no request happens to come."""
     per_second = wire.Rate(float(rate), 1.0)
     if algorithm == "token":
-        one = wire.RateLimit(name=f"r{rate}", algorithm="token_bucket", rate=per_second, burst=max(1.0, rate * 0.05))
+        one = wire.RateLimit(name=f"r{rate}", algorithm="token_bucket", rate=per_second, burst=max(5.0, rate * 0.05))
     else:
         one = wire.RateLimit(name=f"r{rate}", algorithm="sliding_window", rate=per_second)
     return Policies(rate_limits=(one,))

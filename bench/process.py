@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 OUT = Path(__file__).parent / "out"
@@ -37,15 +37,31 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def _cpu_s(pids: Sequence[int]) -> float:
+    """From the scheduler's own clock of each process, exact to the nanosecond.
+
+    /proc/<pid>/stat samples at timer ticks here, and flatters whoever runs in short bursts.
+    """
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            total += time.clock_gettime(_cpu_clock(pid))
+    return total
+
+
 @dataclass
 class Running:
-    """A process and its children."""
+    """A process and its children. `companions` belong to it though others started them: they count, too."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    companions: list["Running"] = field(default_factory=list)
 
     def pids(self) -> list[int]:
+        return [*self.own_pids(), *(pid for each in self.companions for pid in each.pids())]
+
+    def own_pids(self) -> list[int]:
         found, queue = [], [self.process.pid]
         while queue:
             pid = queue.pop()
@@ -56,20 +72,17 @@ class Running:
         return found
 
     def cpu_s(self) -> float:
-        """User and system time of all of them so far.
+        """User and system time of all of them so far."""
+        return _cpu_s(self.pids())
 
-        From the scheduler's own clock of each process, exact to the nanosecond: /proc/<pid>/stat samples at timer
-        ticks here, and flatters whoever runs in short bursts.
-        """
-        total = 0.0
-        for pid in self.pids():
-            with contextlib.suppress(OSError):
-                total += time.clock_gettime(_cpu_clock(pid))
-        return total
+    def own_cpu_s(self) -> float:
+        """The same without the companions."""
+        return _cpu_s(self.own_pids())
 
     def rss_mb(self) -> float:
+        """Resident memory of the process and its children, without the companions."""
         total_kb = 0
-        for pid in self.pids():
+        for pid in self.own_pids():
             with contextlib.suppress(OSError):
                 for line in Path(f"/proc/{pid}/status").read_text().splitlines():
                     if line.startswith("VmRSS:"):
@@ -77,7 +90,12 @@ class Running:
         return total_kb / 1024
 
     def stop(self) -> None:
-        """Ask the process group to end, then make it end."""
+        """Ask the process group to end, then make it end; the companions after it."""
+        self._stop()
+        for each in self.companions:
+            each.stop()
+
+    def _stop(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -91,19 +109,21 @@ class Running:
 def start(
     name: str,
     argv: Sequence[str],
-    port: int,
+    port: int | None,
     folder: Path,
     *,
     wait_s: float = 30.0,
     env: dict[str, str] | None = None,
 ) -> Running:
-    """Start a server and wait until it accepts on `port`. Raises RuntimeError with its last words."""
+    """Start a server and wait until it accepts on `port` (None: do not). Raises RuntimeError with its last words."""
     log = folder / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True, env=env
         )
     running = Running(name, process, log)
+    if port is None:
+        return running
     until = time.monotonic() + wait_s
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):

@@ -1,6 +1,7 @@
 """What every benchmark ends with: figures against goals, a JSON file, an exit status."""
 
 import json
+import math
 import statistics
 import sys
 import time
@@ -70,7 +71,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
     if not values:
         return float("nan")
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(len(ordered) * percent / 100.0 + 0.5) - 1))]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100.0) - 1)]
 
 
 def median(values: Sequence[float]) -> float:

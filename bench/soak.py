@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.gateway import KEY, route, service, start_workers
+from bench.gateway import route, service, start_workers
 from bench.open_loop import head
 from bench.process import Running, free_port
 from bench.report import Goal, Outcome, finish, say, slope
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         upstream_port, port = free_port(), free_port()
         upstream = start_python_upstream(folder, upstream_port)
         try:
-            secrets = [KEY, *[new_key("bench") for _ in range(given.keys - 1)]]
+            secrets = [new_key("bench") for _ in range(given.keys)]
             routes = [route("/", policies=_LIMITED)]
             gateway = start_workers(folder, port, [service("bench", [upstream_port])], routes, keys=secrets)
             try:
@@ -85,9 +85,9 @@ async def _work(gateway: Running, port: int, secrets: list[str], seconds: float)
     gap_s = max(0.002, seconds * 0.9 / len(secrets))
     chance = random.Random(1)
     jobs = [_strangers(port, secrets, gap_s, until_s, chance, tally)]
-    jobs += [_stream(port, until_s, random.Random(n), tally) for n in range(_STREAMS)]
-    jobs += [_abort(port, until_s, random.Random(n), tally) for n in range(_ABORTS)]
-    jobs += [_plain(port, until_s, random.Random(n), tally) for n in range(_PLAIN)]
+    jobs += [_stream(port, secrets, until_s, random.Random(n), tally) for n in range(_STREAMS)]
+    jobs += [_abort(port, secrets, until_s, random.Random(n), tally) for n in range(_ABORTS)]
+    jobs += [_plain(port, secrets, until_s, random.Random(n), tally) for n in range(_PLAIN)]
     working = asyncio.gather(*jobs)
     points: list[Point] = []
     while time.monotonic() < until_s:
@@ -130,11 +130,11 @@ async def _strangers(
         await asyncio.sleep(gap_s * chance.uniform(0.5, 1.5))
 
 
-async def _stream(port: int, until_s: float, chance: random.Random, tally: Tally) -> None:
+async def _stream(port: int, secrets: list[str], until_s: float, chance: random.Random, tally: Tally) -> None:
     """One whole stream after another."""
     while time.monotonic() < until_s:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_address(chance), 0))
-        writer.write(head("/events", (("X-Api-Key", KEY),)))
+        writer.write(head("/events", (("X-Api-Key", chance.choice(secrets)),)))
         first = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20.0)
         if first.startswith(b"HTTP/1.1 200"):
             await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 20.0)
@@ -143,20 +143,20 @@ async def _stream(port: int, until_s: float, chance: random.Random, tally: Tally
         await asyncio.sleep(chance.uniform(0.5, 1.5))
 
 
-async def _abort(port: int, until_s: float, chance: random.Random, tally: Tally) -> None:
+async def _abort(port: int, secrets: list[str], until_s: float, chance: random.Random, tally: Tally) -> None:
     """Leave streams in their middle, and requests before their answer."""
     while time.monotonic() < until_s:
         _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_address(chance), 0))
-        writer.write(head(chance.choice(("/stream", "/x")), (("X-Api-Key", KEY),)))
+        writer.write(head(chance.choice(("/stream", "/x")), (("X-Api-Key", chance.choice(secrets)),)))
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         writer.transport.abort()
         tally.aborts += 1
         await asyncio.sleep(chance.uniform(0.0, 0.2))
 
 
-async def _plain(port: int, until_s: float, chance: random.Random, tally: Tally) -> None:
+async def _plain(port: int, secrets: list[str], until_s: float, chance: random.Random, tally: Tally) -> None:
     while time.monotonic() < until_s:
-        await _ask(port, KEY, _address(chance), tally, (200, 429))
+        await _ask(port, chance.choice(secrets), _address(chance), tally, (200, 429))
         await asyncio.sleep(chance.uniform(0.0, 0.05))
 
 

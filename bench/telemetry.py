@@ -15,11 +15,13 @@ from pathlib import Path
 
 import msgspec
 
+from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.bus import EmbeddedBus
-from foregate.adapters.embedded.counters import open_counters
+from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
 from foregate.kernel.clock import ManualClock
+from foregate.ports.counters import Cells
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 from foregate.wire.event import RequestEvent, decode_events, encode_event
@@ -80,13 +82,15 @@ def spool_and_bus(folder: Path) -> Figures:
     count = 20_000
     sample = events(count, 100, 20.0)
     bus = EmbeddedBus(folder / "bus.sqlite", ManualClock())
-    spool = Spool(folder / "w0")
+    spool = Spool(folder / "spool" / "w0")
+    courier = Courier(folder / "spool")
     put_s, flush_s = float("inf"), float("inf")
     for _ in range(ROUNDS):
         put_s = min(put_s, best(lambda: [spool.put(one) for one in sample], 1))
-        flush_s = min(flush_s, best(lambda: spool.flush(bus), 1))
+        flush_s = min(flush_s, best(lambda: courier.move(bus), 1))
     shed = spool.shed
     spool.close()
+    courier.close()
     if shed:
         raise SystemExit("the spool shed events: the figures would be of something else")
     body = b"\xdd\x00\x00\x01\xf4" + b"".join(encode_event(one) for one in sample[:500])
@@ -99,21 +103,27 @@ def spool_and_bus(folder: Path) -> Figures:
         "event_bytes": len(encode_event(sample[0])),
         "spool_put_us": put_s / count * 1e6,
         "of_which_encode_us": best(lambda: [encode_event(one) for one in sample]) / count * 1e6,
-        "flush_to_bus_us_per_event": flush_s / count * 1e6,
+        "courier_us_per_event": flush_s / count * 1e6,
         "bus_append_500_events_wall_ms": append_s * 1e3,
     }
 
 
-def counters(folder: Path) -> Figures:
-    """The workers' shared numbers."""
-    table = open_counters(folder / "counters.bin", 4, 64, 1)
+def shared_numbers(folder: Path) -> Figures:
+    """A worker's own cell, and a sum over four workers."""
+    store = open_blocks(folder / "counters.bin", 4, 1)
+    (block,) = store.claim([("bench", 64)])
     turns = range(100_000)
     figures = {
-        "counters_add_ns": best(lambda: [table.add(7, 1.0) for _ in turns]) * 1e4,
-        "counters_others_of_4_workers_ns": best(lambda: [table.others(7) for _ in turns]) * 1e4,
+        "cell_add_ns": best(lambda: _add(block.own)) * 1e4,
+        "cell_total_of_4_workers_ns": best(lambda: [block.total(7) for _ in turns]) * 1e4,
     }
-    table.close()
+    store.close()
     return figures
+
+
+def _add(cells: Cells) -> None:
+    for _ in range(100_000):
+        cells[7] += 1.0
 
 
 def windower() -> Figures:
@@ -189,7 +199,7 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
-        figures = spool_and_bus(folder) | counters(folder) | windower() | ticks() | consumer(folder)
+        figures = spool_and_bus(folder) | shared_numbers(folder) | windower() | ticks() | consumer(folder)
     for label, figure in figures.items():
         sys.stdout.write(f"{label:<60} {figure:>14,.2f}\n")
     if chosen.json:

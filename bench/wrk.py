@@ -8,7 +8,7 @@ is what production looks like, and each request then pays for its own wake-ups.
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.process import Running, tool
@@ -27,6 +27,7 @@ class Round:
     p99_ms: float
     cpu_s: float
     bad: int  # answers beyond 399, and connections that broke
+    own_cpu_s: float = 0.0  # of `cpu_s`, what is not its companions'
 
     @property
     def cpu_us(self) -> float:
@@ -51,9 +52,9 @@ def drive(peer: Running, port: int, seconds: float, folder: Path, load: Load, re
         script = folder / "load.lua"
         script.write_text(lua)
         argv += ["-s", str(script)]
-    before_s = peer.cpu_s()
+    before_s, own_before_s = peer.cpu_s(), peer.own_cpu_s()
     done = subprocess.run([*argv, f"http://127.0.0.1:{port}{load.path}"], check=True, capture_output=True, text=True)
-    return read(done.stdout, peer.cpu_s() - before_s)
+    return replace(read(done.stdout, peer.cpu_s() - before_s), own_cpu_s=peer.own_cpu_s() - own_before_s)
 
 
 def _headers(headers: Sequence[tuple[str, str]]) -> list[str]:
