@@ -15,7 +15,7 @@ from foregate.gateway.upstream.tls import Contexts
 from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.ports.counters import Cells
-from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies
+from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies, ServiceBreaker
 from foregate.wire.snapshot import Service, Target, UpstreamTls
 
 CellsOf = Callable[[str], Cells]
@@ -44,6 +44,9 @@ class Services:
         self._monitors: dict[str, Monitor] = {}
         self._left_services: dict[str, tuple[float, ServiceState]] = {}
         self._left_targets: dict[tuple[str, str], tuple[float, TargetState]] = {}
+        self._applied: dict[
+            str, tuple[Service, CircuitBreaker | None, ServiceBreaker | None, ssl.SSLContext | None]
+        ] = {}
         self._started = False
 
     # --- configuration ---------------------------------------------------------------------------------------
@@ -54,8 +57,9 @@ class Services:
         """Serve these from now on. Returns their states by name.
 
         A service keeps its state by its name, a target by its service's name and its URL: circuit, health, latency,
-        load, connections. What is no longer named ends what it has under way, then closes. `cells_of(name)` gives the
-        metric cells of `layout.service_block` and `target_block`; `general` are the policies of all services.
+        load, connections. What has not changed costs a comparison; what is no longer named ends what it has under way,
+        then closes. `cells_of(name)` gives the metric cells of `layout.service_block` and `target_block`, the same for
+        the same name as long as this lives; `general` are the policies of all services.
 
         Raises http1.tls.BadCertificate when a TLS file cannot be used; then nothing has changed.
         """
@@ -65,7 +69,10 @@ class Services:
         for name in [name for name in self._services if name not in wanted]:
             self._leave(name, now_s)
         for service in services:
-            self._settle(service, cells_of, general, contexts, now_s)
+            given = service, general.circuit_breaker, general.service_breaker, contexts.get(service.tls)
+            if self._applied.get(service.name) != given:
+                self._settle(service, cells_of, general, contexts, now_s)
+                self._applied[service.name] = given
         return dict(self._services)
 
     def _settle(
@@ -120,6 +127,7 @@ class Services:
 
     def _leave(self, name: str, now_s: float) -> None:
         state = self._services.pop(name)
+        del self._applied[name]
         self._left_services[name] = (now_s, state)
         if (monitor := self._monitors.pop(name, None)) is not None:
             monitor.stop()
