@@ -1,8 +1,8 @@
 """The circuit breaker of one target: it stops sending to what has been failing, and tries carefully again.
 
 closed → open after `failures` in a row, or when of the last `window` answers a share of `error_rate` has failed (what
-has not been seen yet counts as good) → half-open after `open_s`, when one trial request decides. A trial that is undecided after
-another `open_s` (its client may be sending a byte a minute) makes room for a further one.
+has not been seen yet counts as good) → half-open after `open_s`, when one trial request decides. A trial that is
+undecided after another `open_s` (its client may be sending a byte a minute) makes room for a further one.
 """
 
 from collections import deque

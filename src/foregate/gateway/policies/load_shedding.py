@@ -1,8 +1,8 @@
 """Refusing the least important requests while this worker is overloaded.
 
 A worker's loop that is late has more to do than it can: everybody waits. From `lateness_s` on priority 0 is
-refused, then rising priorities in proportion, and from `lateness_full_s` on all but priority 100. A refusal costs little of what a
-proxied request does, so the loop recovers.
+refused, then rising priorities in proportion, and from `lateness_full_s` on all but priority 100. A refusal costs
+little of what a proxied request does, so the loop recovers.
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+"""Answering with something else than a failure: another service, or a fixed answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foregate.gateway import layout
+from foregate.gateway.forwarding.rare import rare_of
+from foregate.gateway.heads import status_line
+from foregate.gateway.policies import fallback
+
+if TYPE_CHECKING:
+    from foregate.gateway.forwarding.proxied import Proxied
+    from foregate.wire.policies import Fallback
+
+
+def takes(proxied: Proxied, failure: str) -> bool:
+    """Whether this failure (a code, or a status as text) is answered by a fallback. Asked once no attempt is left."""
+    settings = proxied.request.chain.fallback
+    if settings is None or not fallback.applies(settings, failure):
+        return False
+    if proxied.exchange.answered or (proxied.rare is not None and proxied.rare.fallen_back):
+        return False
+    if settings.service is None:
+        return True
+    return proxied.body is not None and settings.service in proxied.means.services
+
+
+def fall_back(proxied: Proxied, code: str, now_s: float) -> None:
+    """Do it. `code`: of the failure; "" where it was an upstream's answer."""
+    settings = proxied.request.chain.fallback
+    assert settings is not None  # noqa: S101 - `takes` has looked
+    proxied.service.cells[layout.FALLBACKS] += 1.0
+    if settings.service is not None:
+        _go_elsewhere(proxied, settings.service, now_s)
+    else:
+        _answer(proxied, settings, code, now_s)
+
+
+def _go_elsewhere(proxied: Proxied, name: str, now_s: float) -> None:
+    """The other service is asked the same; its time limits begin anew, the attempts that are left stay."""
+    rare, request = rare_of(proxied), proxied.request
+    rare.stop_waiting()
+    rare.release(proxied.service, now_s)
+    rare.fallen_back = True
+    request.note("fallback:service")
+    request.answer_lines += fallback.HEADER
+    proxied.service.inflight -= 1
+    request.service = proxied.service = service = proxied.means.services[name]
+    service.begun += 1
+    service.inflight += 1
+    proxied.target = None
+    proxied.attempt(now_s)
+
+
+def _answer(proxied: Proxied, settings: Fallback, error: str, now_s: float) -> None:
+    exchange, request = proxied.exchange, proxied.request
+    body = (settings.body or "").encode()
+    proxied.first_byte_ms = first_byte_ms = (now_s - request.started_s) * 1000.0
+    head = b"%s%s%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
+        status_line(settings.status),
+        fallback.fixed_head(settings),
+        request.answer_lines,
+        proxied.service.header_line,
+        first_byte_ms,
+        request.request_id.encode(),
+    )
+    request.note("fallback:answer")
+    proxied.finish(settings.status, error, now_s)
+    exchange.send_head(settings.status, head, len(body))
+    exchange.write(body)
+    exchange.end()
+    exchange.flush()
