@@ -58,6 +58,7 @@ class Chain:
         "service_name",
         "steps",
         "timeouts",
+        "watched",
     )
 
     def __init__(
@@ -84,6 +85,7 @@ class Chain:
         self.retry: RetrySettings = _settings(one, "retry", RetrySettings())
         self.hedge = _settings(one, "hedge", None)
         self.fallback = _settings(one, "fallback", None)
+        self.watched = self.hedge is not None or self.timeouts.total_s is not None  # its attempts need timers
         bounds = _settings(one, "bounds", None)
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
         self._of_scope = of_scope
