@@ -146,6 +146,11 @@ def router_of(rules: list[Rule]) -> Router[int]:
 @given(st.lists(RULES, max_size=9), REQUEST)
 @example([Rule("/a"), Rule("/{x}/b", "template"), Rule("/a/b", methods=("POST",))], (b"GET", b"", "/a/b", b"", []))
 @example([Rule("/a", priority=1), Rule("/a/b", hosts=("a.com",))], (b"GET", b"a.com", "/a/b", b"", []))
+@example([Rule("/a", "exact", hosts=("a.com",)), Rule("/")], (b"GET", b"a.com", "/a/x", b"", []))
+@example([Rule("/a/{x}", "template"), Rule("/a/b/{r...}", "template")], (b"GET", b"", "/a/b", b"", []))
+@example([Rule("/a", hosts=("a.com",), priority=1), Rule(hosts=("a.com:80",))], (b"GET", b"a.com:80", "/a", b"", []))
+@example([Rule("/a", priority=1), Rule("/a/b", hosts=("*.a.com",))], (b"GET", b"x.a.com", "/a/b", b"", []))
+@example([Rule(priority=1, hosts=("*.a.com",)), Rule(hosts=("*.x.a.com",))], (b"GET", b"y.x.a.com", "/", b"", []))
 def test_every_kind_of_rule_is_found_as_the_slow_way_finds_it(rules: list[Rule], request_: Request) -> None:
     method, host, path, query, headers = request_
     found = router_of(rules).find(method, host, path.encode(), query, headers)
