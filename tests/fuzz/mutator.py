@@ -1,6 +1,7 @@
 """Raw requests, and what attackers and broken clients make of them. One `random.Random` decides everything."""
 
 import random
+import re
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 SEEDS = (
@@ -107,17 +108,20 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
 
 def requests(rng: random.Random) -> bytes:
     """One to four pipelined requests; every eighth batch is left as it is, the others have one to five changes."""
-    data = b"".join(rng.choices(SEEDS, k=rng.randint(1, 4)))
+    count = rng.randint(1, 4)
+    data = rng.choice(SEEDS) * count if not rng.randrange(4) else b"".join(rng.choices(SEEDS, k=count))
     for _ in range(rng.randint(1, 5) if rng.randrange(8) else 0):
         data = mutated(rng, data)
     return data
 
 
 def pieces(rng: random.Random, data: bytes) -> list[bytes]:
-    """How the bytes arrive: at once, in a few pieces, or byte by byte."""
+    """How the bytes arrive: at once, head by head, in a few pieces, or byte by byte."""
     kind = rng.randrange(8)
-    if kind < 4 or not data:
+    if kind < 2 or not data:
         return [data]
+    if kind < 4:
+        return re.findall(rb".*?\r\n\r\n|.+", data, re.DOTALL)
     if kind == 7 and len(data) < 400:
         return [data[at : at + 1] for at in range(len(data))]
     cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.randint(1, 6)))

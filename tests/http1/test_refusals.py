@@ -31,6 +31,8 @@ MALFORMED = {
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "Host with user info": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
     "absolute-form for another host": b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "absolute-form without a host": b"GET http:// HTTP/1.0\r\n\r\n",
+    "absolute-form without a host, but a path": b"GET http:///a HTTP/1.1\r\nHost:\r\n\r\n",
     "absolute-form with user info": b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "a scheme that is not http": b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target without a slash": b"GET x HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -1,52 +1,30 @@
-"""The client side of one connection: send a request, parse the answer, stream both ways, time out."""
+"""The client side of one connection: send a request, parse the answer, stream both ways, time out.
+
+As on the server side (`intake`), the last head is remembered as bytes: an answer that comes whole, with exactly this
+head and as many bytes of body as it says, needs no parser.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
 from foregate.http1 import trailers as trailer_fields
+from foregate.http1.asking import ConnectionOwner, ResponseReceiver
 from foregate.http1.deadlines import NEVER, Deadlines
 from foregate.http1.headers import HeaderList, named_by_connection, oversize
-from foregate.http1.trailers import Fields
+from foregate.http1.repeated import UNKNOWN, known
+from foregate.http1.trailers import Fields, frame
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 
+__all__ = ["ClientConnection", "ConnectionOwner", "ResponseReceiver", "frame"]
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_REPEATS_TRIED = 8  # so many different heads in a row, and a connection's are not remembered any more
 _CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
-
-
-def frame(chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> bytes:
-    """`chunks` in the chunked transfer coding, with its end and the trailers when `complete`."""
-    data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
-    return data + trailer_fields.last_chunk(trailers) if complete else data
-
-
-class ResponseReceiver(Protocol):
-    """Who asked. Exactly one of `complete=True` and `response_failed` ends an exchange, unless it was abandoned."""
-
-    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
-        """The head is in `connection.status`, `.headers`, `.content_length`; with what of the body came along."""
-        ...
-
-    def response_body(self, chunks: list[bytes], complete: bool) -> None: ...
-
-    def response_failed(self, code: str) -> None:
-        """`upstream_closed`, `upstream_malformed`, `upstream_timeout`, or `upstream_truncated` after the head."""
-        ...
-
-    def request_paused(self, paused: bool) -> None:
-        """The upstream takes the request's body slower than it comes, or has caught up."""
-        ...
-
-
-class ConnectionOwner(Protocol):
-    """The pool: hears when a connection may be used again and when it is gone."""
-
-    def connection_idle(self, connection: ClientConnection) -> None: ...
-
-    def connection_closed(self, connection: ClientConnection) -> None: ...
 
 
 class _Stop(Exception):
@@ -57,7 +35,8 @@ class ClientConnection(asyncio.Protocol):
     """One connection to an upstream; one exchange at a time.
 
     `reused` says that the connection had served an exchange before this one, `answered` that bytes of an answer have
-    come: together they tell a dead keep-alive connection from a failing upstream. `trailers` are the fields after a
+    come: together they tell a dead keep-alive connection from a failing upstream. `headers` may be those of an earlier
+    answer with the same fields, so nobody changes them. `trailers` are the fields after a
     chunked answer, without those that may not be forwarded, from `complete=True` until the next exchange begins.
     """
 
@@ -75,6 +54,7 @@ class ClientConnection(asyncio.Protocol):
         "_inbox",
         "_interim",
         "_keep_alive",
+        "_known",
         "_late",
         "_owner",
         "_parser",
@@ -83,6 +63,7 @@ class ClientConnection(asyncio.Protocol):
         "_request_chunked",
         "_request_done",
         "_spoiled",
+        "_tries_left",
         "answered",
         "congested",
         "content_length",
@@ -102,6 +83,11 @@ class ClientConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._receiver: ResponseReceiver | None = None
         self._inbox: list[bytes] = []
+        self._head_complete = self._head_told = self._complete = False
+        self._interim = self._body_until_eof = self._head_only = self._keep_alive = False
+        self._head_bytes = self._fed = self._body_bytes = 0
+        self._known = UNKNOWN
+        self._tries_left = _REPEATS_TRIED
         self._late: HeaderList = []  # trailers, as they come
         self._reading = True
         self._spoiled = False  # not to be used for another exchange
@@ -112,12 +98,6 @@ class ClientConnection(asyncio.Protocol):
         self.timeout_s = 0.0
         self.reused = False
         self.congested = False
-        self._clear()
-
-    def _clear(self) -> None:
-        self._head_complete = self._head_told = self._complete = False
-        self._interim = self._body_until_eof = self._head_only = self._keep_alive = False
-        self._head_bytes = self._fed = self._body_bytes = 0
         self.answered = False
         self.status = 0
         self.headers: HeaderList = []
@@ -131,7 +111,6 @@ class ClientConnection(asyncio.Protocol):
         receiver: ResponseReceiver,
         data: bytes,
         timeout_s: float,
-        *,
         head_only: bool,
         complete: bool,
         chunked: bool,
@@ -141,15 +120,22 @@ class ClientConnection(asyncio.Protocol):
         `timeout_s` bounds the wait for the response head and every later silence, but not the wait for more of the
         request: who asks bounds that. `head_only`: the answer to HEAD.
         """
-        self._clear()
+        self._head_complete = self._head_told = self._complete = self._interim = self._body_until_eof = False
+        self._head_bytes = self._fed = self._body_bytes = 0
+        self.answered = False
+        self.status = 0
+        self.headers = []
+        self.trailers = trailer_fields.NONE
+        self.content_length = None
         self._receiver = receiver
         self._head_only = head_only
         self._request_done = complete
         self._request_chunked = chunked
         self.timeout_s = timeout_s
         self.deadline_s = self._clock.monotonic() + timeout_s if complete else NEVER
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)  # else connection_lost() is on its way and will tell the receiver
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)  # else connection_lost() is on its way and will tell the receiver
 
     def write(self, chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> None:
         """Send more of the request's body. `trailers` go out with the end of a chunked one."""
@@ -240,20 +226,31 @@ class ClientConnection(asyncio.Protocol):
         if receiver is None:  # an upstream that speaks unasked cannot be trusted with the next exchange
             self.close()
             return
-        self.answered = True
+        if not self.answered:
+            self.answered = True
+            if data.startswith(self._known.head) and len(data) == self._known.size and not self._head_only:
+                self._repeat(receiver, data)
+                return
         if not self._head_complete:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, _Stop):
-                raise  # a mistake of ours
-            self._spoiled = True
-            if not self._complete:
-                self._fail("upstream_malformed")
+            if not self._survives(error):
                 return
+        if self._complete:
+            if self._tries_left:
+                self._remember(data)
+            self._tell(receiver)
+        else:
+            self._go_on(receiver, len(data))
+
+    # --- the answer ------------------------------------------------------------------------------------------
+
+    def _go_on(self, receiver: ResponseReceiver, size: int) -> None:
+        """More is to come: hand over what has, within the bounds."""
         if self._head_complete:
-            if not self._complete and self._overgrown(len(data)):
+            if self._overgrown(size):
                 self._fail("upstream_malformed")
                 return
             self._tell(receiver)
@@ -262,13 +259,37 @@ class ClientConnection(asyncio.Protocol):
         if self._receiver is not None and self._reading:
             self._await()
 
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of an answer that came whole, in one piece, and after which the connection stays open."""
+        if self._keep_alive and self._head_bytes == len(data) and not self._spoiled and not self._head_only:
+            answer = known(data, self.status, self.headers, self.content_length)
+            if answer is not None:
+                self._tries_left -= 1
+                self._known = answer
+
+    def _repeat(self, receiver: ResponseReceiver, data: bytes) -> None:
+        """An answer with the known head: the parser has seen nothing of it, and waits for the next one."""
+        self._tries_left = _REPEATS_TRIED
+        head, _, length, self.status, self.headers = self._known
+        self.content_length = length
+        self._head_complete = self._head_told = self._complete = self._keep_alive = True
+        self._release()
+        receiver.response_head(self, [data[len(head) :]] if length else [], True)
+
+    def _survives(self, error: Exception) -> bool:
+        """Whether the answer was complete before the parser stopped; else it has failed."""
+        if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, _Stop):
+            raise error  # a mistake of ours
+        self._spoiled = True
+        if not self._complete:
+            self._fail("upstream_malformed")
+        return self._complete
+
     def _overgrown(self, size: int) -> bool:
         """Whether chunk extensions, tiny chunks or trailers outgrow the body that they frame."""
         self._fed += size
         self._body_bytes += sum(map(len, self._inbox))
         return self._fed > limits.HEADER_BYTES_MAX * 2 + self._body_bytes * _CHUNK_OVERHEAD_MAX
-
-    # --- the answer ------------------------------------------------------------------------------------------
 
     def _tell(self, receiver: ResponseReceiver) -> None:
         """Hand over what has come."""
@@ -292,9 +313,10 @@ class ClientConnection(asyncio.Protocol):
             self._parser = httptools.HttpResponseParser(self)  # it still waits for the body that HEAD does not have
         self.reused = True
         self.deadline_s = self._clock.monotonic() + limits.UPSTREAM_IDLE_S
-        if not self._reading and self.transport is not None:
+        if not self._reading:
             self._reading = True
-            self.transport.resume_reading()
+            if self.transport is not None:
+                self.transport.resume_reading()
         self._owner.connection_idle(self)
 
     def _ended(self, *, clean: bool) -> None:
@@ -336,12 +358,13 @@ class ClientConnection(asyncio.Protocol):
         self.status = status
         chunked = False
         for name, value in self.headers:
-            if name == b"content-length":
-                self.content_length = int(value)
-            elif name == b"transfer-encoding":
-                if chunked or value.strip().lower() != b"chunked":
+            if name in _FRAMING:
+                if name == b"content-length":
+                    self.content_length = int(value)
+                elif chunked or value.strip().lower() != b"chunked":
                     raise _Stop
-                chunked = True
+                else:
+                    chunked = True
         self._head_complete = True
         self._keep_alive = self._parser.should_keep_alive()  # llhttp knows it only until the message's end
         if self._head_only or status in (204, 304):

@@ -37,6 +37,7 @@ class Exchange:
 
     What is written waits until `flush()`; inside the engine's own calls (application, request_body) it flushes itself.
     `take_body()` gives what of the body had come together with the head, `complete` whether that is all.
+    `headers` may be those of earlier exchanges with the same fields, so nobody changes them.
     `answered` is True after `end()` or `abort()`. `body_bytes_max` may be lowered by the application; a larger body is
     refused with 413. `trailers` are the fields after a chunked request body, without those that may not be forwarded;
     they are there once it is complete.
@@ -46,6 +47,7 @@ class Exchange:
         "_chunked_out",
         "_connection",
         "_left",
+        "_plain",
         "_silent",
         "answered",
         "body_bytes_max",
@@ -92,6 +94,7 @@ class Exchange:
         self.trailers: Fields = trailer_fields.NONE
         self.request_bytes = 0  # of body, as received
         self.response_bytes = 0  # of body, as written
+        self._plain = version == "1.1" and method != b"HEAD"  # the framing of its answer needs no thought
         self._silent = False  # HEAD, 204, 304: no body travels
         self._chunked_out = False
         self._left: int | None = None  # of the Content-Length that was promised
@@ -166,15 +169,14 @@ class Exchange:
 
     def send_whole(self, status: int, lines: bytes, length: int | None, chunks: list[bytes]) -> None:
         """`send_head` and the whole body, in one step where nothing is unusual; `end()` is to follow."""
+        connection = self._connection
         if (
-            length is None
-            or length != sum(map(len, chunks))
-            or self.method == b"HEAD"
+            not self._plain
+            or length != (len(chunks[0]) if len(chunks) == 1 else sum(map(len, chunks)))
             or status in _BODILESS
             or self.close_after
             or not self.complete
-            or self.version != "1.1"
-            or self._connection.context.draining
+            or connection.context.draining
             or self.answered
         ):
             self.send_head(status, lines, length)
@@ -183,7 +185,7 @@ class Exchange:
             return
         self.head_sent = True
         self.response_bytes = length
-        out = self._connection.out
+        out = connection.out
         out.append(b"%scontent-length: %d\r\n\r\n" % (lines, length))
         out += chunks
 

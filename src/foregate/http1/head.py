@@ -60,7 +60,7 @@ def judge(method: bytes, target: bytes, headers: HeaderList, version: str) -> Re
         return _bad("The Host header is not a host.")
     if head.chunked and head.content_length is not None:
         return _bad("Content-Length and Transfer-Encoding exclude one another.")
-    if target.startswith(b"/") and b"#" not in target:
+    if target[:1] == b"/" and b"#" not in target:
         return head  # in origin-form already
     return _origin_form(head, method)
 
@@ -99,7 +99,7 @@ def _origin_form(head: RequestHead, method: bytes) -> RequestHead | Refusal:
     if not slash:
         authority, question, path = rest.partition(b"?")
         slash = b"/" + question
-    if authority.lower() != head.host.lower() or b"#" in target or b"?" in authority:
+    if not authority or authority.lower() != head.host.lower() or b"#" in target or b"?" in authority:
         return _bad("The request target names another host than the Host header.")
     head.target = slash + path
     return head

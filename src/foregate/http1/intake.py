@@ -1,4 +1,9 @@
-"""From bytes to requests, without any I/O: parse, judge, bound. What is refused here has never reached anybody."""
+"""From bytes to requests, without any I/O: parse, judge, bound. What is refused here has never reached anybody.
+
+Clients that keep a connection send the same fields again and again; a proxy spends more on parsing them than on
+anything else. So the last ones are remembered as bytes: a request that ends with exactly these bytes, without a body,
+means what the parser found in them the first time, and only its method and path have to be looked at.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,8 @@ import httptools
 
 from foregate.http1 import trailers
 from foregate.http1.exchange import Exchange
-from foregate.http1.head import Refusal, judge
-from foregate.http1.headers import HeaderList, oversize
+from foregate.http1.head import Refusal, RequestHead, judge
+from foregate.http1.headers import NO_TOKENS, HeaderList, oversize
 from foregate.kernel import limits
 
 if TYPE_CHECKING:
@@ -21,6 +26,9 @@ _FEED_BODY_BYTES = 65_536
 _HEAD_BYTES_MAX = limits.REQUEST_LINE_BYTES_MAX + limits.HEADER_BYTES_MAX
 _HEADERS_SURELY_FINE = 64  # fewer, out of fewer bytes than HEADER_BYTES_MAX, need not be counted
 _CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
+_BODILESS = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
+_TARGET_BYTES = bytes(range(0x21, 0x7F)).replace(b"#", b"")
+_REPEATS_TRIED = 8  # so many different heads in a row, and a connection's are not remembered any more
 
 
 class _Stop(Exception):
@@ -44,8 +52,12 @@ class RequestIntake:
         "_headers",
         "_parser",
         "_priming",
+        "_repeated",
+        "_repeated_fields",
+        "_repeated_host",
         "_requests_left",
         "_target",
+        "_tries_left",
         "backlog",
         "filling",
         "head_bytes",
@@ -63,6 +75,10 @@ class RequestIntake:
         self._target = b""
         self._begun = False  # a message has begun and is not complete
         self._priming = False  # the parser is being told what it cannot know
+        self._repeated = b""  # " HTTP/1.1" and the fields of an earlier request, to the end of its head; b"" for none
+        self._repeated_fields: HeaderList = []
+        self._repeated_host = b""
+        self._tries_left = _REPEATS_TRIED
         self._fed = 0  # bytes fed since the last head was complete
         self.queue: deque[Exchange] = deque()
         self.filling: Exchange | None = None
@@ -73,13 +89,15 @@ class RequestIntake:
 
     def feed(self, data: bytes) -> None:
         """Parse what has arrived."""
-        if len(data) <= _FEED_BYTES and not self.backlog:
-            if self.refusal is None:
-                self._feed(data)
-        elif self.backlog:
+        repeated = self._repeated
+        if repeated and not self._begun and data.endswith(repeated) and self._repeat(data[: -len(repeated)]):
+            return
+        if self.backlog:
             self.backlog += data  # bounded: reading is paused while there is a backlog
-        else:
+        elif len(data) > _FEED_BYTES:
             self._feed_slices(data)
+        elif self.refusal is None:
+            self._feed(data)
 
     def feed_backlog(self) -> None:
         """Go on with what had to wait."""
@@ -97,27 +115,71 @@ class RequestIntake:
             start = stop
 
     def _feed(self, data: bytes) -> None:
-        size = len(data)
-        self._fed += size
+        self._fed += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as stop:
+            self._stopped(stop, data)
+            return
+        if not self._begun:
+            if self._tries_left and self.queue:
+                self._remember(data, self.queue[-1])
+        elif self.filling is None:
+            self._bound_head(data)
+        elif self.filling.head.chunked:
+            self._bound_overhead(self.filling)
+
+    def _remember(self, data: bytes, exchange: Exchange) -> None:
+        """Keep the fields of a request that came alone, whole, without a body and without anything unusual."""
+        head = exchange.head
+        before = len(exchange.method) + 1 + len(head.target)
+        if (
+            len(data) <= limits.REPEATED_HEAD_BYTES_MAX
+            and data.startswith(b" HTTP/1.1\r\n", before)
+            and data.find(b"\r\n\r\n") + 4 == len(data)
+            and not exchange.close_after
+            and not (exchange.has_body or head.content_length is not None or head.expects_continue)
+            and not (head.connection_tokens or self._parser.should_upgrade())
+            and data.startswith(exchange.method + b" " + head.target)
+        ):
+            self._tries_left -= 1
+            self._repeated, self._repeated_fields, self._repeated_host = data[before:], exchange.headers, head.host
+
+    def _repeat(self, line: bytes) -> bool:
+        """A request as `_remember` knows it, if `line` is the method and path of one."""
+        method, _, target = line.partition(b" ")
+        if (
+            method not in _BODILESS
+            or target[:1] != b"/"
+            or target.translate(None, _TARGET_BYTES)
+            or len(target) > limits.REQUEST_LINE_BYTES_MAX
+            or self.refusal is not None
+            or self.backlog
+        ):
+            return False
+        self._tries_left = _REPEATS_TRIED
+        head = RequestHead(target, self._repeated_host, None, False, NO_TOKENS, False)
+        exchange = Exchange(self._connection, method, "1.1", head, self._repeated_fields, True, self._body_bytes_max)
+        exchange.complete = True
+        self._enqueue(exchange)
+        return True
+
+    def _enqueue(self, exchange: Exchange) -> None:
+        self._requests_left -= 1
+        if not self._requests_left:
+            exchange.close_after = True
+        self.queue.append(exchange)
+
+    def _stopped(self, stop: Exception, data: bytes) -> None:
+        """The parser goes no further."""
+        if isinstance(stop, httptools.HttpParserUpgrade):
             self._ignore_upgrade()
-            if rest := data[upgrade.args[0] :]:
+            if rest := data[stop.args[0] :]:
                 self._feed(rest)
-            return
-        except httptools.HttpParserCallbackError:
-            if self.refusal is None:
-                raise  # a mistake of ours: let the loop report it and close
-            return
-        except httptools.HttpParserError as error:
-            self.refusal = Refusal("malformed_request", str(error))
-            return
-        if self.filling is not None:
-            if self.filling.head.chunked:
-                self._bound_overhead(self.filling)
-        elif self._begun:
-            self._bound_head(size)
+        elif not isinstance(stop, httptools.HttpParserCallbackError):
+            self.refusal = Refusal("malformed_request", str(stop))
+        elif self.refusal is None:
+            raise stop  # a mistake of ours: let the loop report it and close
 
     def _ignore_upgrade(self) -> None:
         """Go on in HTTP/1.1 with a new parser: a server may ignore the wish to upgrade (RFC 9110 section 7.8).
@@ -136,10 +198,12 @@ class RequestIntake:
             self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
             self._priming = False
 
-    def _bound_head(self, size: int) -> None:
+    def _bound_head(self, data: bytes) -> None:
         """A head that comes in pieces: llhttp would collect one endless header for ever."""
-        self.head_bytes += size
-        if self.head_bytes > _HEAD_BYTES_MAX or oversize(self._headers):
+        self.head_bytes += len(data)
+        if len(self._target) > limits.REQUEST_LINE_BYTES_MAX:
+            self.refusal = Refusal("uri_too_long", "")
+        elif self.head_bytes > _HEAD_BYTES_MAX or oversize(self._headers):
             self.refusal = Refusal("headers_too_large", "")
 
     def _bound_headers(self, headers: HeaderList) -> None:
@@ -164,13 +228,9 @@ class RequestIntake:
 
     def on_message_begin(self) -> None:
         self._begun = True
-        self._headers = []
-        self._target = b""
 
     def on_url(self, url: bytes) -> None:
         self._target += url
-        if len(self._target) > limits.REQUEST_LINE_BYTES_MAX:
-            self._stop(Refusal("uri_too_long", ""))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))  # trailers too, after the body
@@ -178,13 +238,17 @@ class RequestIntake:
     def on_headers_complete(self) -> None:
         if self._priming:
             self._headers = []
+            self._target = b""
             return
         headers, self._headers = self._headers, []
+        target, self._target = self._target, b""
+        if len(target) > limits.REQUEST_LINE_BYTES_MAX:
+            self._stop(Refusal("uri_too_long", ""))
         if len(headers) > _HEADERS_SURELY_FINE or self._fed > limits.HEADER_BYTES_MAX:
             self._bound_headers(headers)
         parser = self._parser
         method, version = parser.get_method(), parser.get_http_version()
-        head = judge(method, self._target, headers, version)
+        head = judge(method, target, headers, version)
         if isinstance(head, Refusal):
             self.silent = method == b"HEAD"
             self._stop(head)
@@ -194,12 +258,9 @@ class RequestIntake:
         exchange = Exchange(
             self._connection, method, version, head, headers, parser.should_keep_alive(), self._body_bytes_max
         )
-        self._requests_left -= 1
-        if not self._requests_left:
-            exchange.close_after = True
         self.head_bytes = self._fed = 0
         self.filling = exchange
-        self.queue.append(exchange)
+        self._enqueue(exchange)
 
     def on_body(self, body: bytes) -> None:
         exchange = self.filling

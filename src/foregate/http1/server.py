@@ -116,14 +116,14 @@ class ServerConnection(asyncio.Protocol):
         if self._closing:
             return
         intake = self._intake
-        waiting = bool(intake.queue)
+        queue = intake.queue
+        waiting = len(queue)
         intake.feed(data)
-        ordinary = not waiting and intake.refusal is None and intake.filling is None and len(intake.queue) == 1
-        if not ordinary or self.congested:
+        if waiting or len(queue) != 1 or intake.filling is not None or intake.refusal is not None or self.congested:
             self._advance()
             return
         # The ordinary case, which _advance would only reach by detours: one whole request, and nothing else to do.
-        exchange = intake.queue[0]
+        exchange = queue[0]
         exchange.started = True
         if not exchange.inbox:
             exchange.told_complete = True
@@ -168,13 +168,16 @@ class ServerConnection(asyncio.Protocol):
             self._advance()
             return
         exchange = queue[0]
-        if exchange.close_after or not exchange.complete or context.draining or intake.refusal is not None:
+        if exchange.close_after or context.draining or intake.refusal is not None:  # incomplete ones close, too
             self._advance()
             return
         # The ordinary case again: the connection is idle from here.
         queue.clear()
         exchange.receiver = None  # exchange and receiver know one another: a cycle that only the collector would free
-        self.flush()
+        out, transport = self.out, self.transport  # flush(), without the call
+        if out and transport is not None and not transport.is_closing():
+            transport.write(out[0] if len(out) == 1 else b"".join(out))
+        out.clear()
         if not self.congested:
             self.deadline_s = context.clock.monotonic() + context.idle_timeout_s
 

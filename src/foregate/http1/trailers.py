@@ -44,3 +44,9 @@ def kept(fields: HeaderList, connection_tokens: frozenset[bytes] = frozenset()) 
 def last_chunk(trailers: Fields) -> bytes:
     """The end of a chunked body. Raises ValueError where a value would break out of its line."""
     return b"0\r\n" + encode(trailers) + b"\r\n" if trailers else b"0\r\n\r\n"
+
+
+def frame(chunks: list[bytes], complete: bool, trailers: Fields = NONE) -> bytes:
+    """`chunks` in the chunked transfer coding, with its end and the trailers when `complete`."""
+    data = b"".join([b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks if chunk])
+    return data + last_chunk(trailers) if complete else data

@@ -6,6 +6,7 @@ HEADER_BYTES_MAX = 32_768  # all of one message: 431, connection closed (502 whe
 HEADER_COUNT_MAX = 100  # 431, connection closed
 BODY_BYTES_MAX = 1_073_741_824  # default of `body_bytes_max`: 413, connection closed
 PIPELINED_REQUESTS_MAX = 16  # reading from the connection pauses
+REPEATED_HEAD_BYTES_MAX = 1_024  # a connection remembers its last head up to this size; a larger one is parsed anew
 WRITE_BUFFER_BYTES_HIGH = 65_536  # reading from the other side pauses above it (back-pressure)
 CLIENT_CONNECTIONS_MAX = 20_000  # default of `connections_max`, per worker: one more is answered 503 and closed
 TURNED_AWAY_CONNECTIONS_MAX = 256  # that many are being told so at once; beyond it they are closed without a word
