@@ -30,9 +30,12 @@ ERRORS = _table(
     # whose fault: the client's
     ErrorSpec("malformed_request", 400, "client", "The request is not valid HTTP/1.1."),
     ErrorSpec("invalid_parameter", 400, "client", "A parameter of the request is not valid."),
-    ErrorSpec("key_missing", 401, "client", "This route needs an API key in the X-Api-Key header."),
+    ErrorSpec("key_missing", 401, "client", "This route needs to know who asks; WWW-Authenticate says how."),
     ErrorSpec("key_invalid", 401, "client", "The API key is not known here."),
+    ErrorSpec("token_invalid", 401, "client", "The token is not valid here."),
+    ErrorSpec("signature_invalid", 401, "client", "The request's signature is not valid."),
     ErrorSpec("token_required", 401, "client", "The console needs the token that foregate printed at start."),
+    ErrorSpec("forbidden", 403, "client", "You may not do this here."),
     ErrorSpec("origin_refused", 403, "client", "A page of another origin may not change anything here."),
     ErrorSpec("route_not_found", 404, "client", "No route matches this path."),
     ErrorSpec("not_found", 404, "client", "There is nothing here under this name."),
@@ -41,8 +44,12 @@ ERRORS = _table(
     ErrorSpec("conflict", 409, "client", "The request contradicts the present state."),
     ErrorSpec("body_too_large", 413, "client", "The request body is larger than this route takes."),
     ErrorSpec("uri_too_long", 414, "client", "The request line is too long."),
+    ErrorSpec("unsupported_media_type", 415, "client", "This route does not take bodies of this type."),
     ErrorSpec("expectation_failed", 417, "client", "Only Expect: 100-continue is understood."),
-    ErrorSpec("rate_limited", 429, "client", "The limit of this key is used up for now.", retryable=True),
+    ErrorSpec("body_invalid", 422, "client", "The request body does not fit what this route takes."),
+    ErrorSpec("config_refused", 422, "client", "The configuration cannot be used; the one before stays in force."),
+    ErrorSpec("quota_exceeded", 429, "client", "The quota of this day or month is used up.", retryable=True),
+    ErrorSpec("rate_limited", 429, "client", "A limit of this route is used up for now.", retryable=True),
     ErrorSpec("headers_too_large", 431, "client", "The request headers are too large."),
     ErrorSpec("client_closed", 499, "client", "The client went away before the answer was complete."),
     # the upstream's
@@ -65,6 +72,9 @@ ERRORS = _table(
         retryable=True,
     ),
     ErrorSpec("upstream_timeout", 504, "upstream", "The service did not answer in time.", retryable=True),
+    ErrorSpec(
+        "issuer_unavailable", 503, "upstream", "The issuer of tokens cannot be asked for its keys.", retryable=True
+    ),
     # ours
     ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
     ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),

@@ -78,13 +78,18 @@ class Consumer(NamedTuple):
     org: str = ""
     plan: str = ""
     scope: str = ""
+    name: str = ""  # of the key, as people call it
 
 
 ANYBODY = Consumer("")
 
 
+def _nobody(name: str) -> Consumer | None:
+    return None
+
+
 class Place(NamedTuple):
-    """Where a policy was set: the scope ("", "service:x", "route:y", "plan:z", "key:k") and, if it is one's, the service."""
+    """Where a policy was set ("", "service:x", "route:y", "plan:z", "key:k") and, if it is one's, the service."""
 
     scope: str = ""
     service: str = ""
@@ -102,6 +107,7 @@ class Means:
     lateness_s: Callable[[], float]  # how late this worker's loop is, smoothed
     consumers: Callable[[bytes], Consumer | None]  # who an API key belongs to
     extensions: Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name of their entry points
+    named: Callable[[str], Consumer | None] = _nobody  # whose key has this name
 
 
 class Policy:
