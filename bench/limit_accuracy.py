@@ -20,13 +20,16 @@ START_TIMEOUT_S = 60.0
 
 
 def accuracy(
-    workers: int, algorithm: Algorithm, rate: float, seconds: int, *, demand: float = 3.0, seed: int = 1
+    workers: int, algorithm: Algorithm, rate: float, seconds: int, *, demand: float = 0.0, seed: int = 1
 ) -> float:
     """Admitted requests as a share of what the limit allows (1.0: exact) with `demand` times `rate` asked for.
+
+    The default demand is 3, and more where the rate is low: at least 300/s, so that no token waits to be asked for.
 
     Requests come in a Poisson stream to each of `workers` processes; what comes late because the machine is busy is
     asked for late, not dropped. The bucket holds a quarter of a second, and its first filling counts as allowed.
     """
+    demand = demand or max(3.0, 300.0 / rate)
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(workers + 1)
     start_s, admitted = context.Value("d", 0.0), context.Array("Q", workers)

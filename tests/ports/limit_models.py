@@ -58,7 +58,8 @@ class WindowModel:
         window, gone = self._place(now_s, wall_s)
         used = sum(was for at, was in self.log if at == window)
         if isinstance(self.rule, SlidingWindow):
-            used += (1.0 - gone) * sum(was for at, was in self.log if at == window - 1)
+            before = int(sum(was for at, was in self.log if at == window - 1))
+            used += sum(1 for number in range(before) if number > gone * before)  # evenly spread: what is in view
         allowed = used + min(cost, self.rule.limit) <= self.rule.limit
         if allowed:
             self.log.append((window, cost))

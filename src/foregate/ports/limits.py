@@ -38,10 +38,10 @@ class LeakyBucket(_Rule, frozen=True):
 
 
 class SlidingWindow(_Rule, frozen=True):
-    """`limit` in any `window_s` seconds, the previous window weighted by how much of it is still in view.
+    """`limit` in any `window_s` seconds, the previous window's requests taken as evenly spread.
 
-    That takes the previous window's requests as evenly spread: of bursts at its edges it may admit more (at worst 2×
-    in one window that straddles two) or fewer than a log of every request would; under steady demand it is exact.
+    So it is exact under steady demand; of bursts at a window's edges it may admit more (at worst 2× in one window that
+    straddles two) or fewer than a log of every request would.
     """
 
     limit: float

@@ -76,16 +76,19 @@ function judge.sliding_window(key, limit, window_s, _, cost)
   local window = math.floor(now / window_s)
   local gone = now / window_s - window
   local present, before = counted(key, window)
-  local left = limit - present - before * (1 - gone)
+  local left = limit - present
+  if before > 0 then -- those of the window before, evenly spread, that are still in view
+    left = left - math.max(0, math.ceil(before * (1 - gone) - SLACK) - 1)
+  end
   local need = math.min(cost, limit)
   local reset = (1 - gone) * window_s
   if left + SLACK < need then
     local room = limit - need
     local windows
-    if present <= room and before > 0 then
-      windows = 1 - (room - present) / before - gone
+    if present <= room + SLACK and before > 0 then
+      windows = 1 - (math.floor(room - present + SLACK) + 1) / before - gone
     else
-      windows = 1 - gone + math.max(0, 1 - room / present)
+      windows = 1 - gone + math.max(0, 1 - (math.floor(room + SLACK) + 1) / present)
     end
     return { ok = false, retry = windows * window_s, left = left, reset = reset }
   end

@@ -1,9 +1,12 @@
-"""A sliding window from two counts: the present window's, and the one before, weighted by what is still in view of it.
+"""A sliding window from two counts: the present window's, and of the one before what is still in view.
 
-Cloudflare's approximation. The error is bounded by how unevenly the previous window's requests were spread: none under
-steady demand; with all of them at its end, up to its whole weight (`ports.limits.SlidingWindow`).
+The n requests of the previous window are taken as evenly spread, at 0, 1/n, … of it: of them those count that lie after
+the view's beginning (Cloudflare's approximation weights n without rounding, and so admits limit − 1 per window under
+steady demand: 10 % too few of 10). The error is bounded by how unevenly they really were spread: none under steady
+demand; with all of them at the window's end, up to its whole count (`ports.limits.SlidingWindow`).
 """
 
+import math
 from typing import ClassVar
 
 from foregate.adapters.embedded.limits.rules import windows
@@ -20,7 +23,7 @@ class Sliding:
     __slots__ = ("_limit", "_window_s", "lifetime_s")
 
     def __init__(self, rule: SlidingWindow) -> None:
-        self._limit = rule.limit * UNITS
+        self._limit = rule.limit
         self._window_s = rule.window_s
         self.lifetime_s = max(10.0, 3.0 * rule.window_s)
 
@@ -29,16 +32,17 @@ class Sliding:
         limit, window_s = self._limit, self._window_s
         window = int(now_s / window_s)
         gone = now_s / window_s - window
-        present, before = windows.count(cells, window), windows.count(cells, window - 1)
-        left = limit - present - before * (1.0 - gone)
-        units = float(round(cost * UNITS))
-        need = min(units, limit)
+        present, before = windows.count(cells, window) / UNITS, windows.count(cells, window - 1) / UNITS
+        left = limit - present
+        if before:
+            left -= max(0, math.ceil(before * (1.0 - gone) - SLACK) - 1)
+        need = min(limit, cost)
         reset_s = (1.0 - gone) * window_s
         if left + SLACK < need:
             retry_after_s = _until(limit - need, present, before, gone) * window_s
-            return Decision(False, 0.0, retry_after_s, left / UNITS, reset_s, cells[own], cells[own + 1])
-        a, b = windows.own_pair(cells, own, window, units)
-        return Decision(True, 0.0, 0.0, (left - units) / UNITS, reset_s, a, b)
+            return Decision(False, 0.0, retry_after_s, left, reset_s, cells[own], cells[own + 1])
+        a, b = windows.own_pair(cells, own, window, float(round(cost * UNITS)))
+        return Decision(True, 0.0, 0.0, left - cost, reset_s, a, b)
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:
@@ -48,6 +52,6 @@ class Sliding:
 
 def _until(room: float, present: float, before: float, gone: float) -> float:
     """How many windows to wait until no more than `room` is counted, when nobody else comes."""
-    if present <= room and before > 0.0:
-        return 1.0 - (room - present) / before - gone
-    return 1.0 - gone + max(0.0, 1.0 - room / present)
+    if present <= room + SLACK and before:
+        return 1.0 - (math.floor(room - present + SLACK) + 1.0) / before - gone
+    return 1.0 - gone + max(0.0, 1.0 - (math.floor(room + SLACK) + 1.0) / present)
