@@ -15,19 +15,20 @@ import structlog
 
 from foregate.app.config import Loaded
 from foregate.app.config.addresses import Address, parse_address
-from foregate.app.config.compile import compile_snapshot
 from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.problems import Path as KeyPath
+from foregate.app.config.verify import verified
 from foregate.app.console import console_link
 from foregate.app.logs import LogStyle
-from foregate.app.paths import DataDir, write_private
+from foregate.app.paths import DataDir
 from foregate.app.readiness import wait_ready
+from foregate.app.reload import Reloader, Source, store
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, write_runtime
 from foregate.app.supervise import ChildSpec, Supervisor
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.tasks import spawn
-from foregate.wire.snapshot import encode_snapshot
+from foregate.wire.snapshot import decode_snapshot
 
 READY_TIMEOUT_S = 60.0
 Announce = Callable[[Runtime, str], None]  # what the children were told, and the link that opens the console once
@@ -63,9 +64,7 @@ def prepare(launch: Launch) -> Runtime:
     )
     try:
         data.console_token()
-        write_private(
-            data.snapshot, encode_snapshot(compile_snapshot(config, data.pepper(), launch.loaded.folder)).decode()
-        )
+        store(data, verified(launch.loaded, data.pepper()))
         write_runtime(data, runtime)
     except OSError as error:
         raise ConfigRefused([Problem("--data-dir", "", str(error))]) from error
@@ -81,9 +80,28 @@ async def _supervise(
     launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger
 ) -> int:
     supervisor = Supervisor(child_specs(launch), clock=SystemClock(), log=log, status_file=launch.data.processes)
+    reloader = Reloader(
+        Source(launch.loaded.file, launch.environ),
+        launch.loaded,
+        decode_snapshot(launch.data.snapshot.read_bytes()).version,
+        launch.data,
+        nudge=lambda: supervisor.nudge("gateway-"),
+        clock=SystemClock(),
+        log=log,
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
+    terminal = _has_terminal()
+
+    def hung_up() -> None:
+        """The terminal we were started from is gone, or somebody wants the configuration read again."""
+        if terminal and not _has_terminal():
+            supervisor.stop()
+        else:
+            reloader.asked()
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
     addresses = [address for _, address in launch.loaded.config.listen.all]
 
     async def announce_when_ready() -> None:
@@ -94,9 +112,20 @@ async def _supervise(
             announce(runtime, await asyncio.to_thread(console_link, runtime, launch.data))
 
     announcing = spawn(announce_when_ready(), name="announce")
+    watching = spawn(reloader.run(), name="watch configuration")
     status = await supervisor.run()
     announcing.cancel()
+    watching.cancel()
     return status
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a controlling terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def child_specs(launch: Launch) -> Sequence[ChildSpec]:

@@ -49,6 +49,10 @@ class DataDir:
         return self.root / "processes.json"
 
     @property
+    def reload(self) -> Path:
+        return self.root / "reload.json"
+
+    @property
     def lab(self) -> Path:
         return self.root / "lab.json"
 
@@ -93,19 +97,25 @@ class DataDir:
         return secret
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` by `text` at once and durably, readable by its owner alone."""
+def write_private(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace `path` by `text` at once and durably, readable by its owner alone.
+
+    Not `durable`: a power cut may lose it, for what is written anew at each start; it takes no time of the disk's.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)  # a full disk must not fill up with our attempts
         raise
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)  # the new name must survive a power cut too

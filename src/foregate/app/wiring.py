@@ -1,6 +1,7 @@
 """Where planes that never import one another are joined."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -8,12 +9,14 @@ from typing import Any, Literal
 import structlog
 
 from foregate import __version__
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.blocks import open_blocks
+from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.asking import SupervisorConfig
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
+from foregate.app.watch import Stamp, stamp
 from foregate.control import ControlDeps, ProcessHealth
 from foregate.control.deps import BreakerState
 from foregate.control.lab_client import HttpLabClient
@@ -34,11 +37,12 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     """What the console needs, on the embedded stores. Raises OSError when a store cannot be opened."""
     clock = SystemClock()
     series = EmbeddedSeries(data.series)
+    snapshot = _snapshot(data.snapshot)
     return ControlDeps(
         telemetry=Query(series, EmbeddedBus(data.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
         clock=clock,
-        snapshot=_snapshot(data.snapshot),
+        snapshot=snapshot,
         console_token=data.console_token(),
         threshold=runtime.alert_threshold,
         log=log,
@@ -46,7 +50,8 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
         model_card=_model_card(runtime),
         processes=lambda: _processes(data.processes),
-        breakers=lambda: _breakers(data, runtime, decode_snapshot(data.snapshot.read_bytes())),
+        breakers=lambda: _breakers(data, runtime, snapshot()),
+        config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
     )
 
 
@@ -68,13 +73,13 @@ def _breakers(data: DataDir, runtime: Runtime, snapshot: Snapshot) -> dict[str, 
 
 def _snapshot(file: Path) -> Callable[[], Snapshot]:
     """The snapshot in force; read again only when the file has changed."""
-    known: tuple[float, Snapshot] | None = None
+    known: tuple[Stamp | None, Snapshot] | None = None
 
     def current() -> Snapshot:
         nonlocal known
-        changed_s = file.stat().st_mtime
-        if known is None or known[0] != changed_s:
-            known = (changed_s, decode_snapshot(file.read_bytes()))
+        now = stamp(file)
+        if known is None or known[0] != now:
+            known = (now, decode_snapshot(file.read_bytes()))
         return known[1]
 
     return current

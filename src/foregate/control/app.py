@@ -15,6 +15,7 @@ from foregate.control.access.session import Sessions
 from foregate.control.access.shell import Shell
 from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
+from foregate.control.api.config import config_router
 from foregate.control.api.events import events_router
 from foregate.control.api.health import health_router
 from foregate.control.api.lab import lab_router
@@ -92,6 +93,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         model_router(deps),
         services_router(deps),
         status_router(deps),
+        config_router(deps),
         live_router(hub),
         lab_router(deps),
         link_router(codes),

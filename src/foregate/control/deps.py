@@ -69,6 +69,37 @@ class ProcessHealth:
     restarts: int
 
 
+@dataclass(frozen=True)
+class ReloadAttempt:
+    """What became of the last attempt to read the configuration. `at_s`: Unix seconds. `later`: waits for a restart."""
+
+    outcome: Literal["started", "applied", "unchanged", "refused"]
+    at_s: float
+    by: Literal["start", "file", "signal"]
+    problems: Sequence[str]
+    later: Sequence[str]
+    took_ms: float
+
+
+@dataclass(frozen=True)
+class ConfigState:
+    """`workers`: worker → the version it serves by, None before it has served. `attempt`: None without a supervisor."""
+
+    version: str
+    workers: Mapping[str, str | None]
+    attempt: ReloadAttempt | None
+
+
+class ConfigControl(Protocol):
+    """The configuration in force. Blocking."""
+
+    def state(self) -> ConfigState: ...
+
+    def reload(self) -> ConfigState:
+        """Have it read again, and wait for the outcome. Raises ForegateError("conflict") where nobody can do that."""
+        ...
+
+
 class Log(Protocol):
     """The part of a structlog logger that control uses."""
 
@@ -103,4 +134,5 @@ class ControlDeps:
     model_card: Mapping[str, Any] | None = None
     processes: Callable[[], Sequence[ProcessHealth]] = _no_processes
     breakers: Callable[[], Mapping[str, BreakerState]] | None = None
+    config: ConfigControl | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)

@@ -57,6 +57,14 @@ export type AnomalyOut = {
   sentence: string;
 };
 
+/** `version` is the one that the workers are to serve by; `settled`: all of them do. */
+export type ConfigOut = {
+  version: string;
+  settled: boolean;
+  workers: WorkerVersion[];
+  last_attempt: ReloadOut | null;
+};
+
 /** One feature's exact SHAP share of the score, in log-odds (positive raises the risk). */
 export type ContributionOut = {
   feature: string;
@@ -190,6 +198,16 @@ export type ProcessOut = {
   restarts: number;
 };
 
+/** The last attempt to read the configuration. `later`: keys whose change waits for a restart. */
+export type ReloadOut = {
+  outcome: "started" | "applied" | "unchanged" | "refused";
+  at_s: number;
+  by: "start" | "file" | "signal";
+  problems: string[];
+  later: string[];
+  took_ms: number;
+};
+
 export type RiskHistory = {
   now_s: number;
   from_s: number;
@@ -293,4 +311,10 @@ export type Status = {
 export type TargetOut = {
   url: string;
   breaker: "closed" | "half_open" | "open" | null;
+};
+
+/** `version` is null before the worker has served. */
+export type WorkerVersion = {
+  worker: string;
+  version: string | null;
 };

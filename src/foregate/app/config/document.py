@@ -36,7 +36,12 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict)
     places: dict[Path, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)  # values that came from it → how they may be shown
-    folder: File = field(default_factory=File)
+    file: File | None = None  # absolute
+
+    @property
+    def folder(self) -> File:
+        """What relative paths in it are relative to."""
+        return self.file.parent if self.file is not None else File().absolute()
 
     def place(self, path: Path) -> str:
         """The place of `path`, or of the nearest thing around it that stands in the file."""
@@ -68,7 +73,7 @@ def _override_path(name: str) -> Path:
 
 
 def _parse(file: File) -> Document:
-    document = Document(str(file), folder=file.absolute().parent)
+    document = Document(str(file), file=file.absolute())
     try:
         size = file.stat().st_size
         if size > DOCUMENT_BYTES_MAX:

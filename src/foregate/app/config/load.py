@@ -35,6 +35,11 @@ class Loaded:
         return ConfigRefused([self.problem(path, sentence)])
 
     @property
+    def file(self) -> File | None:
+        """The file, when there is one."""
+        return self.document.file
+
+    @property
     def folder(self) -> File:
         """What relative paths in the file are relative to."""
         return self.document.folder

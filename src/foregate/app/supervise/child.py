@@ -52,6 +52,13 @@ class Child:
         if self._stop_asked:  # while it was being started
             self._process.terminate()
 
+    def nudge(self) -> None:
+        """Tell the process, by a byte on its standard input, that there is something new for it to look at."""
+        pipe = self._process.stdin if self._process is not None and self.state == "running" else None
+        if pipe is None or pipe.is_closing() or pipe.transport.get_write_buffer_size():
+            return  # it is gone and will look when it starts, or has bytes waiting that say the same
+        pipe.write(b"\n")
+
     async def wait(self) -> int:
         """The exit status of the started process, once it has ended (negative: the signal that ended it)."""
         assert self._process is not None, "start() comes first"  # noqa: S101 - for the type checker

@@ -36,6 +36,12 @@ class Supervisor:
             self._status = status
             self._stopping.set()
 
+    def nudge(self, prefix: str) -> None:
+        """Nudge every running child whose name begins so."""
+        for child in self._children:
+            if child.spec.name.startswith(prefix):
+                child.nudge()
+
     async def run(self) -> int:
         keepers = [spawn(self._keep(child), name=f"keep {child.spec.name}") for child in self._children]
         await self._stopping.wait()

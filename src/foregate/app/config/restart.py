@@ -1,0 +1,42 @@
+"""What a running foregate takes over from a changed configuration, and what only a restart can change. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from foregate.app.config.problems import Path
+from foregate.app.config.schema import Config
+
+# Sockets, the store of the limits and what events bear are settled when a worker starts: changed later they would
+# hold for those workers alone that have been restarted since.
+FIXED = ("listen", "org", "environment", "clients", "limits", "drain_s")
+# Read by the analyzer and the console when they start; the gateway's part of the same change is put in force.
+LATER = ("alerts", "predict")
+SENTENCE = "cannot change while foregate runs: put it back, or restart foregate"
+
+
+def fixed_changes(before: Config, after: Config) -> list[Path]:
+    """The keys for which a reload must be refused."""
+    return [path for name in FIXED for path in _changed(getattr(before, name), getattr(after, name), (name,))]
+
+
+def later_changes(before: Config, after: Config) -> list[Path]:
+    """The keys whose change waits for a restart."""
+    return [path for name in LATER for path in _changed(getattr(before, name), getattr(after, name), (name,))]
+
+
+def _changed(before: Any, after: Any, path: Path) -> Iterator[Path]:
+    if before == after:
+        return
+    names: tuple[str, ...] = ()
+    if isinstance(before, BaseModel):
+        names = tuple(type(before).model_fields)
+    elif isinstance(before, msgspec.Struct):
+        names = before.__struct_fields__
+    if not names:
+        yield path
+    for name in names:
+        if getattr(before, name) != getattr(after, name):
+            yield (*path, name)
