@@ -1,15 +1,18 @@
 """Targets without connections for the algorithms, and services with them on real sockets."""
 
+import asyncio
 import random
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from foregate.gateway.policies.breaker import Circuit
-from foregate.gateway.upstream import Services
+from foregate.gateway.upstream import Pool, Services
 from foregate.gateway.upstream.addresses import Resolver, system_resolver
 from foregate.http1.deadlines import Deadlines
+from foregate.http1.fetch import ClientResponse
 from foregate.kernel.clock import Clock, SystemClock
+from foregate.kernel.errors import ForegateError
 from foregate.wire.policies import CircuitBreaker
 from foregate.wire.snapshot import Balance, Health, Service, Target, UpstreamTls
 
@@ -88,3 +91,22 @@ def service(
     connections_max: int = 1_000,
 ) -> Service:
     return Service(name, targets, connect_timeout_s, balance, health, tls, connections_max=connections_max)
+
+
+async def ask(pool: Pool, path: str = "/") -> ClientResponse:
+    """A GET over the pool as the gateway does it: on an idle connection, or else on a new one. Raises ForegateError."""
+    connection = pool.take() or await pool.open()
+    if isinstance(connection, str):
+        raise ForegateError(connection)
+    response = ClientResponse()
+    head = b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % path.encode()
+    connection.send(response, head, 5.0, head_only=False, complete=True, chunked=False)
+    await response.head()
+    return response
+
+
+async def until(holds: Callable[[], object], within_s: float = 15.0) -> None:
+    """Wait for what must come to pass."""
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.01)

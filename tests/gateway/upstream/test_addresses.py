@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from tests.gateway.world import run
+from tests.http1.world import run
 
 from foregate.gateway.upstream.addresses import SHUNNED_S, Address, Addresses, in_turn
 from foregate.kernel.clock import ManualClock
