@@ -1,0 +1,102 @@
+"""Bulkheads, adaptive limits and shedding as a client meets them."""
+
+import asyncio
+import json
+
+from tests.gateway.world import gateway, route, run, service, upstream
+
+from foregate.http1 import Request, Response
+from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, LoadShedding
+
+
+def test_a_full_bulkhead_refuses_at_once_and_takes_more_afterwards() -> None:
+    release = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await release.wait()
+        return Response(200, b"{}")
+
+    async def main() -> None:
+        async with upstream(answer) as (seen, port), gateway([service(port, bulkhead=Bulkhead(max=2))]) as world:
+            loop = asyncio.get_running_loop()
+            held = [loop.create_task(world.client.request("GET", world.url())) for _ in range(2)]
+            while len(seen.requests) < 2:
+                await asyncio.sleep(0.01)
+            refused = await world.client.request("GET", world.url())
+            assert (refused.status, json.loads(await refused.read())["code"]) == (503, "bulkhead_full")
+            assert refused.header("retry-after") == "1"
+            assert world.event.policies.endswith("bulkhead:refused")
+            release.set()
+            for task in held:
+                await (await task).read()
+            assert (await world.client.request("GET", world.url())).status == 200
+
+    run(main)
+
+
+def test_who_waits_for_a_place_is_served_by_priority() -> None:
+    order: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        order.append(request.path)
+        await asyncio.sleep(0.2)
+        return Response(200, b"{}")
+
+    async def main() -> None:
+        routes = [route("/low", auth=(), priority=10), route("/high", auth=(), priority=90), route("/", auth=())]
+        async with (
+            upstream(answer) as (_, port),
+            gateway([service(port, bulkhead=Bulkhead(max=1, queue=9, wait_s=20.0))], routes) as world,
+        ):
+            loop = asyncio.get_running_loop()
+            tasks = []
+            for path in ("/first", "/low", "/high"):
+                tasks.append(loop.create_task(world.client.request("GET", world.url(path))))
+                await asyncio.sleep(0.05)
+            assert [(await task).status for task in tasks] == [200] * 3
+            assert order == ["/first", "/high", "/low"]
+
+    run(main)
+
+
+def test_an_adaptive_limit_keeps_the_surplus_away_from_the_service() -> None:
+    most = now = 0
+
+    async def answer(request: Request) -> Response:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+        return Response(200, b"{}")
+
+    async def main() -> None:
+        limit = AdaptiveConcurrency(start=5, min=2, max=5, queue=2, wait_s=20.0)
+        async with upstream(answer) as (_, port), gateway([service(port, adaptive_concurrency=limit)]) as world:
+
+            async def one() -> int:
+                response = await world.client.request("GET", world.url())
+                await response.read()
+                return response.status
+
+            statuses = await asyncio.gather(*[one() for _ in range(20)])
+            assert (statuses.count(200), statuses.count(503), most) == (7, 13, 5)
+            assert {event.error for event in world.sink.events if event.status == 503} == {"shed"}
+
+    run(main)
+
+
+def test_a_late_loop_sheds_the_unimportant() -> None:
+    async def main() -> None:
+        shedding = LoadShedding(lateness_s=1e-9, lateness_full_s=2e-9)  # any loop is late by this measure
+        routes = [
+            route("/vip", auth=(), priority=100, load_shedding=shedding),
+            route("/", auth=(), priority=99, load_shedding=shedding),
+        ]
+        async with upstream() as (_, port), gateway([service(port)], routes) as world:
+            await asyncio.sleep(1.0)  # until it has been measured
+            found = [(await world.client.request("GET", world.url(path))).status for path in ("/", "/vip")]
+            assert found == [503, 200]
+            assert world.sink.events[0].error == "shed"
+
+    run(main)
