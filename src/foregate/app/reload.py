@@ -82,16 +82,17 @@ class Reloader:
             await asyncio.sleep(LOOK_S)
             if self._signals != self._answered:
                 await self._attempt("signal")
-            elif self._settled.look(_stamps(self._own if next(self._looks) % NAMED_FILES_EVERY else self._all)):
+            elif self._settled.look(_stamps(self._watched())):
                 await self._attempt("file")
 
     @property
     def _own(self) -> Sequence[Path]:
         return [] if self._source.file is None else [self._source.file]
 
-    @property
-    def _all(self) -> Sequence[Path]:
-        return [*self._own, *self._files]
+    def _watched(self) -> Sequence[Path]:
+        """The files to look at this time."""
+        often = next(self._looks) % NAMED_FILES_EVERY and not self._settled.moving
+        return self._own if often else [*self._own, *self._files]
 
     async def _attempt(self, by: Cause) -> None:
         """Read, validate and compile off the loop; put it in force, or say why not."""

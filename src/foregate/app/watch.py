@@ -24,20 +24,23 @@ class Settled:
 
     def __init__(self, seen: Mapping[Path, Stamp | None]) -> None:
         self._accepted = dict(seen)
-        self._moving: dict[Path, Stamp | None] | None = None
+        self._seen = dict(seen)
+
+    @property
+    def moving(self) -> bool:
+        """Whether a change has been seen that may not have come to rest: look at every file now."""
+        return self._seen != self._accepted
 
     def know(self, seen: Mapping[Path, Stamp | None]) -> None:
         """Files to be watched from now on, as they were before they were read. Known ones stay as they are."""
         self._accepted = {**seen, **self._accepted}
+        self._seen = {**seen, **self._seen}
 
     def look(self, seen: Mapping[Path, Stamp | None]) -> bool:
-        """Whether there is something new, and all of it is written."""
-        now = self._accepted | {file: found for file, found in seen.items() if found is not None and found[2]}
-        if now == self._accepted:
-            self._moving = None
+        """Whether there is something new, and all of it is written. Files that were not looked at are as before."""
+        found = {file: each if each and each[2] else self._accepted.get(file) for file, each in seen.items()}
+        before, self._seen = self._seen, self._seen | found
+        if self._seen == self._accepted or self._seen != before:
             return False
-        if now == self._moving:
-            self._accepted, self._moving = now, None
-            return True
-        self._moving = now
-        return False
+        self._accepted = self._seen
+        return True
