@@ -1,0 +1,194 @@
+"""Changing the configuration of a running foregate: live on every worker, without a lost request or stream."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from tests.process.harness import KEY, Foregate, foregate, upstream
+
+WORKERS = 2
+SERVICES = "services: {{a: {{targets: ['{url}']}}}}\nroutes:\n  - {{path: /a, service: a}}"
+LIVE_S = 1.0  # generous: the bench measures; two noisy cores are shared here
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Foregate]:
+    with upstream() as url, foregate(tmp_path, SERVICES.format(url=url), workers=WORKERS) as made:
+        yield made
+
+
+def rewrite(running: Foregate, change: Callable[[str], str]) -> None:
+    """As editors do it: a new file in place of the old one."""
+    file = running.data.parent / "foregate.yaml"
+    other = file.with_name("new.yaml")
+    other.write_text(change(file.read_text()))
+    other.replace(file)
+
+
+def add_route(running: Foregate, path: str) -> None:
+    route = f"  - {{path: {path}, service: a, auth: none}}\nkeys:"
+    rewrite(running, lambda text: text.replace("keys:", route, 1))
+
+
+def status_at(running: Foregate, path: str) -> int:
+    """The status on a new connection, which any worker may take."""
+    request = urllib.request.Request(running.gateway + path)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+@contextmanager
+def load(running: Foregate, clients: int = 3) -> Iterator[list[str]]:
+    """Requests one after the other, some on kept connections, until the block ends; gives what failed."""
+    failed: list[str] = []
+    done: list[int] = []
+    over = threading.Event()
+    where = urlsplit(running.gateway)
+
+    def ask(kept: bool) -> None:
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
+        while not over.is_set():
+            try:
+                connection.request("GET", "/a/x", headers={"X-Api-Key": KEY})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    failed.append(f"status {answer.status}")
+                done.append(1)
+            except (OSError, http.client.HTTPException) as error:
+                failed.append(repr(error))
+                connection.close()
+            if not kept:
+                connection.close()
+            time.sleep(0.002)
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(number > 0,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield failed
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(20)
+        assert len(done) > 50, "there was no load"
+
+
+def config(running: Foregate) -> dict[str, Any]:
+    answer: dict[str, Any] = running.api("/config")
+    return answer
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 15.0) -> float:
+    began_s = time.monotonic()
+    while not what():
+        assert time.monotonic() - began_s < seconds, "it did not happen"
+        time.sleep(0.002)
+    return time.monotonic() - began_s
+
+
+def settled(running: Foregate, before: str) -> bool:
+    now = config(running)
+    return bool(now["settled"]) and now["version"] != before
+
+
+def test_a_new_route_is_live_on_every_worker_and_nothing_is_lost_meanwhile(running: Foregate) -> None:
+    where = urlsplit(running.gateway)
+    with (
+        socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as stream,
+        load(running) as failed,
+    ):
+        # A request that goes on through all reloads: its body is sent bit by bit.
+        stream.sendall(f"POST /a/echo HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\nContent-Length: 20\r\n\r\n".encode())
+        took_s = []
+        for number in range(20):
+            before = config(running)["version"]
+            began_s = time.monotonic()
+            add_route(running, f"/new{number}")
+            wait_for(lambda before=before: settled(running, before))  # type: ignore[misc]
+            took_s.append(time.monotonic() - began_s)
+            assert [status_at(running, f"/new{number}") for _ in range(6)] == [200] * 6
+            stream.sendall(b"x")
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            more = stream.recv(65_536)
+            assert more, answer
+            answer += more
+        assert answer.startswith(b"HTTP/1.1 200 ")
+    assert failed == []
+    assert statistics.median(took_s) < LIVE_S
+    versions = {row["version"] for row in config(running)["workers"]}
+    assert versions == {config(running)["version"]}
+
+
+def test_a_bad_file_keeps_the_old_one_and_says_why(running: Foregate) -> None:
+    before = config(running)
+    rewrite(running, lambda text: text.replace("service: a}", "service: b}"))
+    wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
+    now = config(running)
+    assert now["version"] == before["version"]
+    assert "routes[0].service: there is no service" in now["last_attempt"]["problems"][0]
+    assert status_at(running, "/a/x") == 401
+    assert "configuration_refused" in running.log.read_text()
+
+    rewrite(running, lambda text: text.replace("service: b}", "service: a, auth: none}"))
+    wait_for(lambda: status_at(running, "/a/x") == 200)
+    assert config(running)["last_attempt"]["outcome"] == "applied"
+
+
+def test_a_signal_and_the_api_have_the_file_read_again(running: Foregate) -> None:
+    os.kill(running.process.pid, signal.SIGHUP)
+    wait_for(lambda: config(running)["last_attempt"]["by"] == "signal")
+    assert config(running)["last_attempt"]["outcome"] == "unchanged"
+
+    (running.data.parent / "foregate.yaml").unlink()  # gone is no change …
+    time.sleep(0.2)
+    assert status_at(running, "/a/x") == 401
+    with pytest.raises(urllib.error.HTTPError) as refused:  # … but who asks is told
+        running.api("/config/reload", {})
+    with refused.value:
+        assert refused.value.code == 422
+        problem = json.load(refused.value)
+    assert problem["code"] == "config_refused"
+    assert "cannot be read" in problem["detail"]
+
+
+def test_the_api_answers_once_every_worker_serves_by_the_new_configuration(running: Foregate) -> None:
+    add_route(running, "/asked")
+    answer = running.api("/config/reload", {})
+    assert answer["settled"] is True
+    assert {row["version"] for row in answer["workers"]} == {answer["version"]}
+    assert [status_at(running, "/asked") for _ in range(6)] == [200] * 6
+
+
+def test_a_worker_that_is_born_after_a_reload_serves_by_it(running: Foregate) -> None:
+    add_route(running, "/late")
+    wait_for(lambda: status_at(running, "/late") == 200)
+    old = running.kill("gateway-0")
+    wait_for(lambda: running.pid("gateway-0") != old, 40)
+    wait_for(lambda: config(running)["settled"])
+    assert [status_at(running, "/late") for _ in range(8)] == [200] * 8
+
+
+def test_what_only_a_restart_can_change_is_refused_by_its_name(running: Foregate) -> None:
+    rewrite(running, lambda text: "org: other\n" + text)
+    wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
+    assert "org: cannot change while foregate runs" in config(running)["last_attempt"]["problems"][0]
