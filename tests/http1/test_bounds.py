@@ -205,3 +205,29 @@ def test_after_an_early_answer_has_begun_the_rest_of_the_body_may_take_its_time(
             return head + rest
 
     assert run(main).endswith(b"4\r\nlate\r\n0\r\n\r\n")
+
+
+def test_a_client_that_waits_to_continue_may_be_refused_before_its_body() -> None:
+    async def main() -> bytes:
+        async with served_by(context(answer_ok)) as port:
+            return await talk(port, b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+
+    answer = run(main)
+    assert statuses(answer) == [200]
+    assert b"connection: close" in answer
+
+
+def test_requests_after_an_answer_that_closes_are_not_served() -> None:
+    async def main() -> tuple[bytes, int]:
+        served: list[Exchange] = []
+
+        def answer(exchange: Exchange) -> None:
+            served.append(exchange)
+            answer_ok(exchange)
+
+        async with served_by(context(answer)) as port:
+            return await talk(port, GET + LAST + GET), len(served)
+
+    answer, served = run(main)
+    assert statuses(answer) == [200, 200]
+    assert served == 2

@@ -2,7 +2,9 @@
 
 Consumes bytes, emits exchanges. Promises: a message with ambiguous framing is refused and its connection closed before
 anybody sees it; answers go out in the order of their requests; whoever writes faster than the other side reads is told
-to pause; a client that leaves is reported at once; every wait and buffer has a bound from `kernel.limits`.
+to pause; a client that leaves is reported at once; trailers travel both ways; every wait, buffer and number of
+connections has a bound from `kernel.limits` or `context.ServerContext`. TLS for both sides is in `tls`, a head's Date
+in `date`. Field lists may be shared between messages with the same fields, so nobody changes them.
 
 For the hot path (callbacks): `ServerConnection`, `server.ServerContext` and `Exchange` on the server side (contract:
 `exchange.RequestReceiver`), `ClientConnection` on the client side (contract: `client.ResponseReceiver`).
@@ -20,6 +22,7 @@ For services and tools (coroutines):
     answer = await client.request("GET", f"http://127.0.0.1:{port}/x?y=1", headers=[(b"x-api-key", b"...")])
     answer.status, answer.header("content-type"), await answer.read()    # or: async for part in answer.chunks()
     answer.abandon()                                         # to leave in the middle
+    # https:// with Client(clock, tls=client_context(...)); Unix sockets: start(path=...), http+unix://%2Frun%2Fa.sock/x
     await client.close(); await server.close(timeout_s=1.0)
 
 A handler may raise `ForegateError(code)`, which is answered as problem+json; any other exception becomes a 500 and
