@@ -25,7 +25,7 @@ def split(targets: Sequence[T], placed: Sequence[Placed], zone: str, spill: floa
         return list(targets), []
     near = [place for place in placed if place.zone == zone] if zone else []
     chosen = usable
-    if near and sum(place.well for place in near) >= max(1.0, spill * len(near)):
+    if near and sum(place.usable and place.well for place in near) >= max(1.0, spill * len(near)):
         chosen = [index for index in usable if placed[index].zone == zone]
     taken = set(chosen)
     return [targets[index] for index in chosen], [targets[index] for index in usable if index not in taken]

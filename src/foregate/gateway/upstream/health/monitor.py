@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foregate.gateway.upstream.service import ServiceState
 
 CHECKS_MAX = 32  # of one service at the same time; further ones wait for one to end
+_FIRST_S = 1.0  # a target is asked for the first time within so long
 _JITTER = 0.1  # of the interval, so that many workers do not ask in step
 
 
@@ -81,7 +82,7 @@ class Monitor:
         for target in self._service.targets:
             due_s = self._due_s.get(target)
             if due_s is None:
-                due_s = self._due_s[target] = now_s + settings.interval_s * self._rng.random()
+                due_s = self._due_s[target] = now_s + min(settings.interval_s, _FIRST_S) * self._rng.random()
             if due_s <= now_s and target not in self._checks:
                 if len(self._checks) >= CHECKS_MAX:
                     continue  # the end of any of them wakes us
