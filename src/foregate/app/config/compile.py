@@ -74,6 +74,7 @@ def _service(name: str, service: Service, folder: File) -> wire.Service:
         health=service.health,
         tls=msgspec.structs.replace(service.tls, **files),
         policies=service.policies,
+        connections_max=service.connections_max,
     )
 
 

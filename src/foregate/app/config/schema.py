@@ -185,6 +185,7 @@ class Service(_Strict):
     balance: Annotated[snapshot.Balance, DERIVED] = Field(default_factory=snapshot.Balance)
     health: Annotated[snapshot.Health, DERIVED] = Field(default_factory=snapshot.Health)
     tls: Annotated[snapshot.UpstreamTls, DERIVED] = Field(default_factory=snapshot.UpstreamTls)
+    connections_max: int = Field(1_000, ge=1, le=100_000, description="Of one worker to one target.")
     policies: ServicePolicies = Field(default_factory=no_policies)
 
 
