@@ -39,7 +39,7 @@ bench: $(BIN)/.dev ## Measure beside the peers found here (nginx, haproxy, Go, C
 soak: $(BIN)/.dev ## Half an hour of streams, aborts and 100,000 keys: does memory grow, do files leak? ARGS="--minutes 5" for less.
 	$(BIN)/python -m bench soak $(ARGS)
 
-fuzz: $(BIN)/.dev ## Send a million mutated requests through the HTTP engine. ARGS="--cases 50000 --seed 1" for others.
+fuzz: $(BIN)/.dev ## Send a million mutated requests through the gateway. ARGS="--cases 50000 --seed 1 --engine" for others.
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 train: $(BIN)/.dev ## Train the bundled model anew from lab runs, with its card.

@@ -1,24 +1,27 @@
-"""`python -m tests.fuzz`: as many cases as you like, with their rate and findings. Exit 1 when there are any."""
+"""Mutated raw requests through the whole gateway (or the HTTP engine alone): rate and findings; exit 1 with any."""
 
 import argparse
+import functools
 import multiprocessing
 import sys
 import time
 
+from tests.fuzz.gateway_rig import GatewayRig
 from tests.fuzz.judge import Finding, case
+from tests.fuzz.rig import Rig
 
 SEED = 20_261_121_000_000
 _BATCH = 2_000
 _SHOWN_MAX = 20
 
 
-def batch(first: int) -> tuple[int, int, int, list[str]]:
+def batch(first: int, make: type[Rig]) -> tuple[int, int, int, list[str]]:
     """Sums over _BATCH cases: messages sent, messages that reached an upstream, refusals; and the findings."""
     sent = reached = refused = 0
     findings = []
     for seed in range(first, first + _BATCH):
         try:
-            outcome = case(seed)
+            outcome = case(seed, make)
         except Finding as finding:
             findings.append(str(finding))
             continue
@@ -31,12 +34,14 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=SEED, help="of the first case; the next has the next number")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--engine", action="store_true", help="without routing and policies between the two ends")
     asked = parser.parse_args()
     begun_s = time.monotonic()
     done = sent = reached = refused = 0
     findings: list[str] = []
     with multiprocessing.Pool(asked.processes) as pool:
-        for sums in pool.imap_unordered(batch, range(asked.seed, asked.seed + asked.cases, _BATCH)):
+        work = functools.partial(batch, make=Rig if asked.engine else GatewayRig)
+        for sums in pool.imap_unordered(work, range(asked.seed, asked.seed + asked.cases, _BATCH)):
             done, sent, reached, refused = done + _BATCH, sent + sums[0], reached + sums[1], refused + sums[2]
             findings += sums[3]
             for finding in sums[3][: max(0, _SHOWN_MAX - len(findings) + len(sums[3]))]:

@@ -1,6 +1,7 @@
 """One case: send mutated bytes through the rig, and compare what came of them with what the oracle reads in them."""
 
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.fuzz.mutator import pieces, requests
@@ -36,11 +37,11 @@ def client_messages(data: bytes) -> tuple[list[Message], str]:
     return messages, ""
 
 
-def case(seed: int) -> Outcome:
+def case(seed: int, make: Callable[[random.Random], Rig] = Rig) -> Outcome:
     """Raises Finding."""
     rng = random.Random(seed)
     data = requests(rng)
-    rig = Rig(rng)
+    rig = make(rng)
     try:
         for piece in pieces(rng, data):
             rig.send(piece)

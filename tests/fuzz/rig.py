@@ -112,7 +112,7 @@ class Upstream:
         rng = self._rig.rng
         answer = rng.choice(ANSWERS)
         if not rng.randrange(32):
-            answer = answer[: rng.randrange(len(answer))]  # and then it dies
+            answer = answer[: rng.randrange(self._rig.answer_bytes_min, len(answer))]  # and then it dies
             self._deliver(answer)
             self._rig.loop.append(self._die)
         elif rng.randrange(4):
@@ -136,6 +136,8 @@ class Upstream:
 
 class Rig:
     """One client connection, and as many upstream connections as it takes."""
+
+    answer_bytes_min = 0  # what an upstream that dies says at least
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
