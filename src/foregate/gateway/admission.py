@@ -114,7 +114,7 @@ class Admission:
         if refusal.code == "body_too_large":
             exchange.close_after = True
         self._recorder.finished(request, ERRORS[refusal.code].status, refusal.code, now_s)
-        respond_problem(exchange, refusal.code, request.request_id, lines, refusal.detail)
+        respond_problem(exchange, refusal.code, request.request_id, lines, refusal.detail, refusal.members)
         exchange.flush()
 
     def _answer(self, request: Request, answer: Answer) -> None:

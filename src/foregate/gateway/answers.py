@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from foregate.gateway.heads import status_line
 from foregate.http1.exchange import Exchange
@@ -16,11 +18,18 @@ def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, 
     exchange.end()
 
 
-def respond_problem(exchange: Exchange, code: str, request_id: str, lines: bytes = b"", detail: str = "") -> int:
+def respond_problem(
+    exchange: Exchange,
+    code: str,
+    request_id: str,
+    lines: bytes = b"",
+    detail: str = "",
+    members: Mapping[str, Any] | None = None,
+) -> int:
     """Write a problem; returns its status."""
     spec = ERRORS[code]
     lines += b"x-request-id: " + request_id.encode() + b"\r\n"
-    respond(exchange, spec.status, lines, b"application/problem+json", problem(spec, request_id, detail))
+    respond(exchange, spec.status, lines, b"application/problem+json", problem(spec, request_id, detail, members))
     return spec.status
 
 

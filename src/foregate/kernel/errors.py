@@ -5,8 +5,9 @@ Each error has a stable `code`, says whose fault it is, which status it travels 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Fault = Literal["client", "upstream", "ours"]
 
@@ -97,9 +98,9 @@ class ForegateError(Exception):
         super().__init__(f"{code}: {detail or self.spec.title}" + (f" ({internal})" if internal else ""))
 
 
-def problem(spec: ErrorSpec, request_id: str, detail: str = "") -> bytes:
-    """The application/problem+json body of one occurrence of `spec`."""
-    body = {
+def problem(spec: ErrorSpec, request_id: str, detail: str = "", members: Mapping[str, Any] | None = None) -> bytes:
+    """The application/problem+json body of one occurrence of `spec`, with further `members`."""
+    body: dict[str, Any] = {
         "type": f"urn:foregate:error:{spec.code}",
         "title": spec.title,
         "status": spec.status,
@@ -109,4 +110,6 @@ def problem(spec: ErrorSpec, request_id: str, detail: str = "") -> bytes:
     }
     if detail:
         body["detail"] = detail
+    if members:
+        body.update(members)
     return json.dumps(body, ensure_ascii=False).encode()

@@ -29,11 +29,15 @@ Fetch = Callable[[str], Awaitable[bytes]]  # GET an address through our own clie
 
 
 class Refuse(NamedTuple):
-    """Answer with a problem. `code` is one of `kernel.errors`; `lines` are further header lines, each with CRLF."""
+    """Answer with a problem. `code` is one of `kernel.errors`; `lines` are further header lines, each with CRLF.
+
+    `members`: of the problem document, beside the usual ones.
+    """
 
     code: str
     detail: str = ""
     lines: bytes = b""
+    members: Mapping[str, Any] | None = None
 
 
 class Answer(NamedTuple):
