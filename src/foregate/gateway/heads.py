@@ -9,8 +9,11 @@ from foregate.http1.headers import (
     named_by_connection,
     reason,
 )
+from foregate.kernel.secrets import CONSOLE_COOKIE
 
 _DROPPED_ANSWER = HOP_BY_HOP | FRAMING | {b"x-request-id", b"x-gateway-service", b"x-gateway-response-time"}
+_WATCHED_ANSWER = _DROPPED_ANSWER | {b"set-cookie"}
+_CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 
 
 def status_line(status: int) -> bytes:
@@ -21,22 +24,22 @@ def status_line(status: int) -> bytes:
 _STATUS_LINES = {status: b"HTTP/1.1 %d %s\r\n" % (status, reason(status)) for status in range(200, 600)}
 
 
-def answer_lines(status: int, headers: HeaderList, request_id: str, service_line: bytes, first_byte_ms: float) -> bytes:
-    """Status line and fields of an upstream's answer on its way to the client, without framing."""
-    added = b"%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
-        service_line,
-        first_byte_ms,
-        request_id.encode(),
-    )
-    lines = []
+def answer_fields(status: int, headers: HeaderList) -> bytes:
+    """Status line and fields of an upstream's answer on its way to the client, each with CRLF, without framing.
+
+    What belongs to the hop or to us is dropped, and a cookie by which a service could take over the console's session.
+    """
+    lines = [b""]
     named = NO_TOKENS
     for field in headers:
         name = field[0]
-        if name not in _DROPPED_ANSWER:
+        if name not in _WATCHED_ANSWER:
             lines.append(b": ".join(field))
         elif name == b"connection" and field[1] not in COMMON_CONNECTION:
             named |= named_by_connection(field[1])
+        elif name == b"set-cookie" and not field[1].lstrip().startswith(_CONSOLE_COOKIE):
+            lines.append(b": ".join(field))
     if named:
-        lines = [b": ".join(field) for field in headers if field[0] not in named and field[0] not in _DROPPED_ANSWER]
-    lines.append(added)
-    return status_line(status) + b"\r\n".join(lines)
+        lines = [line for line in lines if line.partition(b":")[0] not in named]
+    lines.append(b"")
+    return status_line(status)[:-2] + b"\r\n".join(lines)

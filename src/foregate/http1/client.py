@@ -36,8 +36,9 @@ class ClientConnection(asyncio.Protocol):
 
     `reused` says that the connection had served an exchange before this one, `answered` that bytes of an answer have
     come: together they tell a dead keep-alive connection from a failing upstream. `headers` may be those of an earlier
-    answer with the same fields, so nobody changes them. `trailers` are the fields after a
-    chunked answer, without those that may not be forwarded, from `complete=True` until the next exchange begins.
+    answer with the same fields, so nobody changes them; `notes` is for who asks, to keep what was made of them.
+    `trailers` are the fields after a chunked answer, without those that may not be forwarded, from `complete=True`
+    until the next exchange begins.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class ClientConnection(asyncio.Protocol):
         "content_length",
         "deadline_s",
         "headers",
+        "notes",
         "reused",
         "status",
         "timeout_s",
@@ -101,6 +103,7 @@ class ClientConnection(asyncio.Protocol):
         self.answered = False
         self.status = 0
         self.headers: HeaderList = []
+        self.notes: tuple[HeaderList, bytes] | None = None
         self.trailers: Fields = trailer_fields.NONE
         self.content_length: int | None = None
 

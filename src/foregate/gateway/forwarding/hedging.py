@@ -136,13 +136,14 @@ class HedgeAttempt:
         if self._adopted:
             proxied.pending = None
             proxied.connection = connection
+        request = proxied.request
         connection.send(
             self,
-            proxied.message(self._target),
-            proxied.request.chain.timeouts.attempt_s,
-            head_only=proxied.exchange.method == b"HEAD",
-            complete=True,
-            chunked=proxied.chunked,
+            proxied.message(request, self._target),
+            request.chain.timeouts.attempt_s,
+            request.method == b"HEAD",
+            True,
+            proxied.chunked,
         )
 
     def connect_failed(self, code: str) -> None:

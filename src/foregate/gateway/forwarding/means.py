@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from foregate.gateway.policies.policy import Log
 from foregate.gateway.record import Recorder
@@ -10,11 +9,16 @@ from foregate.gateway.upstream import ServiceState
 from foregate.kernel.clock import Clock
 
 
-class Forwarding(NamedTuple):
+class Forwarding:
     """`log` is never called on the ordinary path; `services` are those that a fallback may name."""
 
-    recorder: Recorder
-    rng: random.Random
-    log: Log
-    clock: Clock
-    services: Mapping[str, ServiceState]
+    __slots__ = ("log", "monotonic", "recorded", "rng", "services")
+
+    def __init__(
+        self, recorder: Recorder, rng: random.Random, log: Log, clock: Clock, services: Mapping[str, ServiceState]
+    ) -> None:
+        self.rng = rng
+        self.log = log
+        self.services = services
+        self.monotonic = clock.monotonic
+        self.recorded = recorder.finished  # bound once, not with every request

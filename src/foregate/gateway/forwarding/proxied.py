@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from foregate.gateway.forwarding import trouble
 from foregate.gateway.forwarding.judging import Outcome, tell_service, tell_target
-from foregate.gateway.heads import answer_lines
+from foregate.gateway.heads import answer_fields
 from foregate.http1.client import ClientConnection, frame
 from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from foregate.gateway.request import Request
     from foregate.gateway.upstream import ServiceState, TargetState
     from foregate.wire.event import BreakerOutcome
+
+_VERSION = b" HTTP/1.1\r\n"
 
 
 class Proxied:
@@ -66,7 +68,7 @@ class Proxied:
         self.forward = forward
         self.chunked = chunked
         self.means = means
-        self.monotonic = means.recorder.clock.monotonic
+        self.monotonic = means.monotonic
         self.body: list[bytes] | None = request.chunks if request.body is None else [request.body]
         self.attempts = 0
         self.first_byte_ms = -1.0
@@ -120,40 +122,30 @@ class Proxied:
         complete = exchange.told_complete
         target = self.target
         assert target is not None  # noqa: S101 - it was chosen before connecting
+        request = self.request
         connection.send(
             self,
-            self.message(target),
-            self.request.chain.timeouts.attempt_s,
-            head_only=exchange.method == b"HEAD",
-            complete=complete,
-            chunked=self.chunked,
+            self.message(request, target),
+            request.chain.timeouts.attempt_s,
+            exchange.method == b"HEAD",
+            complete,
+            self.chunked,
         )
         if not complete:
             exchange.pause_body(connection.congested)
 
-    def message(self, target: TargetState) -> bytes:
+    def message(self, request: Request, target: TargetState) -> bytes:
         """The head towards `target`, and what has come of the body."""
-        request = self.request
-        data = b"".join(
-            (
-                request.method,
-                b" ",
-                target.prefix,
-                request.path,
-                request.query,
-                b" HTTP/1.1\r\n",
-                request.route.host_line or target.host_line,
-                self.forward,
-            )
-        )
+        host = request.route.host_line or target.host_line
+        head = request.method, b" ", target.prefix, request.path, request.query, _VERSION, host, self.forward
         body = self.body
         if not body and not self.chunked:
-            return data
+            return b"".join(head)
         exchange = self.exchange
         self._keep_bounded()
         if self.chunked:
-            return data + frame(body or [], exchange.told_complete, exchange.trailers)
-        return data + b"".join(body or [])
+            return b"".join((*head, frame(body or [], exchange.told_complete, exchange.trailers)))
+        return b"".join((*head, *(body or ())))
 
     def connect_failed(self, code: str) -> None:
         self.pending = None
@@ -204,16 +196,24 @@ class Proxied:
             self.rare.stop_waiting()
         self.status = status
         self.first_byte_ms = first_byte_ms = (now_s - request.started_s) * 1000.0
-        headers = connection.headers
+        notes, headers = connection.notes, connection.headers
+        if notes is not None and notes[0] is headers:
+            fields = notes[1]  # the same head as the answer before: most are
+        else:
+            fields = answer_fields(status, headers) + self.service.header_line
+            connection.notes = headers, fields
         if request.chain.answerers:
             reshaped = trouble.reshaped(self, connection, complete)
             if reshaped is None:
                 return
-            headers = reshaped
+            fields = answer_fields(status, reshaped) + self.service.header_line
+        lines = b"%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
+            fields,
+            request.answer_lines,
+            first_byte_ms,
+            request.request_id.encode(),
+        )
         exchange = self.exchange
-        lines = answer_lines(status, headers, request.request_id, self.service.header_line, first_byte_ms)
-        if request.answer_lines:
-            lines += request.answer_lines
         if not complete or connection.trailers:
             self._stream(connection, lines, chunks, complete, now_s)
             return
@@ -277,7 +277,7 @@ class Proxied:
         if self.rare is not None:
             self.rare.stop_waiting()
             self.rare.release(service, now_s)
-        self.means.recorder.finished(
+        self.means.recorded(
             self.request,
             status,
             error,
