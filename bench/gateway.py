@@ -17,6 +17,7 @@ from foregate.wire.snapshot import Balance, Key, Listener, Route, Service, Snaps
 
 KEY = new_key("bench")  # the one that may come in
 UNKNOWN_KEY = new_key("bench")  # well formed, and nobody's
+_CONNECTIONS_MAX = 10_000
 _ENDLESS = wire.Rate(1e6, 1.0)
 # One of each: key (every route asks for it), token bucket (never empty), breaker and retries (on by default), event.
 PLAIN = Policies(rate_limits=(wire.RateLimit(name="plain", rate=_ENDLESS, burst=1e6),))
@@ -61,7 +62,9 @@ def targets(ports: Sequence[int]) -> tuple[Target, ...]:
 def service(
     name: str, ports: Sequence[int], *, policies: Policies = NO_POLICIES, balance: Balance | None = None
 ) -> Service:
-    return Service(name, targets(ports), balance=balance or Balance(), policies=policies)
+    """Room for a thousand idle streams beside the requests: the default bound of connections is just that thousand."""
+    settings = balance or Balance()
+    return Service(name, targets(ports), balance=settings, policies=policies, connections_max=_CONNECTIONS_MAX)
 
 
 def route(path: str, to: str = "bench", *, policies: Policies = NO_POLICIES) -> Route:
