@@ -27,7 +27,8 @@ from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent, encode_event
-from foregate.wire.snapshot import Route, Service, Snapshot, Target
+from foregate.wire.match import Rule
+from foregate.wire.snapshot import Listener, Route, Service, Snapshot, Target, Weighted
 
 TOKEN = "a-console-token-of-a-test"
 NOW_S = 1_700_000_040.0
@@ -109,8 +110,9 @@ class World:
             Service(name, (Target(f"http://127.0.0.1:{9000 + i}", "127.0.0.1", 9000 + i),))
             for i, (name, *_) in enumerate(ROUTES)
         )
-        routes = tuple(Route(path, name) for name, path, *_ in ROUTES)
-        snapshot = Snapshot("v-of-the-test", "127.0.0.1", 8080, services, routes, environment="demo", org="demo")
+        routes = tuple(Route(path, Rule(path), (Weighted(name),)) for name, path, *_ in ROUTES)
+        listeners = (Listener(port=8080),)
+        snapshot = Snapshot("v-of-the-test", listeners, services, routes, environment="demo", org="demo")
         deps = ControlDeps(
             telemetry=Query(self.series, self.bus, self.series.offsets),
             findings=self.findings,

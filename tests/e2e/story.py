@@ -22,7 +22,7 @@ from foregate.kernel.clock import SystemClock
 from foregate.wire.alert import Alert
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.risk import Contribution, Risk
-from foregate.wire.snapshot import Snapshot
+from foregate.wire.snapshot import Listener, Snapshot
 
 PAST_S = 900
 LEAK_S = 480  # the leak began so long before the start
@@ -145,7 +145,7 @@ def story(folder: Path, *, empty: bool = False) -> Iterator[tuple[Console, Story
         told = Story(here)
         deps = here.deps(lab=HttpLabClient(lab))
         if empty:
-            with console(replace(deps, snapshot=lambda: Snapshot("none", "127.0.0.1", 8080), lab=None)) as served:
+            with console(replace(deps, snapshot=lambda: Snapshot("none", (Listener(port=8080),)), lab=None)) as served:
                 yield served, told
             return
         told.tell_past()

@@ -9,7 +9,7 @@ from tests.gateway.world import free_port, gateway, run, service, upstream
 from foregate.gateway.policies.breaker import Circuit
 from foregate.http1 import Request, Response
 from foregate.kernel.clock import SystemClock
-from foregate.wire.snapshot import Breaker
+from foregate.wire.policies import CircuitBreaker as Breaker
 
 SETTINGS = Breaker(failures=3, open_s=10.0)
 

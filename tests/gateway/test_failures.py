@@ -1,17 +1,12 @@
 """How an upstream can fail, and what the client and the event are told."""
 
 import asyncio
-import errno
 import json
 
 import pytest
 from tests.gateway.world import free_port, gateway, raw_upstream, run, service, talk
 
-from foregate.gateway.gateway import _rooted
-from foregate.gateway.upstream.pool import Pool
-from foregate.http1.deadlines import Deadlines
-from foregate.kernel.clock import SystemClock
-from foregate.wire.snapshot import Target
+from foregate.gateway.match.rewrite import stripped
 
 
 async def ask(raw: bytes, *, close: bool, timeout_s: float = 0.3) -> tuple[int, str, str]:
@@ -93,38 +88,6 @@ def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(head: bytes, c
     run(main)
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (OSError(errno.EMFILE, "too many open files"), "overloaded"),
-        (OSError(errno.EADDRNOTAVAIL, "no port left"), "overloaded"),
-        (OSError(errno.EHOSTUNREACH, "no way there"), "upstream_refused"),
-        (UnicodeError("label empty or too long"), "upstream_refused"),
-    ],
-)
-def test_our_own_shortage_is_not_blamed_on_the_upstream(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
-) -> None:
-    told: list[str] = []
-
-    class Waiting:
-        def connected(self, connection: object) -> None:
-            told.append("connected")
-
-        def connect_failed(self, code: str) -> None:
-            told.append(code)
-
-    async def fail(*_: object, **__: object) -> None:
-        raise error
-
-    async def main() -> None:
-        pool = Pool(Target("http://t", "t", 80), 1.0, SystemClock(), Deadlines(SystemClock(), tick_s=0.05))
-        await pool.connect(Waiting())
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", fail)
-    asyncio.run(main())
-    assert told == [code]
-
-
 def test_a_stripped_path_with_an_encoded_slash_stays_a_path() -> None:
-    assert [_rooted(rest) for rest in (b"", b"/x", b"%2Fadmin", b"%2fadmin")] == [b"/", b"/x", b"/admin", b"/admin"]
+    paths = (b"/s", b"/s/x", b"/s%2Fadmin", b"/s%2fadmin")
+    assert [stripped(path, 2) for path in paths] == [b"/", b"/x", b"/admin", b"/admin"]

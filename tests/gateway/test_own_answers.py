@@ -57,7 +57,7 @@ def test_metrics_parse_and_agree_with_the_events() -> None:
         assert value("foregate_limited_total", **odd) == 1
         assert value("http_server_request_duration_seconds_count", service="svc", route="/") == 4
         assert value("http_server_request_duration_seconds_bucket", service="svc", route="/", le="+Inf") == 4
-        assert value("foregate_refused_messages_total", code="malformed_request") == 1
+        assert value("foregate_errors_total", code="malformed_request") == 1
         assert value("foregate_events_shed_total") == 1
         assert value("foregate_connections") >= 0
         assert len(world.sink.events) == 5

@@ -6,7 +6,8 @@ import pytest
 from tests.gateway.world import KEY, OPEN, gateway, route, run, service, statuses, talk, target, upstream
 
 from foregate.http1 import Request, Response
-from foregate.wire.policies import Bounds
+from foregate.wire.match import Rule
+from foregate.wire.policies import Bounds, Rate, RateLimit
 
 
 def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
@@ -81,12 +82,49 @@ def test_hop_by_hop_fields_stay_on_their_hop_in_both_directions() -> None:
     run(main)
 
 
-def test_forwarded_for_is_appended_to() -> None:
+FORWARDED = [
+    (b"x-forwarded-for", b"1.2.3.4"),
+    (b"x-forwarded-for", b"5.6.7.8"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-forwarded-host", b"shop.example"),
+]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "hops", "proto", "host"),
+    [
+        (("127.0.0.0/8",), "1.2.3.4, 5.6.7.8, 127.0.0.1", "https", "shop.example"),
+        ((), "127.0.0.1", "http", "127.0.0.1"),
+    ],
+)
+def test_what_a_proxy_before_us_says_counts_when_it_is_trusted(
+    trusted: tuple[str, ...], hops: str, proto: str, host: str
+) -> None:
+    limit = RateLimit(rate=Rate(1, 1_000), burst=1.0, by="ip")
+
     async def main() -> None:
-        async with upstream() as (seen, port), gateway([service(port)]) as world:
-            headers = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8")]
-            await (await world.client.request("GET", world.url(), headers=headers)).read()
-            assert seen.requests[0].header("x-forwarded-for") == "1.2.3.4, 5.6.7.8, 127.0.0.1"
+        routes = [route(auth=(), rate_limits=(limit,))]
+        async with upstream() as (seen, port), gateway([service(port)], routes, trusted_proxies=trusted) as world:
+            await (await world.client.request("GET", world.url(), headers=FORWARDED)).read()
+            request = seen.requests[0]
+            assert request.header("x-forwarded-for") == hops
+            assert request.header("x-forwarded-proto") == proto
+            assert (request.header("x-forwarded-host") or "").partition(":")[0] == host
+            other = [(b"x-forwarded-for", b"9.9.9.9")]  # another client, if we believe it
+            again = await world.client.request("GET", world.url(), headers=other)
+            await again.read()
+            assert again.status == (200 if trusted else 429)
+
+    run(main)
+
+
+def test_a_head_request_goes_where_get_would_and_a_foreign_method_learns_which_are_taken() -> None:
+    async def main() -> None:
+        routes = [route(rule=Rule("/", methods=("GET",)), auth=())]
+        async with upstream() as (_, port), gateway([service(port)], routes) as world:
+            assert (await world.client.request("HEAD", world.url())).status == 200
+            answer = await world.client.request("POST", world.url())
+            assert (answer.status, answer.header("allow")) == (405, "GET")
 
     run(main)
 

@@ -8,7 +8,7 @@ from tests.gateway.world import FAST_RETRY, free_port, gateway, raw_upstream, ru
 
 from foregate.gateway.policies.retry import Attempted, decide
 from foregate.http1 import Request, Response
-from foregate.wire.snapshot import Retry
+from foregate.wire.policies import Retry
 
 DEFAULT = Retry()
 

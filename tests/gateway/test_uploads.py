@@ -5,7 +5,7 @@ import asyncio
 from tests.gateway.test_breaker import SteppedClock
 from tests.gateway.world import gateway, raw_upstream, run, service, statuses, talk, upstream
 
-from foregate.wire.snapshot import Breaker
+from foregate.wire.policies import CircuitBreaker as Breaker
 
 HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhalf"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

@@ -12,17 +12,6 @@ broken answer for a whole one.
     await gateway.drain(snapshot.drain_s)
 """
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from foregate.gateway.gateway import Gateway
+from foregate.gateway.gateway import Gateway
 
 __all__ = ["Gateway"]
-
-
-def __getattr__(name: str) -> Any:  # until all parts of the new core are there
-    if name == "Gateway":
-        from foregate.gateway.gateway import Gateway
-
-        return Gateway
-    raise AttributeError(name)

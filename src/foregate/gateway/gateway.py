@@ -10,14 +10,16 @@ from typing import Any
 from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
+from foregate.gateway.chains import Chain
 from foregate.gateway.forwarding import Forwarding, Proxied
 from foregate.gateway.lateness import Lateness
-from foregate.gateway.match import UNSAFE
+from foregate.gateway.match import UNSAFE, Match, Split
 from foregate.gateway.outbound import Outbound
 from foregate.gateway.policies.forwarded import client_of
 from foregate.gateway.policies.policy import Consumer, Log, Means, Policy, Refuse
 from foregate.gateway.record import Recorder
 from foregate.gateway.request import FORWARDED, Request
+from foregate.gateway.routes import RouteEntry
 from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
@@ -85,6 +87,7 @@ class Gateway:
             self._lateness.smoothed_s,
             self._consumer,
             self._extensions,
+            self._named,
         )
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
@@ -220,6 +223,9 @@ class Gateway:
     def _consumer(self, raw: bytes) -> Consumer | None:
         return self._table.keys.find(raw)
 
+    def _named(self, name: str) -> Consumer | None:
+        return self._table.keys.named(name)
+
     # --- a request's first decisions -------------------------------------------------------------------------
 
     def _handle(self, exchange: Exchange, proto: str = "http") -> None:
@@ -236,26 +242,36 @@ class Gateway:
         found = self._find(request.method, head.host, path, query, request.headers)
         if found is None or found is UNSAFE:
             self._nowhere(request, found is None, query)
-            return
+        else:
+            self._enter(request, found)
+
+    def _enter(self, request: Request, found: Match[RouteEntry]) -> None:
         request.route = route = found.value
         request.end, request.params = found.end, found.params
-        chain = (
-            route.chain
-            if route.split is None
-            else route.split.pick(request.noted.get(b"x-api-key") or request.client.encode())
-        )
+        chain = route.chain if route.split is None else self._share(route.split, request)
         request.chain = chain
         request.priority = chain.priority
-        request.chunks = exchange.take_body()
+        request.chunks = request.exchange.take_body()
         self._admission.run(request)
+
+    def _share(self, split: Split[Chain], request: Request) -> Chain:
+        """Which of a route's services a request is given to: a client always to the same, where that is wanted."""
+        if request.route.route.sticky:
+            return split.pick(request.noted.get(b"x-api-key") or request.client.encode())
+        return split.at(self._means.rng.random())
 
     def _trust(self, request: Request) -> None:
         """What the fields of proxies before us are worth: only trusted ones say who the client is."""
         noted = request.noted
         trust = self._table.trust
         if trust.sees(request.client):
-            fields = [noted.get(name) for name in (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto")]
-            request.client, proto = client_of(request.client, *fields, trust)
+            request.client, proto = client_of(
+                request.client,
+                noted.get(b"forwarded"),
+                noted.get(b"x-forwarded-for"),
+                noted.get(b"x-forwarded-proto"),
+                trust,
+            )
             request.proto = proto or request.proto
         else:
             for name in FORWARDED:
@@ -298,6 +314,11 @@ class Gateway:
         if not unknown:
             self._admission.refuse(request, Refuse("malformed_request", "The path is ambiguous."))
             return
+        if method := _stand_in(request):
+            found = self._find(method, request.host, request.path, query, request.headers)
+            if isinstance(found, Match):
+                self._enter(request, found)
+                return
         methods = table.router.methods(request.host, request.path, query, request.headers)
         if methods:
             allow = b"allow: " + b", ".join(sorted(methods)) + b"\r\n"
@@ -321,6 +342,13 @@ class Gateway:
         else:
             body = health_body("ok", table.snapshot.version, self._started_s, self._monotonic())
             respond(exchange, 200, b"", b"application/json", body)
+
+
+def _stand_in(request: Request) -> bytes:
+    """The method whose route takes this request, where none is for its own: GET for HEAD, a preflight's for OPTIONS."""
+    if request.method == b"HEAD":
+        return b"GET"
+    return (request.header(b"access-control-request-method") or b"") if request.method == b"OPTIONS" else b""
 
 
 def _whole(building: Generator[None, None, Table]) -> Table:

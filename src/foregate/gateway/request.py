@@ -201,7 +201,9 @@ class Request:
         ).encode("latin-1")
         state = noted.get(b"tracestate")
         tail = b"\r\ntracestate: " + state + b"\r\n" if state else b"\r\n"
-        return b"\r\n".join([*self.kept, b"".join((added, self.host, tail, framing, b"\r\n"))])
+        return b"\r\n".join(
+            [*self.kept, b"".join((added, noted.get(b"x-forwarded-host", self.host), tail, framing, b"\r\n"))]
+        )
 
 
 def _cookie_lines(value: bytes) -> list[bytes]:

@@ -20,8 +20,8 @@ from foregate.gateway.upstream import Services, ServiceState
 from foregate.ports.blocks import Block, Blocks
 from foregate.ports.counters import Cells
 from foregate.wire.match import Rule
-from foregate.wire.policies import Policies
-from foregate.wire.snapshot import Route, Snapshot
+from foregate.wire.policies import NO_POLICIES, Policies
+from foregate.wire.snapshot import Key, Route, Snapshot
 
 SLICE_ROUTES = 25  # compiled in one go; about a millisecond
 SLICE_NODES = 200  # of the router's trees, finished in one go
@@ -54,11 +54,9 @@ def build(
     """A table in slices. Nothing of it is in force before the generator returns it, except the state of services."""
     known = _claim(snapshot, blocks, before)
     yield
-    if before is not None and before.snapshot.keys == snapshot.keys and before.snapshot.plans == snapshot.plans:
-        keys = before.keys
-    else:
-        keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS)
-    own = {f"key:{key.id}": (key.plan, key.policies) for key in snapshot.keys if key.policies != Policies()}
+    held = before.keys if before is not None else None
+    keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS, held)
+    own = yield from _own_policies(snapshot.keys)
     plans = {plan.name: plan.policies for plan in snapshot.plans}
 
     def consumers(scope: str) -> Sequence[tuple[str, Policies]]:
@@ -81,6 +79,8 @@ def build(
     for step, _ in enumerate(router.sealing()):
         if step % SLICE_NODES == SLICE_NODES - 1:
             yield
+    for _ in router.sealing():
+        yield
     nowhere = Route(layout.UNMATCHED, Rule(), auth=())
     unmatched = RouteEntry(nowhere, [chains.unmatched()], known[layout.route_block(layout.UNMATCHED)[0]])
     return Table(
@@ -95,6 +95,17 @@ def build(
         chains.policies,
         known,
     )
+
+
+def _own_policies(keys: Sequence[Key]) -> Generator[None, None, dict[str, tuple[str, Policies]]]:
+    """Scope → (plan, policies) of the keys that have policies of their own."""
+    own: dict[str, tuple[str, Policies]] = {}
+    for index, key in enumerate(keys):
+        if key.policies is not NO_POLICIES and key.policies != NO_POLICIES:
+            own[f"key:{key.id}"] = (key.plan, key.policies)
+        if index % SLICE_KEYS == SLICE_KEYS - 1:
+            yield
+    return own
 
 
 def _claim(snapshot: Snapshot, blocks: Blocks, before: Table | None) -> dict[str, Block]:

@@ -118,8 +118,9 @@ class Exchange:
         """The pieces of the body that have come and were not handed out before."""
         self.told_complete = self.complete
         chunks = self.inbox
-        if chunks:
-            self.inbox = []
+        if not chunks:
+            return []  # not the inbox itself: what comes next would appear in it
+        self.inbox = []
         return chunks
 
     def send_head(self, status: int, lines: bytes, length: int | None) -> None:

@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 # --- who may come in ---------------------------------------------------------------------------------------------
 
 
-class IpFilter(Settings):
+class IpFilter(Settings, frozen=True):
     """Let in by address. `deny` is asked first; with `allow` given, whoever is not in it is refused (403)."""
 
     allow: tuple[Network, ...] = ()
@@ -46,7 +46,7 @@ class IpFilter(Settings):
         return None if self.allow or self.deny else "needs allow or deny"
 
 
-class Cors(Settings):
+class Cors(Settings, frozen=True):
     """Cross-origin requests of browsers (Fetch standard). Preflights are answered here, before authentication."""
 
     origins: Annotated[tuple[str, ...], Meta(min_length=1, description='exact, "https://*.example.com", or "*"')]
@@ -62,7 +62,7 @@ class Cors(Settings):
         return None
 
 
-class ApiKeySource(Settings):
+class ApiKeySource(Settings, frozen=True):
     """Where an API key may stand. The first one that is there counts."""
 
     header: HeaderName | None = "x-api-key"
@@ -74,7 +74,7 @@ class ApiKeySource(Settings):
         return None if self.header or self.query or self.bearer else "names no place: header, query or bearer"
 
 
-class Jwt(Settings):
+class Jwt(Settings, frozen=True):
     """Signed tokens of an issuer, checked with its published keys (RFC 7519, 7517). Asymmetric algorithms only."""
 
     issuer: Annotated[str, Meta(min_length=1, max_length=512)]
@@ -98,13 +98,13 @@ class Jwt(Settings):
         return None if self.algorithms else "accepts no algorithm"
 
 
-class Basic(Settings):
+class Basic(Settings, frozen=True):
     """User name and password (RFC 7617). The passwords are the API keys of the same name: one place for secrets."""
 
     realm: Annotated[str, Meta(max_length=128)] = "foregate"
 
 
-class Hmac(Settings):
+class Hmac(Settings, frozen=True):
     """Requests signed with a shared secret (HMAC-SHA-256 over method, target, date and body digest).
 
     The header `signature: keyid=<key name>,ts=<unix seconds>,sig=<hex>`; a signature is taken once within `window_s`.
@@ -134,7 +134,7 @@ Subject = Annotated[
 ]
 
 
-class RateLimit(Settings):
+class RateLimit(Settings, frozen=True):
     """One limit; exact across workers. Refused requests are not counted."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "default"
@@ -161,7 +161,7 @@ class RateLimit(Settings):
         return None
 
 
-class Quota(Settings):
+class Quota(Settings, frozen=True):
     """So many requests in a calendar day or month (UTC). Survives restarts."""
 
     limit: Annotated[int, Meta(ge=1)]
@@ -170,7 +170,7 @@ class Quota(Settings):
     by: Subject = "key"
 
 
-class Bulkhead(Settings):
+class Bulkhead(Settings, frozen=True):
     """At most `max` requests of this service under way per worker; up to `queue` more wait at most `wait_s`."""
 
     max: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -178,7 +178,7 @@ class Bulkhead(Settings):
     wait_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
 
 
-class AdaptiveConcurrency(Settings):
+class AdaptiveConcurrency(Settings, frozen=True):
     """A bulkhead that finds its own size from latency (gradient, as Netflix's concurrency-limits and Envoy do)."""
 
     start: Annotated[int, Meta(ge=1, le=100_000)] = 20
@@ -193,7 +193,7 @@ class AdaptiveConcurrency(Settings):
         return None if self.min <= self.start <= self.max else "must hold min <= start <= max"
 
 
-class LoadShedding(Settings):
+class LoadShedding(Settings, frozen=True):
     """While this worker is overloaded (its loop is late), refuse by priority: the lowest first (503)."""
 
     lateness_s: Seconds = 0.05  # of the loop, smoothed: from here on priorities are shed …
@@ -206,7 +206,7 @@ class LoadShedding(Settings):
 # --- in which form -----------------------------------------------------------------------------------------------
 
 
-class Bounds(Settings):
+class Bounds(Settings, frozen=True):
     """What a request may weigh and how long all of it may take."""
 
     body_bytes_max: Bytes = 1_073_741_824  # 413
@@ -216,7 +216,7 @@ class Bounds(Settings):
     content_types: tuple[str, ...] = ()  # of bodies; others are refused with 415
 
 
-class RequestTransform(Settings):
+class RequestTransform(Settings, frozen=True):
     """Values may hold ${param.name}, ${header.name}, ${query.name}, ${key.id}, ${client.ip}, ${request.id}."""
 
     set_headers: Headers = {}
@@ -232,7 +232,7 @@ class RequestTransform(Settings):
         return None if self != RequestTransform(body_bytes_max=self.body_bytes_max) else "changes nothing"
 
 
-class ResponseTransform(Settings):
+class ResponseTransform(Settings, frozen=True):
     """What the client gets to see of the answer's header fields."""
 
     set_headers: Headers = {}
@@ -243,7 +243,7 @@ class ResponseTransform(Settings):
         return None if self != ResponseTransform() else "changes nothing"
 
 
-class BodySchema(Settings):
+class BodySchema(Settings, frozen=True):
     """JSON bodies must fit this JSON Schema (draft 2020-12) or are refused with 422, saying where they do not."""
 
     json_schema: dict[str, Any]
@@ -254,14 +254,14 @@ class BodySchema(Settings):
 # --- and when something goes wrong -------------------------------------------------------------------------------
 
 
-class Timeouts(Settings):
+class Timeouts(Settings, frozen=True):
     """`attempt_s` bounds an attempt's wait for the head and every later silence; `total_s` all attempts to the head."""
 
     attempt_s: Seconds = 30.0
     total_s: Seconds | None = None
 
 
-class CircuitBreaker(Settings):
+class CircuitBreaker(Settings, frozen=True):
     """Of one target: open after `failures` in a row or, of the last `window` answers, a share of `error_rate`.
 
     After `open_s` one trial request decides.
@@ -273,7 +273,7 @@ class CircuitBreaker(Settings):
     window: Annotated[int, Meta(ge=2, le=1_000)] = 20
 
 
-class ServiceBreaker(Settings):
+class ServiceBreaker(Settings, frozen=True):
     """Of a whole service: open when of at least `requests_min` answers in `window_s` a share of `error_rate` failed."""
 
     error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.5
@@ -282,20 +282,20 @@ class ServiceBreaker(Settings):
     open_s: Seconds = 10.0
 
 
-class Fallback(Settings):
+class Fallback(Settings, frozen=True):
     """Instead of a failure of ours or the upstream's (circuit open, shed, timeout, 502 …): another service, or this."""
 
     service: str | None = None
     status: Status = 503
     body: Annotated[str, Meta(max_length=65_536)] | None = None
-    content_type: str = "application/json"
+    content_type: Annotated[str, Meta(max_length=256, extra={"form": "header_value"})] = "application/json"
     on: tuple[str, ...] = ("circuit_open", "upstream_refused", "upstream_closed", "upstream_timeout")  # error codes
 
     def problem(self) -> str | None:
         return None if (self.service is None) != (self.body is None) else "needs either service or body, one of them"
 
 
-class Retry(Settings):
+class Retry(Settings, frozen=True):
     """`attempts` tries more after the first one; before the n-th wait min(base_s·2^(n-1), max_s) ± jitter.
 
     All retries of a service, those waiting included, are at most `budget` of its requests under way and lately ended
@@ -314,7 +314,7 @@ class Retry(Settings):
         return None if self.base_s <= self.max_s else f"base_s ({self.base_s:g}) is larger than max_s ({self.max_s:g})"
 
 
-class Hedge(Settings):
+class Hedge(Settings, frozen=True):
     """Ask a second target when the first has not begun to answer after `after_s`; idempotent requests only.
 
     Hedges count in the retry budget. The first answer wins, the other attempt is cancelled.
@@ -324,7 +324,7 @@ class Hedge(Settings):
     max: Annotated[int, Meta(ge=1, le=3)] = 1
 
 
-class Extension(Settings):
+class Extension(Settings, frozen=True):
     """A policy of your own, by the name of its entry point (group `foregate.policies`)."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]

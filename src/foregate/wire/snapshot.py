@@ -38,7 +38,7 @@ class Target(msgspec.Struct, frozen=True):
 BalanceAlgorithm = Literal["round_robin", "least_requests", "p2c_ewma", "consistent_hash", "random"]
 
 
-class Balance(Settings):
+class Balance(Settings, frozen=True):
     """Which target is next. Weights count in all of them."""
 
     algorithm: BalanceAlgorithm = "least_requests"
@@ -55,7 +55,7 @@ class Balance(Settings):
         return None
 
 
-class ActiveCheck(Settings):
+class ActiveCheck(Settings, frozen=True):
     """Ask each target every `interval_s`; after `unhealthy` failures in a row it gets no requests, after `healthy`
     successes it does again."""
 
@@ -67,7 +67,7 @@ class ActiveCheck(Settings):
     statuses: tuple[Status, ...] = (200, 204)
 
 
-class OutlierDetection(Settings):
+class OutlierDetection(Settings, frozen=True):
     """Eject a target that does much worse than the others of its service, judged by the traffic itself."""
 
     interval_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 10.0
@@ -78,7 +78,7 @@ class OutlierDetection(Settings):
     ejected_max: Annotated[float, Meta(ge=0, le=1)] = 0.5  # of the targets
 
 
-class Health(Settings):
+class Health(Settings, frozen=True):
     """What decides, beside the circuit, whether a target gets requests."""
 
     active: ActiveCheck | None = None
@@ -86,7 +86,7 @@ class Health(Settings):
     dns_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 30.0  # a target's name is looked up again after so long
 
 
-class UpstreamTls(Settings):
+class UpstreamTls(Settings, frozen=True):
     """How a service's https targets are checked. `ca_file`: instead of the system's authorities."""
 
     verify: bool = True
@@ -94,6 +94,11 @@ class UpstreamTls(Settings):
     server_name: str | None = None  # instead of the target's host
     certificate: str | None = None  # ours, when the upstream asks for one
     key: str | None = None
+
+    def problem(self) -> str | None:
+        return (
+            None if (self.certificate is None) == (self.key is None) else "needs both certificate and key, or neither"
+        )
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -117,22 +122,22 @@ class Weighted(msgspec.Struct, frozen=True):
     weight: int = 1
 
 
-class Redirect(Settings):
+class Redirect(Settings, frozen=True):
     """An answer that sends the client elsewhere. `to` may hold ${path}, ${query}, ${host} and ${param.name}."""
 
     to: Annotated[str, Meta(min_length=1, max_length=2_048)]
     status: Literal[301, 302, 303, 307, 308] = 308
 
 
-class FixedAnswer(Settings):
+class FixedAnswer(Settings, frozen=True):
     """An answer without an upstream."""
 
     status: Status = 200
     body: Annotated[str, Meta(max_length=65_536)] = ""
-    content_type: str = "text/plain; charset=utf-8"
+    content_type: Annotated[str, Meta(max_length=256, extra={"form": "header_value"})] = "text/plain; charset=utf-8"
 
 
-class Rewrite(Settings):
+class Rewrite(Settings, frozen=True):
     """The path towards the upstream: `to` with ${param.name} of a template, or `regex` replaced by `to` (\\1 …)."""
 
     to: Annotated[str, Meta(min_length=1, max_length=1_024)]
@@ -177,7 +182,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: Policies = NO_POLICIES
 
 
-class Certificate(Settings):
+class Certificate(Settings, frozen=True):
     """A certificate chain and its private key, as PEM files. Its names come from the certificate."""
 
     certificate: str
@@ -193,7 +198,7 @@ class Listener(msgspec.Struct, frozen=True):
     certificates: tuple[Certificate, ...] = ()
 
 
-class ClientBounds(Settings):
+class ClientBounds(Settings, frozen=True):
     """What one worker takes from clients, whatever they ask for."""
 
     connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000

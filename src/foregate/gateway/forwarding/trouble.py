@@ -187,7 +187,7 @@ def _drop_attempts(proxied: Proxied) -> None:
 
 def reshaped(proxied: Proxied, connection: ClientConnection, complete: bool) -> HeaderList | None:
     """The answer's header fields as the policies want them; None when one of them failed and the client was told so."""
-    headers = connection.headers
+    headers = list(connection.headers)  # the connection's own may serve the next answer too
     request = proxied.request
     try:
         for answered in request.chain.answerers:

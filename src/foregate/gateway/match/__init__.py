@@ -6,9 +6,8 @@
 
 from foregate.gateway.match.entry import Match
 from foregate.gateway.match.path import UNSAFE
-from foregate.gateway.match.prefixes import Prefixes
 from foregate.gateway.match.problems import problem_with
 from foregate.gateway.match.router import Router, RouterBuilder
 from foregate.gateway.match.split import Split
 
-__all__ = ["UNSAFE", "Match", "Prefixes", "Router", "RouterBuilder", "Split", "problem_with"]
+__all__ = ["UNSAFE", "Match", "Router", "RouterBuilder", "Split", "problem_with"]

@@ -30,7 +30,7 @@ def location(to: str, path: bytes, query: bytes, host: bytes, params: dict[str, 
         return quote(params.get(name.removeprefix("param."), ""), safe="")
 
     filled = _PLACEHOLDER.sub(value, to).encode("latin-1", "replace")
-    filled = _UNSAFE.sub(lambda match: b"%%%02X" % match[0], filled)
+    filled = _UNSAFE.sub(lambda match: b"%%%02X" % match[0][0], filled)
     # "//evil.example" would leave this site: a path from the client must stay a path.
     return b"/" + filled.lstrip(b"/\\") if to.startswith(("/", "${path}")) else filled
 

@@ -1,0 +1,203 @@
+"""Policies in their chain: their order, what they may answer, and that none of them can lose a request."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.gateway.world import PEPPER, World, gateway, route, run, service, statuses, talk, upstream
+
+from foregate.gateway.policies.policy import Answer, Ask, Policy, Refuse, Verdict, Wait
+from foregate.gateway.request import Request
+from foregate.kernel.secrets import hash_key
+from foregate.wire.policies import Bounds, Extension, IpFilter, Policies, Rate, RateLimit
+from foregate.wire.snapshot import Key, Plan, Weighted
+
+
+class Doing(Policy):
+    """Does what the test says, and keeps account of it."""
+
+    name = "doing"
+
+    def __init__(self, does: Callable[[Request], Verdict | None], body_bytes_max: int = 0) -> None:
+        self._does = does
+        self.body_bytes_max = body_bytes_max
+        self.ended: list[int] = []
+
+    def admit(self, request: Request) -> Verdict | None:
+        request.ends(lambda ended: self.ended.append(ended.status))
+        return self._does(request)
+
+
+def with_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "routes": [route(auth=(), extensions=(Extension("mine"),))],
+        "extensions": {"mine": lambda settings: policy},
+    }
+
+
+async def ask(world: World, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
+    answer = await world.client.request(method, world.url(), body=body)
+    return answer.status, await answer.read()
+
+
+async def refuse_later() -> Verdict | None:
+    await asyncio.sleep(0.02)
+    return Refuse("forbidden")
+
+
+async def pass_later() -> Verdict | None:
+    await asyncio.sleep(0.02)
+    return None
+
+
+async def fail_later() -> Verdict | None:
+    await asyncio.sleep(0.02)
+    raise RuntimeError("a bug of somebody else")
+
+
+def fail(request: Request) -> Verdict | None:
+    raise RuntimeError("a bug of somebody else")
+
+
+@pytest.mark.parametrize(
+    ("does", "status", "told"),
+    [
+        (lambda request: None, 200, "doing:passed"),
+        (lambda request: Refuse("forbidden", "no"), 403, "doing:refused"),
+        (lambda request: Answer(418, b"x-tea: 1\r\n", b"short and stout"), 418, "doing:answered"),
+        (lambda request: Wait(0.02), 200, "doing:passed"),
+        (lambda request: Ask(pass_later()), 200, "doing:passed"),
+        (lambda request: Ask(refuse_later()), 403, "doing:refused"),
+        (lambda request: Ask(fail_later()), 500, "doing:refused"),
+        (fail, 500, "doing:refused"),
+    ],
+)
+def test_whatever_a_policy_says_the_request_gets_one_answer_one_event_one_end(
+    does: Callable[[Request], Verdict | None], status: int, told: str
+) -> None:
+    policy = Doing(does)
+
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            assert (await ask(world))[0] == status
+            assert (await ask(world))[0] == status  # on the same connection: nothing of the first is left
+            assert [event.policies for event in world.sink.events] == [told] * 2
+            assert [event.status for event in world.sink.events] == [status] * 2
+            assert len(seen.requests) == (2 if status == 200 else 0)
+            assert policy.ended == [status] * 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("does", [lambda request: Wait(30.0), lambda request: Ask(asyncio.sleep(30.0))])
+def test_a_client_that_leaves_while_a_policy_thinks_ends_its_request(does: Callable[[Request], Verdict | None]) -> None:
+    policy = Doing(does)
+
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.sleep(0.05)
+            writer.close()
+            await asyncio.sleep(0.1)
+            assert (world.event.status, policy.ended, seen.requests) == (499, [499], [])
+
+    run(main)
+
+
+def test_a_policy_that_needs_the_body_gets_it_whole_and_may_change_it() -> None:
+    def does(request: Request) -> Verdict | None:
+        assert request.body is not None
+        request.body = request.body.upper()
+        return None
+
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(Doing(does, 1_000))) as world:
+            pieces = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            for piece in (pieces, b"3\r\nabc\r\n", b"3\r\ndef\r\n", b"0\r\n\r\n"):
+                writer.write(piece)
+                await asyncio.sleep(0.02)
+            assert statuses(await reader.read()) == [200]
+            writer.close()
+            assert seen.bodies == [b"ABCDEF"]
+            assert seen.requests[0].header("content-length") == "6"
+            assert (await ask(world, "POST", b"x" * 1_001))[0] == 413
+            assert len(seen.requests) == 1
+
+    run(main)
+
+
+def test_a_body_is_waited_for_while_a_policy_thinks() -> None:
+    async def main() -> None:
+        policy = Doing(lambda request: Wait(0.1))
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            body = b"y" * 300_000  # more than is kept while nobody can take it
+            assert (await ask(world, "POST", body))[0] == 200
+            assert seen.bodies == [body]
+
+    run(main)
+
+
+def test_who_asks_comes_before_how_much_and_where_from_before_both() -> None:
+    limit = RateLimit(rate=Rate(1, 1_000), burst=1.0)
+    policies = {"rate_limits": (limit,), "ip_filter": IpFilter(deny=("127.0.0.1",)), "bounds": Bounds()}
+
+    async def main() -> None:
+        async with gateway([service(1)], [route(**policies)]) as world:
+            assert b" 403 " in await talk(world.port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert world.event.policies == "ip_filter:refused"
+        async with gateway([service(1)], [route(rate_limits=(limit,))]) as world:
+            for _ in range(3):  # without a key the limit is not even asked
+                assert b" 401 " in await talk(world.port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert {event.limit for event in world.sink.events} == {"none"}
+
+    run(main)
+
+
+def test_plans_and_keys_bring_their_own_policies() -> None:
+    def limit(name: str, burst: float) -> Policies:
+        return Policies(rate_limits=(RateLimit(name, rate=Rate(1, 1_000), burst=burst),))
+
+    secrets = {"plain": "k" * 20, "gold": "g" * 20, "own": "o" * 20}
+    keys = (
+        Key("plain", "plain", hash_key(secrets["plain"], PEPPER)),
+        Key("gold", "gold", hash_key(secrets["gold"], PEPPER), plan="gold"),
+        Key("own", "own", hash_key(secrets["own"], PEPPER), plan="gold", policies=limit("limit", 4.0)),
+    )
+    plans = (Plan("gold", limit("limit", 2.0)),)
+
+    async def main() -> None:
+        async with (
+            upstream() as (_, port),
+            gateway(
+                [service(port)], [route(rate_limits=limit("limit", 1.0).rate_limits)], keys=keys, plans=plans
+            ) as world,
+        ):
+            passed = {}
+            for name, secret in secrets.items():
+                raw = f"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: {secret}\r\nConnection: close\r\n\r\n".encode()
+                passed[name] = [statuses(await talk(world.port, raw)) for _ in range(6)].count([200])
+            assert passed == {"plain": 1, "gold": 2, "own": 4}
+
+    run(main)
+
+
+def test_a_canary_gets_its_share_and_a_client_stays_where_it_is() -> None:
+    async def main() -> None:
+        async with upstream() as (old, port), upstream() as (new, other):
+            parts = [Weighted("old", 3), Weighted("new", 1)]
+            services = [service(port, name="old"), service(other, name="new")]
+            async with gateway(services, [route(to=parts, auth=())]) as world:
+                for number in range(120):
+                    for _ in range(2):
+                        answer = await world.client.request(
+                            "GET", world.url(), headers=[(b"x-api-key", b"client %d" % number)]
+                        )
+                        await answer.read()
+            assert len(old.requests) + len(new.requests) == 240
+            assert 30 <= len(new.requests) <= 90
+            assert all(len(side.requests) % 2 == 0 for side in (old, new))
+
+    run(main)
