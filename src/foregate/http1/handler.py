@@ -182,13 +182,14 @@ class Server:
         Raises OSError when it is taken.
         """
         loop = asyncio.get_running_loop()
+        wait_s = limits.TLS_HANDSHAKE_TIMEOUT_S if tls is not None else None
         if path:
-            self._server = await loop.create_unix_server(self._connection, path, ssl=tls)
+            self._server = await loop.create_unix_server(self._connection, path, ssl=tls, ssl_handshake_timeout=wait_s)
             return 0
         if sock is not None:
-            self._server = await loop.create_server(self._connection, sock=sock, ssl=tls)
+            self._server = await loop.create_server(self._connection, sock=sock, ssl=tls, ssl_handshake_timeout=wait_s)
         else:
-            self._server = await loop.create_server(self._connection, host, port, ssl=tls)
+            self._server = await loop.create_server(self._connection, host, port, ssl=tls, ssl_handshake_timeout=wait_s)
         return int(self._server.sockets[0].getsockname()[1])
 
     def _connection(self) -> ServerConnection:

@@ -14,6 +14,7 @@ BODY_BYTES_PER_S_MIN = 128.0  # default of `body_bytes_per_s_min`: a slower requ
 BODY_RATE_WINDOW_S = 10.0  # over which that rate is measured
 BREAK_OFF_S = 1.0  # how long closing a server waits for connections it has broken off; then it goes on without them
 HEADER_TIMEOUT_S = 10.0  # a client that sends its request head slower: 408, connection closed
+TLS_HANDSHAKE_TIMEOUT_S = 10.0  # a TLS client that has not shaken hands by then is cut off
 IDLE_TIMEOUT_S = 75.0  # a keep-alive connection without a request is closed
 UPSTREAM_IDLE_S = 60.0  # a pooled upstream connection unused for so long is closed
 UPSTREAM_IDLE_CONNECTIONS_MAX = 256  # per target and worker; beyond it a finished connection is closed, not pooled
