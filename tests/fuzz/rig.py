@@ -91,11 +91,14 @@ class Upstream:
         self.serves: list[int] = []  # which of the client's requests were sent here, in order
         self.messages: list[Message] = []
         self._answered = 0
+        self._dying = False  # it has read its last byte
         self.connection = ClientConnection(rig, rig.clock, rig.deadlines)  # type: ignore[arg-type]
         self.wire = Wire(rig.loop, self.connection, self._take)
         self.connection.connection_made(self.wire)  # type: ignore[arg-type]
 
     def _take(self, data: bytes) -> None:
+        if self._dying:
+            return
         self.received += data
         while (message := read_request(self.received, self.at, from_client=False)) is not None:
             self.messages.append(message)
@@ -114,6 +117,7 @@ class Upstream:
         if not rng.randrange(32):
             answer = answer[: rng.randrange(self._rig.answer_bytes_min, len(answer))]  # and then it dies
             self._deliver(answer)
+            self._dying = True
             self._rig.loop.append(self._die)
         elif rng.randrange(4):
             self._deliver(answer)
