@@ -7,6 +7,7 @@ from tests.gateway.upstream.making import Held, ask, service, tcp, until
 from tests.http1.world import Seen, run, serving
 
 from foregate.gateway import layout
+from foregate.gateway.forwarding.judging import tell_target
 from foregate.gateway.upstream.registry import LEAVING_S
 from foregate.gateway.upstream.target import TargetState
 from foregate.kernel.clock import ManualClock
@@ -124,6 +125,18 @@ def test_a_target_added_later_warms_up_and_those_there_from_the_beginning_do_not
     assert new.share(clock.monotonic()) == 1.0
     assert not new.warming
     assert share_of_new() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_target_whose_circuit_closes_warms_up() -> None:
+    held = Held(ManualClock())
+    state = held.services.apply([service(A, B, balance=Balance(slow_start_s=10.0))], held.cells_of)["svc"]
+    target = state.targets[0]
+    trip(target)
+    now_s = target.circuit.open_until_s
+    tell_target(state, target, target.circuit.enter(now_s), True, now_s, lambda what, facts: None)
+    assert target.circuit.state == "closed"
+    assert target.warming
+    assert target.share(now_s + 5.0) == 0.5
 
 
 def test_the_one_to_avoid_is_the_last_resort() -> None:

@@ -25,6 +25,8 @@ def tell_target(
     if circuit.succeeded() if outcome else circuit.failed(now_s):
         closed = circuit.state == "closed"
         target.cells[layout.CIRCUIT_OPEN] = 0.0 if closed else 1.0
+        if closed:
+            service.recovered(target, now_s)
         facts: dict[str, object] = {"service": service.name, "target": target.url}
         log("circuit closed" if closed else "circuit opened", facts)
 

@@ -3,6 +3,7 @@
 import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from foregate.gateway.layout import service_block, target_block
 from foregate.gateway.policies.policy import Log
@@ -20,7 +21,7 @@ from foregate.wire.snapshot import Service, Target, UpstreamTls
 
 CellsOf = Callable[[str], Cells]
 LEAVING_S = 60.0  # so long a removed target is remembered, should it come back; then it is forgotten once it is quiet
-LEFT_MAX = 10_000  # of them; beyond it the one that left first is forgotten at once
+LEFT_MAX = 10_000  # of them, targets and services; beyond it the one that left first is forgotten at once
 
 
 class Services:
@@ -129,6 +130,7 @@ class Services:
         state = self._services.pop(name)
         del self._applied[name]
         self._left_services[name] = (now_s, state)
+        _bound(self._left_services)
         if (monitor := self._monitors.pop(name, None)) is not None:
             monitor.stop()
         for target in state.targets:
@@ -140,8 +142,7 @@ class Services:
             return  # it went with its service
         target.pool.retire()
         self._left_targets[service, url] = (now_s, target)
-        if len(self._left_targets) > LEFT_MAX:
-            del self._left_targets[next(iter(self._left_targets))]
+        _bound(self._left_targets)
 
     def _forget(self, now_s: float) -> None:
         """Those who left long ago, and have nothing under way."""
@@ -197,6 +198,11 @@ class Services:
         self._monitors.clear()
         for target in [*self._targets.values(), *(target for _, target in self._left_targets.values())]:
             await target.pool.close()
+
+
+def _bound(left: dict[Any, Any]) -> None:
+    if len(left) > LEFT_MAX:
+        del left[next(iter(left))]
 
 
 def _speaks_tls(service: Service) -> bool:

@@ -121,10 +121,14 @@ class ServiceState:
 
     # --- health ----------------------------------------------------------------------------------------------
 
+    def recovered(self, target: TargetState, now_s: float) -> None:
+        """Its circuit has closed, or it is believed to be well again: it gets its share gradually."""
+        target.warm_up(now_s, self._balance.slow_start_s)
+
     def health_changed(self, target: TargetState, what: str, now_s: float, **facts: object) -> None:
         """Told by whoever judges: `target` is believed to be well, or not, since now. Logged, shown, acted upon."""
         if target.usable:
-            target.warm_up(now_s, self._balance.slow_start_s)
+            self.recovered(target, now_s)
         target.publish()
         self.refresh()
         self.log(what, {"service": self.name, "target": target.url, **facts})

@@ -14,6 +14,9 @@ class LeastRequests(Balancer[T]):
         order = self.order
         count = len(order)
         self.turn = turn = (self.turn + 1) % count
+        first = order[turn]
+        if not first.inflight and first.circuit.state == "closed" and first is not avoid and not first.warming:
+            return first
         best: T | None = None
         least = 0.0
         for at in range(turn, turn + min(count, SCANNED_MAX)):
