@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import hmac
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +40,9 @@ def token(key: Any = EC, alg: str = "ES256", header: dict[str, Any] | None = Non
     named = {"alg": alg, "kid": key.kid, **(header or {})}
     head = {name: value for name, value in named.items() if value is not None}
     registry = jws.JWSRegistry(algorithms=[alg], strict_check_header=False)
-    return jws.serialize_compact(head, payload, key, registry=registry).encode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return jws.serialize_compact(head, payload, key, registry=registry).encode()
 
 
 def settings(**more: Any) -> Jwt:
@@ -93,9 +97,9 @@ def test_an_unsigned_token_is_refused(alg: str) -> None:
 
 def test_a_token_signed_with_the_public_key_as_if_it_were_a_secret_is_refused() -> None:
     for published in (RSA.as_pem(private=False), jwks(RSA).encode(), EC.as_pem(private=False)):
-        secret = jwk.OctKey.import_key(published.decode(), parameters={"kid": "rsa"})
-        payload = json.dumps({"iss": ISSUER, "sub": "alice", "exp": NOW + 600})
-        raw = jws.serialize_compact({"alg": "HS256", "kid": "rsa"}, payload, secret, algorithms=["HS256"]).encode()
+        text = _unsigned("HS256")[:-1]
+        signature = base64.urlsafe_b64encode(hmac.digest(published, text, "sha256")).rstrip(b"=")
+        raw = text + b"." + signature
         assert "algorithm" in refusal(policy(), raw)
 
 
