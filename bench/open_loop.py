@@ -26,6 +26,7 @@ import uvloop
 _TIMER_ABSOLUTE = 1
 _CLOCK_MONOTONIC = 1
 _NONBLOCKING = 0o4000
+_SETTLE_S = 0.3
 _TAIL_S = 2.0  # how long the last answers are waited for
 
 
@@ -164,6 +165,7 @@ class _Run:
         streams = await self._open_streams()
         for _ in range(self.plan.connections):
             await self.connect()
+        await asyncio.sleep(_SETTLE_S)  # opening a thousand streams is work of its own, and not what is asked here
         gc.collect()
         gc.freeze()
         gc.disable()
