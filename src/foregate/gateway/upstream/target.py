@@ -10,7 +10,8 @@ from foregate.gateway.upstream.health.outliers import Ejection, Figures
 from foregate.gateway.upstream.health.probation import Probation
 from foregate.gateway.upstream.pool import Pool
 from foregate.ports.counters import Cells
-from foregate.wire.snapshot import Breaker, Target
+from foregate.wire.policies import CircuitBreaker
+from foregate.wire.snapshot import Target
 
 FAILURE_S = 1.0  # a failed answer counts as at least so slow: who fails at once must not look fast …
 LATENCY_MAX_S = 60.0  # … and the more in a row the slower, up to this
@@ -47,7 +48,7 @@ class TargetState:
         "zone",
     )
 
-    def __init__(self, target: Target, breaker: Breaker, pool: Pool, cells: Cells) -> None:
+    def __init__(self, target: Target, breaker: CircuitBreaker, pool: Pool, cells: Cells) -> None:
         self.url = target.url
         self.host_line = b"host: %s\r\n" % (target.authority if target.host else "localhost").encode()
         self.prefix = target.prefix.encode()
