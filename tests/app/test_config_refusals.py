@@ -128,6 +128,17 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
         ),
         ("path: /status, service: ai", "path: /status", "routes[1]: needs exactly one of service, services, redirect"),
         ("path: /status", "path: /s, strip: true, rewrite: {to: /x}", "strip and rewrite say two different paths"),
+        (
+            "path: /status",
+            "path: '/s/{id}', match: template, rewrite: {to: '/x/${param.ix}'}",
+            "routes[1].rewrite: ",
+        ),
+        ("path: /status", "path: /s, rewrite: {to: '/x/../y'}", "routes[1].rewrite: "),
+        (
+            "path: /status, service: ai",
+            "path: /s, redirect: {to: '/x/${param.id}'}",
+            "routes[1].redirect.to: names ${param.id}, which this route has not",
+        ),
         ("path: /status", "name: a b, path: /status", 'routes[1].name: "a b" is not a name'),
         ("auth: none", "auth: nun", 'routes[1].auth: "nun" is not one of api_key, jwt, basic, hmac, none'),
         ("auth: none", "auth: [api_key, none]", "(none stands alone)"),

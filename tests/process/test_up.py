@@ -100,7 +100,7 @@ def test_a_dead_upstream_answers_502_problem_json_with_the_request_id(tmp_path: 
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     services = (
-        f"services: {{a: {{targets: ['http://127.0.0.1:{port}'], retry: {{attempts: 0}}}}}}\n"
+        f"services: {{a: {{targets: ['http://127.0.0.1:{port}'], policies: {{retry: {{attempts: 0}}}}}}}}\n"
         "routes: [{path: /a, service: a, auth: none}]"
     )
     with foregate(tmp_path, services, workers=1) as running:

@@ -12,7 +12,7 @@ EXIT_RUNTIME = 3
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals(what: str = "foregate did not start") -> Iterator[None]:
     """Turn ConfigRefused into its sentences on stderr and exit status 2; an OSError into one and exit status 3."""
     try:
         yield
@@ -20,7 +20,7 @@ def refusals() -> Iterator[None]:
         for problem in refused.problems:
             typer.echo(f"error: {problem}", err=True)
         many = len(refused.problems) > 1
-        typer.echo(f"foregate did not start: {len(refused.problems)} problem{'s' if many else ''} above.", err=True)
+        typer.echo(f"{what}: {len(refused.problems)} problem{'s' if many else ''} above.", err=True)
         raise typer.Exit(EXIT_USAGE) from None
     except OSError as error:
         typer.echo(f"error: {error}", err=True)

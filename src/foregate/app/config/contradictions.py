@@ -1,14 +1,19 @@
 """What each part of a configuration alone allows but the whole does not."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from foregate.app.config.problems import Path, did_you_mean
 from foregate.app.config.schema import Config, Route
 from foregate.gateway.match import problem_with
+from foregate.gateway.match.problems import parameters
+from foregate.gateway.match.rewrite import problem_with_target
 from foregate.wire.match import Rule
 from foregate.wire.policies import JOINED, Policies
 
 Found = tuple[Path, str]  # where, and the sentence
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_OF_REQUEST = ("path", "query", "host")
 _BY_CONSUMER = ("key", "org", "plan")
 _NEEDS_SETTINGS = ("jwt", "hmac")  # ways to authenticate that cannot work without them
 
@@ -70,6 +75,16 @@ def bad_rule(route: Route, path: Path) -> Iterator[Found]:
     """What no request could be compared with."""
     if (problem := problem_with(route.rule)) is not None:
         yield (*path, _blamed(route)), problem
+        return
+    known = parameters(route.rule)
+    if route.rewrite is not None:
+        problem = problem_with_target(route.rewrite.to, known, route.rewrite.regex)
+        if problem is not None:
+            yield (*path, "rewrite"), problem
+    if route.redirect is not None:
+        for name in _PLACEHOLDER.findall(route.redirect.to):
+            if name not in _OF_REQUEST and name.removeprefix("param.") not in known:
+                yield (*path, "redirect", "to"), f"names ${{{name}}}, which this route has not"
 
 
 def _blamed(route: Route) -> str:

@@ -41,7 +41,7 @@ def _upstreams(loaded: Loaded) -> Iterator[Problem]:
             continue
         own = None
         if tls.certificate is not None:
-            own = Certificate(str(folder / tls.certificate), str(folder / (tls.key or tls.certificate)))
+            own = Certificate(str(folder / tls.certificate), str(folder / (tls.key or "")))
         try:
             client_context(ca_file=str(folder / tls.ca_file) if tls.ca_file else "", certificate=own)
         except BadCertificate as error:
