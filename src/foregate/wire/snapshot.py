@@ -6,10 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from foregate.wire.match import Rule
-from foregate.wire.policies import NO_POLICIES, Network, Policies, RateLimit, Retry, Seconds, Settings, Status
-from foregate.wire.policies import CircuitBreaker as Breaker
-
-__all__ = ["Breaker", "RateLimit", "Retry"]  # until the gateway has moved over
+from foregate.wire.policies import NO_POLICIES, Network, Policies, Seconds, Settings, Status
 
 AuthMethod = Literal["api_key", "jwt", "basic", "hmac"]
 
