@@ -78,8 +78,10 @@ async def _released(store: Any, charges: Sequence[Charge]) -> None:
 
 async def _closed(stores: Sequence[Any]) -> None:
     for store in stores:
-        store.close()
-    await asyncio.sleep(0.05)
+        if isinstance(store, ValkeyLimits):
+            await store.aclose()
+        else:
+            store.close()
 
 
 @pytest.fixture(scope="module")

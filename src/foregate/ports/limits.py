@@ -1,5 +1,6 @@
 """How much is still allowed: limits that all workers (and, with a shared store, all machines) use up together."""
 
+import functools
 import hashlib
 from collections.abc import Awaitable, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol
@@ -77,9 +78,13 @@ Rule = TokenBucket | LeakyBucket | SlidingWindow | FixedWindow | Concurrency | C
 
 def fingerprint(rule: Rule, subject: bytes) -> bytes:
     """16 bytes that name the state of this rule for this subject: other settings, another state."""
-    name = type(rule).__name__.encode()
-    settings = [value if isinstance(value, str) else float(value) for value in msgspec.structs.astuple(rule)]
-    return hashlib.blake2b(b"%b %r " % (name, settings) + subject, digest_size=16).digest()
+    return hashlib.blake2b(_settings(rule) + subject, digest_size=16).digest()
+
+
+@functools.lru_cache(4_096)
+def _settings(rule: Rule) -> bytes:
+    values = [value if isinstance(value, str) else float(value) for value in msgspec.structs.astuple(rule)]
+    return f"{type(rule).__name__} {values} ".encode()
 
 
 class Charge(NamedTuple):

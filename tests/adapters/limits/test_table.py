@@ -2,11 +2,13 @@
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from foregate.adapters.embedded.limits import EmbeddedLimits, open_limits
+from foregate.adapters.embedded.limits import store as module
 from foregate.adapters.embedded.limits.table import PROBES
 from foregate.ports.limits import (
     CalendarWindow,
@@ -148,3 +150,31 @@ def test_a_number_that_cannot_be_is_forgiven(tmp_path: Path, rule: TokenBucket |
     assert store.take_one(rule, b"x", 7.0, WALL_S).allowed
     assert sum(store.take_one(rule, b"x", 7.0, WALL_S).allowed for _ in range(20)) <= 5
     store.close()
+
+
+def test_a_table_filled_to_three_quarters_evicts_nobody_and_finds_everybody_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KNOWN_MAX", 100)  # so that nearly all are found in the table itself
+    one, other = (open_limits(tmp_path / "l.bin", 2, worker, capacity=4096, boot=BOOT) for worker in range(2))
+    for expected, store in ((99.0, one), (98.0, other), (97.0, one)):
+        assert {left(store, QUOTA, b"%d" % number) for number in range(3072)} == {expected}
+    assert (one.stats().entries, other.stats().evicted) == (3072, 0)
+    one.close()
+    other.close()
+
+
+def test_it_works_on_when_no_more_files_can_be_opened(tmp_path: Path) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        assert left(store, QUOTA, b"new") == 99.0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    store.close()
+
+
+def test_a_capacity_that_is_no_power_of_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="capacity 1000"):
+        open_limits(tmp_path / "l.bin", 1, 0, capacity=1000)

@@ -5,6 +5,8 @@ that of two on different connections the newer one counts. A limit of which the 
 until it has been told.
 """
 
+import itertools
+
 ALIVE_S = 15.0  # a worker that has given no sign of life for so long holds nothing
 DOUBTFUL_MAX = 65_536  # limits in doubt; the one longest in doubt is dropped, the server forgets it within the hour
 
@@ -53,11 +55,11 @@ class Holder:
         for key in self._held:
             self.doubt(key)
 
-    def next_doubtful(self) -> tuple[str, int, float] | None:
-        """(key, sequence number, what is held) of one limit to tell, None when all are told."""
-        if not self._doubtful:
-            return None
-        key = next(iter(self._doubtful))
-        del self._doubtful[key]
-        self._sequence += 1
-        return key, self._sequence, self._held.get(key, 0.0)
+    def next_doubtful(self, limits_max: int) -> list[tuple[str, int, float]]:
+        """(key, sequence number, what is held) of limits to tell, the longest in doubt first."""
+        said = []
+        for key in list(itertools.islice(self._doubtful, limits_max)):
+            del self._doubtful[key]
+            self._sequence += 1
+            said.append((key, self._sequence, self._held.get(key, 0.0)))
+        return said

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from foregate.adapters.distributed.limits.holder import ALIVE_S, Holder
+from foregate.adapters.distributed.limits.turns import Turns
 from foregate.kernel.ids import new_span_id
 from foregate.kernel.tasks import spawn
 from foregate.ports.limits import (
@@ -38,6 +39,7 @@ from foregate.ports.limits import (
 
 FAILURES_MAX = 3  # in a row; then the circuit is open
 CONNECTIONS_MAX = 64  # takes beyond wait their turn, within `wait_max_s`
+STATED_AT_ONCE = 32  # limits whose slots were given back
 RETRY_AFTER_S = 1.0  # what a refusal without the server says
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the server again; the last one for ever
 
@@ -75,6 +77,7 @@ class ValkeyLimits:
         self._take_script: Any = self._client.register_script(_TAKE)
         self._state_script: Any = self._client.register_script(_STATE)
         self._holder = Holder(new_span_id())
+        self._turns = Turns()
         self._failures = 0
         self._unreachable = 0
         self._recovery: asyncio.Task[None] | None = None
@@ -103,29 +106,39 @@ class ValkeyLimits:
         return LimitStats(unreachable=self._unreachable)
 
     def close(self) -> None:
-        """Let go of the server, which forgets this worker's slots within `ALIVE_S`."""
-        for task in (self._recovery, self._stating, self._beating):
-            if task is not None:
-                task.cancel()
-        spawn(self._client.aclose(), name="limits-close")
+        """Let go of the server, soon; it forgets this worker's slots within `ALIVE_S`."""
+        spawn(self.aclose(), name="limits-close")
+
+    async def aclose(self) -> None:
+        """`close`, and wait for it."""
+        tasks = [task for task in (self._recovery, self._stating, self._beating) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.aclose()
 
     async def _ask(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
         keys = [self._key(charge) for charge in charges]
         slots = [at for at, charge in enumerate(charges) if type(charge.rule) is Concurrency]
-        arguments = self._arguments(charges, keys, now_s, wall_s)
+        asked = False
         try:
-            async with asyncio.timeout(self._wait_max_s):
+            # One at a time per slot key: then what is held beside it is known, not hoped for.
+            async with asyncio.timeout(self._wait_max_s), self._turns.take([keys[at] for at in slots]):
+                arguments = self._arguments(charges, keys, now_s, wall_s)
+                asked = True
                 answer: bytes = await self._take_script(keys=keys, args=arguments)
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
-            taken = self._without_server(charges, held=True)
+            taken = self._without_server(charges, held=asked)
+            asked = asked or taken.allowed
         except asyncio.CancelledError:  # the client left: whatever the server did, this worker does not hold it
-            self._forget(keys, charges, slots)
+            if asked:
+                self._forget(keys, charges, slots)
             raise
         else:
             self._failures = 0
             taken = _taken(answer)
-        if not taken.allowed:
+        if asked and not taken.allowed:
             self._forget(keys, charges, slots)
         if slots and self._beating is None:
             self._beating = spawn(self._beat(), name="limits-alive")
@@ -193,18 +206,22 @@ class ValkeyLimits:
         """Say what is held of every limit of which the server may think otherwise; what fails waits for the next
         beat or the recovery."""
         try:
-            while (said := self._holder.next_doubtful()) is not None:
-                key, sequence, held = said
-                try:
-                    async with asyncio.timeout(max(1.0, self._wait_max_s)):
-                        arguments = [self._holder.id, sequence, held, self._alive, int(ALIVE_S * 1000)]
-                        await self._state_script(keys=[key], args=arguments)
-                except (RedisError, OSError, TimeoutError) as error:
-                    self._holder.doubt(key)
-                    self._failed(error)
+            while self._recovery is None and (said := self._holder.next_doubtful(STATED_AT_ONCE)):
+                if not all(await asyncio.gather(*[self._say(*one) for one in said])):
                     return
         finally:
             self._stating = None
+
+    async def _say(self, key: str, sequence: int, held: float) -> bool:
+        arguments = [self._holder.id, sequence, held, self._alive, int(ALIVE_S * 1000)]
+        try:
+            async with asyncio.timeout(max(1.0, self._wait_max_s)):
+                await self._state_script(keys=[key], args=arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._holder.doubt(key)
+            self._failed(error)
+            return False
+        return True
 
     async def _beat(self) -> None:
         """While slots are held: the sign of life without which others would take them for free."""

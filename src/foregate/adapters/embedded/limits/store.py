@@ -20,7 +20,7 @@ from foregate.adapters.embedded.limits.table import CELLS, Shape, Table, open_ta
 from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
 
 CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two workers, 16 bytes more for each further one
-KNOWN_MAX = 65_536  # subjects a worker finds without hashing; at the bound it forgets all of them and finds them anew
+KNOWN_MAX = 65_536  # subjects a worker finds without hashing (20 MB); at the bound it forgets the older half
 RULES_MAX = 4_096  # likewise for rules
 
 BRIM = 100.0  # requests left, per other worker: from here on a worker looks again after it has written
@@ -51,6 +51,7 @@ class EmbeddedLimits:
         self._own = 2 * worker
         self._brim = BRIM * (table.shape.workers - 1)
         self._known: dict[bytes, _Entry] = {}
+        self._older: dict[bytes, _Entry] = {}  # what was known when `_known` was last full; looked at before the table
         self._algorithms: dict[Rule, Algorithm] = {}
 
     def take_one(self, rule: Rule, subject: bytes, now_s: float, wall_s: float, cost: float = 1.0) -> Taken:
@@ -69,6 +70,9 @@ class EmbeddedLimits:
 
     def take(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
         """All or nothing."""
+        if len(charges) == 1:
+            rule, subject, cost = charges[0]
+            return self.take_one(rule, subject, now_s, wall_s, cost)
         return self._try(charges, now_s, wall_s) or self._insist(charges, now_s, wall_s)
 
     def _insist(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
@@ -82,25 +86,24 @@ class EmbeddedLimits:
 
     def _try(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken | None:
         """None when another worker took the same meanwhile; nothing is used then."""
-        own, cells_of = self._own, self._table.cells
-        entries = [self._entry(charge.rule, charge.subject, wall_s) for charge in charges]
-        before = [cells_of(entry.place) for entry in entries]
-        decisions = [
-            entry.algorithm.decide(cells, own, now_s, wall_s, charge.cost)
-            for charge, entry, cells in zip(charges, entries, before, strict=True)
-        ]
-        if not all(decision.allowed for decision in decisions):
-            return _taken(decisions)
-        for entry, decision in zip(entries, decisions, strict=True):
-            self._write(entry.place, decision.a, decision.b)
-        for charge, entry, decision in zip(charges, entries, decisions, strict=True):
-            if decision.remaining < self._brim * charge.cost and self._raced(entry, decision, now_s, wall_s):
-                break
-        else:
-            return _taken(decisions)
-        for entry, cells in zip(entries, before, strict=True):
-            self._write(entry.place, cells[own], cells[own + 1])
-        return None
+        own, table = self._own, self._table
+        steps: list[tuple[_Entry, tuple[float, ...], Decision, float]] = []
+        allowed = True
+        for rule, subject, cost in charges:
+            entry = self._entry(rule, subject, wall_s)
+            cells = table.cells(entry.place)
+            decision = entry.algorithm.decide(cells, own, now_s, wall_s, cost)
+            allowed = allowed and decision.allowed
+            steps.append((entry, cells, decision, cost))
+        if allowed:
+            for entry, _, decision, _ in steps:
+                self._write(entry.place, decision.a, decision.b)
+            for entry, _, decision, cost in steps:
+                if decision.remaining < self._brim * cost and self._raced(entry, decision, now_s, wall_s):
+                    for gives, cells, _, _ in steps:
+                        self._write(gives.place, cells[own], cells[own + 1])
+                    return None
+        return _taken([step[2] for step in steps])
 
     def release(self, charges: Sequence[Charge]) -> None:
         """Give slots back; an entry that was evicted meanwhile has nothing to be given."""
@@ -121,6 +124,7 @@ class EmbeddedLimits:
     def close(self) -> None:
         """Let go of the table; the numbers stay in the file."""
         self._known.clear()
+        self._older.clear()
         self._table.close()
 
     def _raced(self, entry: _Entry, decision: Decision, now_s: float, wall_s: float) -> bool:
@@ -136,6 +140,8 @@ class EmbeddedLimits:
 
     def _entry(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
         entry = self._known.get(subject)
+        if entry is None and (entry := self._older.pop(subject, None)) is not None:
+            self._remember(subject, entry)
         if (
             entry is None
             or (entry.rule is not rule and entry.rule != rule)
@@ -160,10 +166,13 @@ class EmbeddedLimits:
             self._table.extend(found[0], wall_s + 2.0 * lifetime_s)
         entry = _Entry(rule, algorithm, *found)
         entry.renew_s = self._table.expires_s(found[0]) - lifetime_s
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        self._known[subject] = entry
+        self._remember(subject, entry)
         return entry
+
+    def _remember(self, subject: bytes, entry: _Entry) -> None:
+        if len(self._known) >= KNOWN_MAX // 2:
+            self._older, self._known = self._known, {}
+        self._known[subject] = entry
 
     def _held(self, charge: Charge) -> _Entry | None:
         """The entry that was charged, even of a rule that a reload has replaced meanwhile."""
@@ -181,7 +190,7 @@ def open_limits(
 
     Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. What
     has expired at `wall_s` is not carried over into a file of another shape. `boot` names the run of the machine (16
-    bytes); by default the kernel's boot id.
+    bytes); by default the kernel's boot id. `capacity` must be a power of two, else ValueError.
     """
     if not 0 <= worker < workers:
         raise ValueError(f"worker {worker} of {workers}")
@@ -194,12 +203,15 @@ def open_limits(
 
 def _taken(decisions: Sequence[Decision]) -> Taken:
     """The verdict on several charges: the longest wait counts, a refusal is that of the last to give way."""
-    refused = [at for at, decision in enumerate(decisions) if not decision.allowed]
-    by = max(refused, key=lambda at: decisions[at].retry_after_s, default=-1)
+    by, wait_s, retry_after_s = -1, 0.0, 0.0
+    for at, decision in enumerate(decisions):
+        wait_s = max(wait_s, decision.wait_s)
+        if not decision.allowed and (by < 0 or decision.retry_after_s > retry_after_s):
+            by, retry_after_s = at, decision.retry_after_s
     return Taken(
-        not refused,
-        0.0 if refused else max([decision.wait_s for decision in decisions], default=0.0),
-        decisions[by].retry_after_s if refused else 0.0,
+        by < 0,
+        wait_s if by < 0 else 0.0,
+        retry_after_s,
         by,
         tuple([max(0.0, decision.remaining) for decision in decisions]),
         tuple([decision.reset_s for decision in decisions]),

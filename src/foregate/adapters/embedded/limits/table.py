@@ -1,6 +1,6 @@
 """The file of the embedded limits: a hash table in shared memory, each entry a pair of float64 per worker.
 
-    file  = header (4 KB) · entries, open addressing, at most PROBES places from home
+    file  = header (4 KB) · entries, open addressing with double hashing, at most PROBES places per subject
     entry = fingerprint (16 bytes) · generation · expires_s · a0 b0 a1 b1 …          all float64 but the first
 
 An entry is claimed under a file lock, once per subject; looked up and used without any. `generation` is written last
@@ -12,6 +12,7 @@ forgive numbers that cannot be.
 At the bound: an expired entry in reach is taken; if none is, the one that would expire first is evicted and counted.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -31,11 +32,14 @@ _HEADER = struct.Struct("<8sQQ16s")  # magic, workers, capacity, boot
 _MAGIC = b"FGLIMIT1"
 _NUMBER, _ENTRIES, _EVICTED = 16, 17, 18  # words of the header, changed under the lock alone
 _FINGERPRINT = 16
+_HASHES = struct.Struct("<QQ").unpack
+_FIRST = HEADER_BYTES // 8  # the first entry
 _GENERATION, _EXPIRES, CELLS = 2, 3, 4  # words of an entry
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What a file is made for. `boot` names the run of the machine that monotonic times belong to (16 bytes)."""
+    """What a file is made for. `capacity` is a power of two; `boot` (16 bytes) names the run of the machine that
+    monotonic times belong to."""
 
     workers: int
     capacity: int
@@ -55,10 +59,13 @@ class Shape(msgspec.Struct, frozen=True):
 class Table:
     """One process's mapping of the file. `words` is all of it as float64; a place is the first word of an entry."""
 
-    def __init__(self, path: Path, shape: Shape) -> None:
+    def __init__(self, path: Path, shape: Shape, lock: Path) -> None:
         self.shape = shape
-        self._path = path
+        self._words = shape.words
+        self._mask = shape.capacity - 1
+        self._probes = min(PROBES, shape.capacity)
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.map = mmap.mmap(self._file, shape.bytes_total)
         self.words = memoryview(self.map).cast("d")
         self._cells = struct.Struct(f"{2 * shape.workers}d").unpack_from
@@ -81,18 +88,26 @@ class Table:
 
     def find(self, fingerprint: bytes, wall_s: float) -> tuple[int, float] | None:
         """(place, generation) of a live entry."""
-        for place in self._places(fingerprint):
-            generation = self.words[place + _GENERATION]
+        words, mapped = self.words, self.map
+        at, step = _HASHES(fingerprint)
+        step |= 1
+        for _ in range(self._probes):
+            place = _FIRST + (at & self._mask) * self._words
+            generation = words[place + _GENERATION]
             if generation == 0.0:
                 return None
-            if self._is(place, fingerprint) and generation > 0.0:
-                return (place, generation) if self.words[place + _EXPIRES] >= wall_s else None
+            if generation > 0.0 and mapped[place * 8 : place * 8 + _FINGERPRINT] == fingerprint:
+                return (place, generation) if words[place + _EXPIRES] >= wall_s else None
+            at += step
         return None
 
     def claim(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
-        """(place, generation), the cells at 0 when the entry is new. Takes the lock; raises OSError without it."""
-        with exclusive(_lock(self._path)):
+        """(place, generation), the cells at 0 when the entry is new. Takes the lock."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)  # held open: it must work when no more files can be opened
+        try:
             return self.find(fingerprint, wall_s) or self.fill(fingerprint, kind, wall_s, expires_s)
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def fill(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
         """Make an entry. Only under the lock, and when `find` found none."""
@@ -125,7 +140,7 @@ class Table:
 
     def live(self, wall_s: float) -> Iterator[tuple[bytes, int, float, tuple[float, ...]]]:
         """(fingerprint, kind, expires_s, cells) of every entry that has not expired."""
-        for place in range(HEADER_BYTES // 8, self.shape.bytes_total // 8, self.shape.words):
+        for place in range(_FIRST, self.shape.bytes_total // 8, self.shape.words):
             generation, expires_s = self.words[place + _GENERATION], self.words[place + _EXPIRES]
             if generation > 0.0 and expires_s >= wall_s:
                 fingerprint = bytes(self.map[place * 8 : place * 8 + _FINGERPRINT])
@@ -141,6 +156,7 @@ class Table:
         self.words.release()
         self.map.close()
         os.close(self._file)
+        os.close(self._lock)
 
     def _room(self, fingerprint: bytes, wall_s: float) -> int:
         words, first_to_go = self.words, -1
@@ -156,13 +172,10 @@ class Table:
         return first_to_go
 
     def _places(self, fingerprint: bytes) -> Iterator[int]:
-        capacity, words = self.shape.capacity, self.shape.words
-        home = int.from_bytes(fingerprint[:8], "little")
-        for step in range(min(PROBES, capacity)):
-            yield HEADER_BYTES // 8 + (home + step) % capacity * words
-
-    def _is(self, place: int, fingerprint: bytes) -> bool:
-        return self.map[place * 8 : place * 8 + _FINGERPRINT] == fingerprint
+        at, step = _HASHES(fingerprint)
+        for _ in range(self._probes):
+            yield _FIRST + (at & self._mask) * self._words
+            at += step | 1
 
 
 Merge = Callable[[int, tuple[float, ...]], tuple[float, float]]  # (kind, cells) → one pair
@@ -175,11 +188,13 @@ def open_table(path: Path, shape: Shape, wall_s: float, merge: Merge, outlives_b
     whose monotonic clock means nothing any more, only those of the kind `outlives_boot`. Raises OSError when the file
     cannot be had; the old one is untouched then.
     """
+    if shape.capacity < 1 or shape.capacity & (shape.capacity - 1):
+        raise ValueError(f"capacity {shape.capacity}: must be a power of two")
     with exclusive(_lock(path)):
         found = _shape(path)
         if found != shape:
             _carry(path, found, shape, wall_s, merge, outlives_boot)
-        return Table(path, shape)
+        return Table(path, shape, _lock(path))
 
 
 def _carry(path: Path, found: Shape | None, shape: Shape, wall_s: float, merge: Merge, outlives_boot: int) -> None:
@@ -193,7 +208,7 @@ def _carry(path: Path, found: Shape | None, shape: Shape, wall_s: float, merge: 
             raise
         file.write(_HEADER.pack(_MAGIC, shape.workers, shape.capacity, shape.boot))
     if found is not None:
-        old, new = Table(path, found), Table(fresh, shape)
+        old, new = Table(path, found, _lock(path)), Table(fresh, shape, _lock(path))
         for fingerprint, kind, expires_s, cells in old.live(wall_s):
             pair = merge(kind, cells) if found.boot == shape.boot or kind == outlives_boot else (0.0, 0.0)
             if pair != (0.0, 0.0):
