@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from foregate.gateway.answers import respond_problem
+from foregate.gateway.forwarding.fallbacks import respond_fixed
 from foregate.gateway.heads import status_line
 from foregate.gateway.policies.policy import Answer, Ask, NeedBody, Refuse, Switch, Verdict, Wait
 from foregate.gateway.record import Recorder
@@ -99,10 +100,18 @@ class Admission:
 
     def refuse(self, request: Request, refusal: Refuse) -> None:
         """Answer with a problem, and leave the event."""
-        names = request.chain.names
+        chain, names = request.chain, request.chain.names
+        instead = chain.fallback
+        fixed = instead is not None and instead.body is not None and refusal.code in instead.on
+        if fixed:
+            request.note("fallback:answer")
         if request.step < len(names):
             request.note(f"{names[request.step]}:refused")
         now_s = self._monotonic()
+        if fixed and instead is not None:
+            self._recorder.finished(request, instead.status, refusal.code, now_s)
+            respond_fixed(request, instead, chain.service.header_line if chain.service is not None else b"", now_s)
+            return
         exchange = request.exchange
         lines = (
             request.answer_lines

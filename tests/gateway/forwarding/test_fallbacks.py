@@ -7,7 +7,7 @@ import pytest
 from tests.gateway.world import free_port, gateway, raw_upstream, run, service, upstream
 
 from foregate.http1 import Request, Response
-from foregate.wire.policies import CircuitBreaker, Fallback
+from foregate.wire.policies import Bulkhead, CircuitBreaker, Fallback
 
 FIXED = Fallback(status=200, body='{"items": []}')
 ONE_FAILURE = CircuitBreaker(failures=1, open_s=60.0)
@@ -100,5 +100,31 @@ def test_a_body_too_large_to_keep_goes_to_no_other_service() -> None:
                 assert answer.status == 502
                 await answer.read()
                 assert seen.requests == []
+
+    run(main)
+
+
+def test_a_refusal_can_be_replaced_by_a_fixed_answer() -> None:
+    release = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await release.wait()
+        return Response(200, b"real")
+
+    async def main() -> None:
+        fallback = Fallback(status=200, body="stale", content_type="text/plain", on=("bulkhead_full",))
+        async with (
+            upstream(answer) as (seen, port),
+            gateway([service(port, bulkhead=Bulkhead(max=1), fallback=fallback)]) as world,
+        ):
+            first = asyncio.get_running_loop().create_task(world.client.request("GET", world.url()))
+            while not seen.requests:
+                await asyncio.sleep(0.01)
+            found = await world.client.request("GET", world.url())
+            assert (found.status, await found.read(), found.header("x-gateway-fallback")) == (200, b"stale", "1")
+            assert world.event.error == "bulkhead_full"
+            assert world.event.policies.endswith("fallback:answer bulkhead:refused")
+            release.set()
+            assert await (await first).read() == b"real"
 
     run(main)

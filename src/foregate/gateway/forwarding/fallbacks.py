@@ -11,6 +11,7 @@ from foregate.gateway.policies import fallback
 
 if TYPE_CHECKING:
     from foregate.gateway.forwarding.proxied import Proxied
+    from foregate.gateway.request import Request
     from foregate.wire.policies import Fallback
 
 
@@ -54,19 +55,24 @@ def _go_elsewhere(proxied: Proxied, name: str, now_s: float) -> None:
 
 
 def _answer(proxied: Proxied, settings: Fallback, error: str, now_s: float) -> None:
-    exchange, request = proxied.exchange, proxied.request
-    body = (settings.body or "").encode()
-    proxied.first_byte_ms = first_byte_ms = (now_s - request.started_s) * 1000.0
+    request = proxied.request
+    proxied.first_byte_ms = (now_s - request.started_s) * 1000.0
+    request.note("fallback:answer")
+    proxied.finish(settings.status, error, now_s)
+    respond_fixed(request, settings, proxied.service.header_line, now_s)
+
+
+def respond_fixed(request: Request, settings: Fallback, service_line: bytes, now_s: float) -> None:
+    """Write the fixed answer. The event has been left already."""
+    exchange, body = request.exchange, (settings.body or "").encode()
     head = b"%s%s%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
         status_line(settings.status),
         fallback.fixed_head(settings),
         request.answer_lines,
-        proxied.service.header_line,
-        first_byte_ms,
+        service_line,
+        (now_s - request.started_s) * 1000.0,
         request.request_id.encode(),
     )
-    request.note("fallback:answer")
-    proxied.finish(settings.status, error, now_s)
     exchange.send_head(settings.status, head, len(body))
     exchange.write(body)
     exchange.end()

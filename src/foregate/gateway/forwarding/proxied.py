@@ -207,12 +207,10 @@ class Proxied:
             if reshaped is None:
                 return
             fields = answer_fields(status, reshaped) + self.service.header_line
-        lines = b"%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
-            fields,
-            request.answer_lines,
-            first_byte_ms,
-            request.request_id.encode(),
-        )
+        timing = f"x-gateway-response-time: {first_byte_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
+        lines = fields + timing.encode()
+        if request.answer_lines:
+            lines += request.answer_lines
         exchange = self.exchange
         if not complete or connection.trailers:
             self._stream(connection, lines, chunks, complete, now_s)
