@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.wire.placeholders import problem_in
+
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Bytes = Annotated[int, Meta(ge=0, le=1 << 40)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -23,6 +25,11 @@ Network = Annotated[str, Meta(extra={"form": "network"})]  # CIDR, or one addres
 Secret = Annotated[str, Meta(min_length=8, max_length=4_096, extra={"form": "secret"})]  # by reference: ${env:NAME}
 Url = Annotated[str, Meta(extra={"form": "url"})]
 Status = Annotated[int, Meta(ge=200, le=599)]
+JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+
+
+def _values(*tables: dict[str, str]) -> list[str]:
+    return [value for table in tables for value in table.values()]
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -86,7 +93,7 @@ class Jwt(Settings, frozen=True):
     cache_s: Seconds = 300.0  # how long fetched keys are used before they are asked for again
     required_claims: dict[str, str] = {}
     scopes: tuple[str, ...] = ()  # each must be in the token's `scope`
-    subject_claim: str = "sub"  # becomes the key id of limits and events
+    subject_claim: str = "sub"  # becomes, behind "jwt:", the key id of limits and events
     plan_claim: str | None = None
     org_claim: str | None = None
 
@@ -95,6 +102,8 @@ class Jwt(Settings, frozen=True):
             return "needs either jwks_url or jwks, one of them"
         if weak := [name for name in self.algorithms if name.upper() in ("NONE", "HS256", "HS384", "HS512")]:
             return f"{weak[0]} must not be accepted here: only asymmetric algorithms"
+        if unknown := [name for name in self.algorithms if name not in JWT_ALGORITHMS]:
+            return f"{unknown[0]} is none of {', '.join(JWT_ALGORITHMS)}"
         return None if self.algorithms else "accepts no algorithm"
 
 
@@ -107,7 +116,7 @@ class Basic(Settings, frozen=True):
 class Hmac(Settings, frozen=True):
     """Requests signed with a shared secret (HMAC-SHA-256 over method, target, date and body digest).
 
-    The header `signature: keyid=<key name>,ts=<unix seconds>,sig=<hex>`; a signature is taken once within `window_s`.
+    The header `x-signature: keyid=<key name>,ts=<unix seconds>,sig=<hex>`; a signature is taken once by each worker.
     """
 
     secrets: Annotated[dict[str, Secret], Meta(min_length=1)]  # by key name
@@ -217,7 +226,7 @@ class Bounds(Settings, frozen=True):
 
 
 class RequestTransform(Settings, frozen=True):
-    """Values may hold ${param.name}, ${header.name}, ${query.name}, ${key.id}, ${client.ip}, ${request.id}."""
+    """Values may hold ${param.name}, ${header.name}, ${query.name}, ${key.id}, ${client.ip}, ${request.id} …"""
 
     set_headers: Headers = {}
     add_headers: Headers = {}
@@ -229,7 +238,10 @@ class RequestTransform(Settings, frozen=True):
     body_bytes_max: Bytes = 1_048_576  # only with set_body or remove_body, for which the body is read whole
 
     def problem(self) -> str | None:
-        return None if self != RequestTransform(body_bytes_max=self.body_bytes_max) else "changes nothing"
+        if self == RequestTransform(body_bytes_max=self.body_bytes_max):
+            return "changes nothing"
+        members = [value for value in self.set_body.values() if isinstance(value, str)]
+        return problem_in([*_values(self.set_headers, self.add_headers, self.set_query), *members])
 
 
 class ResponseTransform(Settings, frozen=True):
@@ -240,7 +252,9 @@ class ResponseTransform(Settings, frozen=True):
     remove_headers: tuple[HeaderName, ...] = ()
 
     def problem(self) -> str | None:
-        return None if self != ResponseTransform() else "changes nothing"
+        if self == ResponseTransform():
+            return "changes nothing"
+        return problem_in(_values(self.set_headers, self.add_headers))
 
 
 class BodySchema(Settings, frozen=True):
