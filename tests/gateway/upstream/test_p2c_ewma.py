@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.upstream.making import Held, fakes, service, tcp
 
 from foregate.gateway.upstream import TargetState
-from foregate.gateway.upstream.balance.p2c_ewma import DECAY_S, UNKNOWN_S, cost
+from foregate.gateway.upstream.balance.p2c_ewma import DECAY_S, SINK_S, UNKNOWN_S, cost
 from foregate.gateway.upstream.target import FAILURE_S, LATENCY_MAX_S
 from foregate.wire.snapshot import Balance, BalanceAlgorithm
 
@@ -68,7 +68,7 @@ def test_latency_jumps_up_at_once_and_sinks_slowly() -> None:
     assert target.latency_s == pytest.approx(0.010)
     attempt(target, 10.0, True, 0.500)
     assert target.latency_s == 0.5
-    for step in range(int(DECAY_S * 10)):
+    for step in range(int(SINK_S * 10)):
         attempt(target, 10.1 + step * 0.1, True, 0.010)
     assert 0.010 + 0.49 * 0.3 < target.latency_s < 0.010 + 0.49 * 0.42  # about 1/e of the peak is left
 
@@ -90,6 +90,13 @@ def test_a_client_that_left_says_nothing_about_the_target() -> None:
     attempt(target, 1.0, True, 0.010)
     attempt(target, 2.0, None, 9.0)
     assert (target.latency_s, target.sampled_s, target.inflight) == (0.010, 1.0, 0)
+
+
+def test_who_was_slow_is_tried_again_after_a_while() -> None:
+    slow, fast = fakes([1, 1])
+    slow.latency_s, fast.latency_s = 0.1, 0.02
+    assert cost(slow, 1.0) > cost(fast, 0.0)
+    assert cost(slow, 2.0 * DECAY_S) < cost(fast, 0.0)
 
 
 def test_a_target_that_has_not_answered_yet_is_asked_once() -> None:

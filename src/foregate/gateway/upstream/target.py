@@ -4,7 +4,7 @@ from math import inf
 
 from foregate.gateway import layout
 from foregate.gateway.policies.breaker import Circuit
-from foregate.gateway.upstream.balance.p2c_ewma import DECAY_S
+from foregate.gateway.upstream.balance.p2c_ewma import SINK_S
 from foregate.gateway.upstream.balance.slow_start import ramp
 from foregate.gateway.upstream.health.outliers import Ejection, Figures
 from foregate.gateway.upstream.health.probation import Probation
@@ -21,7 +21,7 @@ class TargetState:
     """One upstream address of one service. Attributes without underscore are read by balancers, policies and metrics.
 
     Every attempt calls `began` once and `ended` once; both are on the hot path. `latency_s` is a peak EWMA of the time
-    to the first byte: it jumps up with a slower answer and sinks with time constant `p2c_ewma.DECAY_S`.
+    to the first byte: it jumps up with a slower answer and sinks with time constant `p2c_ewma.SINK_S`.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class TargetState:
         else:
             elapsed_s = now_s - self.sampled_s  # 1 - exp(-x) is x for all that matters here
             if elapsed_s > 0.0:
-                self.latency_s = latency_s + (first_byte_s - latency_s) * min(1.0, elapsed_s / DECAY_S)
+                self.latency_s = latency_s + (first_byte_s - latency_s) * min(1.0, elapsed_s / SINK_S)
         self.sampled_s = now_s
 
     # --- health ----------------------------------------------------------------------------------------------
