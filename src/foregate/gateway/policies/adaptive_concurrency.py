@@ -20,7 +20,7 @@ import random
 from typing import TYPE_CHECKING
 
 from foregate.gateway.policies.gate import Gate
-from foregate.gateway.policies.policy import Means, Place, Policy, Verdict
+from foregate.gateway.policies.policy import Ask, Means, Place, Policy, Verdict
 from foregate.wire.policies import AdaptiveConcurrency
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ class AdaptiveConcurrencyPolicy(Policy):
         verdict = self.gate.admit(request)
         if verdict is None:
             request.ends(self._over)
-        else:
-            request.ends(self._learn)
+        elif type(verdict) is Ask:
+            request.ends(self._learn)  # the gate itself takes its place back
         return verdict
 
     def _over(self, request: Request) -> None:
