@@ -99,35 +99,31 @@ class Admission:
     # --- answers without an upstream -------------------------------------------------------------------------
 
     def refuse(self, request: Request, refusal: Refuse) -> None:
-        """Answer with a problem, and leave the event."""
-        chain, names = request.chain, request.chain.names
-        instead = chain.fallback
-        fixed = instead is not None and instead.body is not None and refusal.code in instead.on
-        if fixed:
-            request.note("fallback:answer")
-        if request.step < len(names):
-            request.note(f"{names[request.step]}:refused")
+        """Answer with a problem (or what the route has instead of one), and leave the event."""
+        chain, code = request.chain, refusal.code
+        request.stopped = "refused"
         now_s = self._monotonic()
-        if fixed and instead is not None:
-            self._recorder.finished(request, instead.status, refusal.code, now_s)
+        instead = chain.fallback
+        if instead is not None and instead.body is not None and code in instead.on:
+            request.note("fallback:answer")
+            self._recorder.finished(request, instead.status, code, now_s)
             respond_fixed(request, instead, chain.service.header_line if chain.service is not None else b"", now_s)
             return
         exchange = request.exchange
-        lines = (
-            request.answer_lines
-            + refusal.lines
-            + b"x-gateway-response-time: %.2f\r\n" % ((now_s - request.started_s) * 1000.0)
+        lines = b"%s%s%sx-gateway-response-time: %.2f\r\n" % (
+            chain.service.header_line if chain.service is not None else b"",
+            request.answer_lines,
+            refusal.lines,
+            (now_s - request.started_s) * 1000.0,
         )
-        if request.chain.service is not None:
-            lines = request.chain.service.header_line + lines
-        if refusal.code == "body_too_large":
+        if code == "body_too_large":
             exchange.close_after = True
-        self._recorder.finished(request, ERRORS[refusal.code].status, refusal.code, now_s)
-        respond_problem(exchange, refusal.code, request.request_id, lines, refusal.detail, refusal.members)
+        self._recorder.finished(request, ERRORS[code].status, code, now_s)
+        respond_problem(exchange, code, request.request_id, lines, refusal.detail, refusal.members)
         exchange.flush()
 
     def _answer(self, request: Request, answer: Answer) -> None:
-        request.note(f"{request.chain.names[request.step]}:answered")
+        request.stopped = "answered"
         exchange = request.exchange
         head = b"%s%sx-request-id: %s\r\n%s" % (
             status_line(answer.status),

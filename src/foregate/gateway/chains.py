@@ -31,7 +31,6 @@ SHAPING = ("body_schema", "request_transform")
 LAST = ("adaptive_concurrency", "bulkhead")  # what they admit is under way
 ANSWERING = ("cors", "response_transform")
 _PER_SERVICE = frozenset(LAST)
-STOPPED = (":refused", ":answered")  # the outcome of a step that ended its request
 SCOPES_MAX = 10_000  # consumers with policies of their own, remembered per chain; beyond it all are built anew
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -43,6 +42,7 @@ class Chain:
     __slots__ = (
         "_of_scope",
         "_scoped",
+        "_told",
         "answerers",
         "body_bytes_max",
         "bounded",
@@ -90,6 +90,7 @@ class Chain:
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
         self._of_scope = of_scope
         self._scoped: dict[str, Chain] = {}
+        self._told: dict[tuple[int, str], str] = {}
 
     def of(self, scope: str) -> Chain:
         """The chain of a consumer whose plan or key has policies of its own (`Consumer.scope`)."""
@@ -103,13 +104,20 @@ class Chain:
         return known
 
     def told(self, request: Request) -> str:
-        """What the event says of a request that did not simply pass: see `Request.outcomes`."""
-        said = request.outcomes or []
-        about = [outcome.partition(":")[0] for outcome in said]
-        names = self.names
-        if said[-1].endswith(STOPPED) and about[-1] in names:
-            names = names[: names.index(about[-1])]
-        return " ".join([f"{name}:passed" for name in names if name not in about] + said)
+        """What the event says of a request that did not simply pass: see `Request.stopped` and `.outcomes`."""
+        step, stopped, said = request.step, request.stopped, request.outcomes
+        if said is not None:
+            return self._tell(step, stopped, said)
+        known = self._told.get((step, stopped))
+        if known is None:  # as many as there are steps, times two
+            known = self._told[step, stopped] = self._tell(step, stopped, [])
+        return known
+
+    def _tell(self, step: int, stopped: str, said: list[str]) -> str:
+        about = {outcome.partition(":")[0] for outcome in said}
+        names = self.names[:step] if stopped else self.names
+        last = [f"{self.names[step]}:{stopped}"] if stopped and step < len(self.names) else []
+        return " ".join([f"{name}:passed" for name in names if name not in about] + said + last)
 
 
 class ChainBuilder:

@@ -66,7 +66,7 @@ class Recorder:
         chain, route, exchange = request.chain, request.route, request.exchange
         limit: LimitOutcome = "none"
         if chain.limited:
-            limit = "refused" if error in _LIMIT_CODES else "none" if _stopped_before(request) else "allowed"
+            limit = "refused" if error in _LIMIT_CODES else "none" if request.stopped == "refused" else "allowed"
         cells = route.cells
         cells[_CLASS_OF[status]] += 1.0
         cells[BUCKETS + bisect_left(DURATION_BOUNDS_S, seconds)] += 1.0
@@ -99,12 +99,7 @@ class Recorder:
             target,
             inflight,
             first_byte_ms if first_byte_ms >= 0.0 else latency_ms,
-            chain.passed if request.outcomes is None else chain.told(request),
+            chain.passed if not request.stopped and request.outcomes is None else chain.told(request),
         )
         if not self._put(event):
             self._worker[EVENTS_SHED] += 1.0
-
-
-def _stopped_before(request: Request) -> bool:
-    """Whether another policy ended the request (so that a limit may not even have been asked)."""
-    return request.outcomes is not None and request.outcomes[-1].endswith(":refused")

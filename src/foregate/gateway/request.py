@@ -81,6 +81,7 @@ class Request:
         "started_s",
         "status",
         "step",
+        "stopped",
         "trace_id",
         "upstream_ms",
     )
@@ -106,7 +107,8 @@ class Request:
         self.answer_lines = b""
         self.at_end: list[Callable[[Request], None]] | None = None
         self.outcomes: list[str] | None = None
-        self.step = 0  # of the chain, where it stopped
+        self.step = 0  # of the chain, where it waits or has ended
+        self.stopped = ""  # "refused" or "answered" by that step
         self.end = 0  # how much of the path its route's rule covered, in bytes
         self.service: ServiceState | None = None
         self.status = 0

@@ -90,20 +90,24 @@ class Limits(Policy):
         self._rules = [rule_of(limit) for _, limit in places]
         self._prefixes = [f"{scope}/{limit.name}/{limit.by}:" for scope, limit in places]
         self._subjects = [subject_of(limit.by) for _, limit in places]
-        self._codes = ["quota_exceeded" if isinstance(limit, Quota) else "rate_limited" for _, limit in places]
-        self._names = [limit.name for _, limit in places]
+        self._refusals = [
+            ("quota_exceeded" if isinstance(limit, Quota) else "rate_limited", f'The limit "{limit.name}" is used up.')
+            for _, limit in places
+        ]
+        names = [limit.name for _, limit in places]
+        self._starts = [f'"{name}";r='.encode() for name in names]
         self._adaptive = [isinstance(limit, RateLimit) and limit.adaptive for _, limit in places]
         self._any_adaptive = any(self._adaptive)
         self._legacy = any(isinstance(limit, RateLimit) and limit.legacy_headers for _, limit in places)
         self._held = any(isinstance(rule, Concurrency) for rule in self._rules)
         entries = ", ".join(
-            f'"{name}";q={q};w={w}' for name, (q, w) in zip(self._names, map(shown, self._rules), strict=True)
+            f'"{name}";q={q};w={w}' for name, (q, w) in zip(names, map(shown, self._rules), strict=True)
         )
         self._policy_line = f"ratelimit-policy: {entries}\r\nratelimit: ".encode()
         self._single = len(places) == 1 and not self._held and not self._any_adaptive and not self._legacy
         if self._single:
             self._rule, self._prefix, self._subject = self._rules[0], self._prefixes[0], self._subjects[0]
-            self._line_start = self._policy_line + f'"{self._names[0]}";r='.encode()
+            self._line_start = self._policy_line + self._starts[0]
 
     def admit(self, request: Request) -> Verdict | None:
         """Take from all of them; delay, or refuse with the reason of the first that would not give."""
@@ -145,12 +149,8 @@ class Limits(Policy):
         lines = self._lines(taken)
         if not taken.allowed:
             wait_s = max(1, math.ceil(taken.retry_after_s))
-            name = self._names[taken.refused_by]
-            return Refuse(
-                self._codes[taken.refused_by],
-                f'The limit "{name}" is used up.',
-                b"retry-after: %d\r\n" % wait_s + lines,
-            )
+            code, detail = self._refusals[taken.refused_by]
+            return Refuse(code, detail, b"retry-after: %d\r\n%s" % (wait_s, lines))
         request.answer_lines += lines
         if self._held:
             held = [charge for charge in charges if isinstance(charge.rule, Concurrency)]
@@ -162,17 +162,15 @@ class Limits(Policy):
 
     def _lines(self, taken: Taken) -> bytes:
         """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers), the older names where wanted."""
-        rows = list(zip(self._names, taken.remaining, taken.reset_s, strict=True))
-        items = ", ".join(
-            f'"{name}";r={max(0, math.floor(left))};t={math.ceil(reset_s)}' for name, left, reset_s in rows
-        )
-        lines = self._policy_line + items.encode() + b"\r\n"
+        rows = zip(self._starts, taken.remaining, taken.reset_s, strict=True)
+        items = [b"%s%d;t=%d" % (start, max(0.0, left), math.ceil(reset_s)) for start, left, reset_s in rows]
+        lines = b"%s%s\r\n" % (self._policy_line, b", ".join(items))
         if self._legacy:
-            tightest = min(range(len(rows)), key=lambda index: rows[index][1])
+            tightest = min(range(len(items)), key=lambda index: taken.remaining[index])
             most, _ = shown(self._rules[tightest])
             lines += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n" % (
                 most,
-                max(0, math.floor(rows[tightest][1])),
-                math.ceil(rows[tightest][2]),
+                max(0, math.floor(taken.remaining[tightest])),
+                math.ceil(taken.reset_s[tightest]),
             )
         return lines
