@@ -4,14 +4,16 @@ import http.client
 import json
 import os
 import signal
-import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from tests.process.harness import KEY, Foregate, foregate, upstream
 
 WORKERS = 2
 SERVICES = "services: {{a: {{targets: ['{url}']}}}}\nroutes:\n  - {{path: /a, service: a}}"
+STREAM_LINES = 1_000  # 20 ms apart: they go on through all reloads
 LIVE_S = 1.0  # generous: the bench measures; two noisy cores are shared here
 
 
@@ -110,33 +113,50 @@ def settled(running: Foregate, before: str) -> bool:
     return bool(now["settled"]) and now["version"] != before
 
 
-def test_a_new_route_is_live_on_every_worker_and_nothing_is_lost_meanwhile(running: Foregate) -> None:
-    where = urlsplit(running.gateway)
-    with (
-        socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as stream,
-        load(running) as failed,
-    ):
-        # A request that goes on through all reloads: its body is sent bit by bit.
-        stream.sendall(f"POST /a/echo HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\nContent-Length: 20\r\n\r\n".encode())
-        took_s = []
-        for number in range(20):
-            before = config(running)["version"]
-            began_s = time.monotonic()
-            add_route(running, f"/new{number}")
-            wait_for(lambda before=before: settled(running, before))  # type: ignore[misc]
-            took_s.append(time.monotonic() - began_s)
-            assert [status_at(running, f"/new{number}") for _ in range(6)] == [200] * 6
-            stream.sendall(b"x")
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            more = stream.recv(65_536)
-            assert more, answer
-            answer += more
-        assert answer.startswith(b"HTTP/1.1 200 ")
-    assert failed == []
-    assert statistics.median(took_s) < LIVE_S
-    versions = {row["version"] for row in config(running)["workers"]}
-    assert versions == {config(running)["version"]}
+def read_stream(running: Foregate, lines: list[str]) -> None:
+    with urllib.request.urlopen(f"{running.gateway}/stream", timeout=60) as answer:
+        lines += [line.decode().strip() for line in answer]
+
+
+def test_20_reloads_under_load_lose_no_request_and_no_stream(tmp_path: Path) -> None:
+    with upstream() as url, upstream(script="streaming.py", arguments=(str(STREAM_LINES),)) as streaming:
+        stream = f"s: {{targets: ['{streaming}']}}}}\nroutes:\n  - {{path: /stream, service: s, auth: none}}"
+        services = SERVICES.format(url=url).replace("}}\nroutes:", "}, " + stream)
+        with foregate(tmp_path, services, workers=WORKERS) as running:
+            lines: tuple[list[str], ...] = ([], [], [])
+            readers = [threading.Thread(target=read_stream, args=(running, each)) for each in lines]
+            for reader in readers:
+                reader.start()
+            took_s = []
+            with load(running) as failed:
+                for number in range(20):
+                    before = config(running)["version"]
+                    began_s = time.monotonic()
+                    add_route(running, f"/new{number}")
+                    wait_for(partial(settled, running, before))
+                    took_s.append(time.monotonic() - began_s)
+                    assert [status_at(running, f"/new{number}") for _ in range(6)] == [200] * 6
+                assert all(reader.is_alive() for reader in readers), "the streams were over before the reloads were"
+            for reader in readers:
+                reader.join(60)
+            assert failed == []
+            assert [len(each) for each in lines] == [STREAM_LINES] * 3
+            assert lines[0] == [str(number) for number in range(STREAM_LINES)]
+            assert statistics.median(took_s) < LIVE_S
+
+
+def test_the_command_line_has_it_reloaded(running: Foregate) -> None:
+    add_route(running, "/cli")
+    command = [sys.executable, "-m", "foregate.app.cli", "config", "reload", "--data-dir", str(running.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "is in force" in done.stdout
+    wait_for(lambda: status_at(running, "/cli") == 200)
+
+    rewrite(running, lambda text: text.replace("service: a}", "service: b}", 1))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "there is no service" in done.stderr
 
 
 def test_a_bad_file_keeps_the_old_one_and_says_why(running: Foregate) -> None:

@@ -1,0 +1,51 @@
+"""A policy that is installed beside foregate judges requests in every worker, also when it comes by a reload."""
+
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.process.harness import Foregate, foregate, upstream
+from tests.process.test_reload import config, rewrite, wait_for
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "extensions.md"
+
+
+def ask(running: Foregate, drink: str) -> int:
+    request = urllib.request.Request(f"{running.gateway}/a", headers={"X-Drink": drink})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def test_the_policy_of_the_guide_judges_in_every_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    metadata = site / "teapot-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "teapot.py").write_text(GUIDE.read_text().split("```python\n", 1)[1].split("```", 1)[0])
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: teapot\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[foregate.policies]\nteapot = teapot:Teapot\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
+    policies = "{extensions: [{name: teapot, settings: {drinks: [coffee]}}]}"
+    with upstream() as url:
+        services = (
+            f"services: {{a: {{targets: ['{url}']}}}}\n"
+            f"routes: [{{path: /a, service: a, auth: none, policies: {policies}}}]"
+        )
+        with foregate(tmp_path, services) as running:
+            assert [ask(running, "coffee") for _ in range(6)] == [403] * 6
+            assert [ask(running, "tea") for _ in range(6)] == [200] * 6
+
+            rewrite(running, lambda text: text.replace("[coffee]", "[tea]"))
+            wait_for(lambda: ask(running, "tea") == 403)
+            wait_for(lambda: bool(config(running)["settled"]))
+            assert [ask(running, "coffee") for _ in range(6)] == [200] * 6
+
+            rewrite(running, lambda text: text.replace("teapot", "teapod"))
+            wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
+            assert "installed: teapot" in config(running)["last_attempt"]["problems"][0]
+            assert [ask(running, "tea") for _ in range(6)] == [403] * 6
