@@ -6,8 +6,10 @@ its prefixes is. An address that is IPv4 written as IPv6 (`::ffff:192.0.2.1`, as
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 
 _V4_IN_V6 = bytes(10) + b"\xff\xff"
+_V4_LENGTHS = {str(bits): bits for bits in range(33)}
 _Prefixes = tuple[tuple[int, frozenset[int]], ...]  # (bits to shift away, what is left)
 
 
@@ -49,6 +51,9 @@ class Networks:
 def _network(text: str) -> tuple[int, int, int]:
     """(address, bits of the prefix, width) of one CIDR."""
     address, slash, length = text.partition("/")
+    if ":" not in address and length in _V4_LENGTHS:  # nearly all of long lists
+        with suppress(OSError, ValueError):
+            return int.from_bytes(socket.inet_pton(socket.AF_INET, address)), _V4_LENGTHS[length], 32
     raw = packed(address)
     if raw is None or (slash and not (length.isascii() and length.isdigit())):
         raise ValueError(f'"{text}" is not a network')
