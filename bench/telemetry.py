@@ -21,7 +21,7 @@ from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
 from foregate.kernel.clock import ManualClock
-from foregate.ports.counters import Cells
+from foregate.ports.blocks import Cells
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 from foregate.wire.event import RequestEvent, decode_events, encode_event

@@ -1,7 +1,7 @@
 """A gateway worker reduced to its spool: puts events at full speed until it is killed.
 
-Arguments: folder of the spool, counters file, number of the first event. Slot 0: the last event that was
-acknowledged; slot 1: the last one that was tried.
+Arguments: folder of the spool, counters file, number of the first event. Cell 0: the last event that was
+acknowledged; cell 1: the last one that was tried.
 """
 
 import itertools
@@ -11,20 +11,20 @@ from pathlib import Path
 import msgspec
 from tests.telemetry.making import event
 
-from foregate.adapters.embedded.counters import open_counters
+from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.spool import Spool
 
 
 def main(folder: str, counters_path: str, first: str) -> None:
-    counters = open_counters(Path(counters_path), 1, 2, 0)
+    (counters,) = open_blocks(Path(counters_path), 1, 0).claim([("writer", 2)])
     spool = Spool(Path(folder), segment_bytes=200_000, segments_max=1_000)
     plain = event()
     for number in itertools.count(int(first)):
         one = msgspec.structs.replace(plain, request_id=str(number))
-        counters.put(1, float(number))
+        counters.own[1] = float(number)
         if not spool.put(one):
             raise SystemExit("shed: the bounds of this test are too small")
-        counters.put(0, float(number))
+        counters.own[0] = float(number)
 
 
 if __name__ == "__main__":

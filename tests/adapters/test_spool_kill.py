@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.bus import EmbeddedBus
-from foregate.adapters.embedded.counters import MappedCounters, open_counters
 from foregate.adapters.embedded.courier import Courier, recover
 from foregate.kernel.clock import SystemClock
+from foregate.ports.blocks import Block
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import decode_events
 
@@ -19,10 +20,10 @@ ROOM = 10_000_000  # numbers per round
 ROOT = Path(__file__).parents[2]
 
 
-def start(tmp_path: Path, counters: MappedCounters, first: int) -> subprocess.Popen[bytes]:
+def start(tmp_path: Path, counters: Block, first: int) -> subprocess.Popen[bytes]:
     """Start a writer and wait for its first acknowledged event."""
     command = [sys.executable, "-m", "tests.adapters.kill_writer"]
-    places = [tmp_path / "spool" / "w3", counters.path, first]
+    places = [tmp_path / "spool" / "w3", tmp_path / "counters.bin", first]
     writer = subprocess.Popen([*command, *map(str, places)], cwd=ROOT)
     deadline_s = time.monotonic() + 60
     while counters.total(0) < first:
@@ -48,7 +49,8 @@ def numbers_on_bus(path: Path) -> Counter[int]:
 
 def test_no_acknowledged_event_is_missing_or_double_after_kill_9(tmp_path: Path) -> None:
     chance = random.Random(20)
-    counters = open_counters(tmp_path / "counters.bin", 1, 2, 0)
+    blocks = open_blocks(tmp_path / "counters.bin", 1, 0)
+    (counters,) = blocks.claim([("writer", 2)])
     bus = EmbeddedBus(tmp_path / "bus.sqlite", SystemClock())
     expected: list[tuple[int, int, int]] = []
     for number in range(1, ROUNDS + 1):
@@ -63,7 +65,7 @@ def test_no_acknowledged_event_is_missing_or_double_after_kill_9(tmp_path: Path)
         writer.kill()
         assert writer.wait(60) == -9
         expected.append((first, int(counters.total(0)), int(counters.total(1))))
-    counters.close()
+    blocks.close()
     bus.close()
 
     found = numbers_on_bus(tmp_path / "bus.sqlite")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from foregate.adapters.embedded.bus import EmbeddedBus
-from foregate.adapters.embedded.counters import MappedCounters, open_counters
 from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
@@ -23,7 +22,6 @@ class Adapter:
     open_bus: Callable[[], EmbeddedBus]
     open_series: Callable[[], EmbeddedSeries]
     open_findings: Callable[[], EmbeddedFindings]
-    open_counters: Callable[[int], MappedCounters]
     open_sink: Callable[[], Spool]
     open_courier: Callable[[], Courier]
 
@@ -42,7 +40,6 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
         lambda: remembered(EmbeddedBus(tmp_path / "bus.sqlite", clock)),
         lambda: remembered(EmbeddedSeries(tmp_path / "series.sqlite")),
         lambda: remembered(EmbeddedFindings(tmp_path / "findings.sqlite")),
-        lambda worker: remembered(open_counters(tmp_path / "counters.bin", 3, 8, worker)),
         lambda: remembered(Spool(tmp_path / "spool" / "w1")),
         lambda: remembered(Courier(tmp_path / "spool")),
     )

@@ -1,6 +1,7 @@
 """Who counts the limits: this machine's workers together, or a store that several machines share."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -23,11 +24,13 @@ class WorkerLimits:
     ) -> None:
         self._log = log
         self._syncing: asyncio.Task[None] | None = None
+        self._closing: Callable[[], Awaitable[None]] | None = None
         if snapshot.limits_url:
             # Imported here: its client is an extra, and only who shares limits between machines needs it.
             from foregate.adapters.distributed.limits import ValkeyLimits
 
-            self.store = ValkeyLimits(snapshot.limits_url, fail_open=snapshot.limits_fail_open, log=self._warn)
+            shared = ValkeyLimits(snapshot.limits_url, fail_open=snapshot.limits_fail_open, log=self._warn)
+            self.store, self._closing = shared, shared.aclose
         else:
             embedded = open_limits(file, workers, worker)
             self.store = embedded
@@ -48,4 +51,7 @@ class WorkerLimits:
         if self._syncing is not None:
             self._syncing.cancel()
             await asyncio.gather(self._syncing, return_exceptions=True)  # a sync in its thread still reads the map
-        self.store.close()
+        if self._closing is not None:
+            await self._closing()
+        else:
+            self.store.close()

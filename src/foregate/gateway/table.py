@@ -17,8 +17,7 @@ from foregate.gateway.policies.forwarded import Trust
 from foregate.gateway.policies.policy import Means, Policy
 from foregate.gateway.routes import RouteEntry
 from foregate.gateway.upstream import Services, ServiceState
-from foregate.ports.blocks import Block, Blocks
-from foregate.ports.counters import Cells
+from foregate.ports.blocks import Block, Blocks, Cells
 from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.snapshot import Key, Route, Snapshot

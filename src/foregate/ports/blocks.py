@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from foregate.ports.counters import Cells
-
 BLOCK_CELLS_MAX = 1024
+
+
+class Cells(Protocol):
+    """A run of float64 cells: what a `memoryview` of them, or an `array`, offers."""
+
+    def __getitem__(self, index: int, /) -> float: ...
+
+    def __setitem__(self, index: int, value: float, /) -> None: ...
+
+    def __len__(self) -> int: ...
 
 
 class Block(Protocol):

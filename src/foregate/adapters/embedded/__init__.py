@@ -2,7 +2,7 @@
 
 Import the module you need; this package imports none, because a gateway worker may load only `spool`, `counters` and
 `bus` (standard library and msgspec), never the rest.
-- `counters.open_counters` keeps `ports.counters`; `blocks.open_blocks` `ports.blocks`; `limits.open_limits`
+- `blocks.open_blocks` keeps `ports.blocks`; `limits.open_limits`
   `ports.limits`; `spool.Spool` keeps `ports.sink` and moves events into a bus
 - `bus.EmbeddedBus` keeps `ports.bus`; `series.EmbeddedSeries`, `findings.EmbeddedFindings` keep their ports
 - `notifier.Webhook` keeps `ports.notifier`

@@ -15,7 +15,7 @@ from foregate.gateway.upstream.target import TargetState
 from foregate.gateway.upstream.tls import Contexts
 from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
-from foregate.ports.counters import Cells
+from foregate.ports.blocks import Cells
 from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies, ServiceBreaker
 from foregate.wire.snapshot import Service, Target, UpstreamTls
 

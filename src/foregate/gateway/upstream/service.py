@@ -11,7 +11,7 @@ from foregate.gateway.upstream.balance.candidate import takes
 from foregate.gateway.upstream.balance.zones import Placed, split
 from foregate.gateway.upstream.subject import SubjectOf, subject_of
 from foregate.gateway.upstream.target import TargetState
-from foregate.ports.counters import Cells
+from foregate.ports.blocks import Cells
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.snapshot import Balance, Service
 

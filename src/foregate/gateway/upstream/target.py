@@ -9,7 +9,7 @@ from foregate.gateway.upstream.balance.slow_start import ramp
 from foregate.gateway.upstream.health.outliers import Ejection, Figures
 from foregate.gateway.upstream.health.probation import Probation
 from foregate.gateway.upstream.pool import Pool
-from foregate.ports.counters import Cells
+from foregate.ports.blocks import Cells
 from foregate.wire.policies import CircuitBreaker
 from foregate.wire.snapshot import Target
 

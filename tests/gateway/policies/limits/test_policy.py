@@ -32,6 +32,7 @@ def header(answer: Response, name: bytes) -> str:
         (RateLimit(algorithm="leaky_bucket", rate=Rate(5, 1), delay_max_s=2.0), LeakyBucket(5.0, 5.0, 2.0)),
         (RateLimit(algorithm="sliding_window", rate=Rate(100, 60)), SlidingWindow(100, 60)),
         (RateLimit(algorithm="fixed_window", rate=Rate(100, 60)), FixedWindow(100, 60)),
+        (RateLimit(algorithm="fixed_window", rate=Rate(0.5, 60)), FixedWindow(1, 120)),
         (RateLimit(algorithm="concurrency", max=3), Concurrency(3.0)),
         (Quota(limit=1000, period="month"), CalendarWindow(1000.0, "month")),
     ],

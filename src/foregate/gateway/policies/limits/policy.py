@@ -36,10 +36,10 @@ def rule_of(limit: RateLimit | Quota) -> Rule:
         return Concurrency(float(limit.max or 1))
     rate = limit.rate or Rate(1.0, 1.0)
     per_s = rate.amount / rate.per_s
-    if limit.algorithm == "sliding_window":
-        return SlidingWindow(rate.amount, rate.per_s)
-    if limit.algorithm == "fixed_window":
-        return FixedWindow(rate.amount, rate.per_s)
+    if limit.algorithm.endswith("_window"):
+        window_s = rate.per_s / min(1.0, rate.amount)  # less than one in a window is one in a longer window
+        kind = SlidingWindow if limit.algorithm == "sliding_window" else FixedWindow
+        return kind(max(1.0, rate.amount), window_s)
     burst = limit.burst if limit.burst is not None else max(1.0, per_s)
     if limit.algorithm == "leaky_bucket":
         return LeakyBucket(per_s, burst, limit.delay_max_s or LEAKY_DELAY_MAX_S)
