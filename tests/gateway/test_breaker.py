@@ -1,12 +1,9 @@
-"""The circuit breaker: as a decision over time, and as a client meets it."""
+"""The circuit breaker as a client meets it; as a decision over time: policies/test_breaker.py."""
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.gateway.world import free_port, gateway, run, service, upstream
 
-from foregate.gateway.policies.breaker import Circuit
 from foregate.http1 import Request, Response
 from foregate.kernel.clock import SystemClock
 from foregate.wire.policies import CircuitBreaker as Breaker
@@ -25,74 +22,6 @@ class SteppedClock:
 
     def monotonic(self) -> float:
         return SystemClock.monotonic() + self.ahead_s
-
-
-def fail(circuit: Circuit, times: int, now_s: float) -> None:
-    for _ in range(times):
-        circuit.enter(now_s)
-        circuit.failed(now_s)
-
-
-def test_it_opens_after_failures_in_a_row_and_only_then() -> None:
-    circuit = Circuit(SETTINGS)
-    for _ in range(5):
-        fail(circuit, 2, 0.0)
-        circuit.enter(0.0)
-        circuit.succeeded()
-    assert circuit.state == "closed"
-    fail(circuit, 3, 0.0)
-    assert circuit.state == "open"
-    assert not circuit.admits(9.9)
-
-
-def test_after_open_s_one_trial_decides() -> None:
-    for succeeded in (True, False):
-        circuit = Circuit(SETTINGS)
-        fail(circuit, 3, 0.0)
-        assert circuit.admits(10.0)
-        assert circuit.enter(10.0) == "half_open"
-        assert not circuit.admits(10.0)  # one trial, not a herd
-        if succeeded:
-            assert circuit.succeeded()
-            assert circuit.state == "closed"
-        else:
-            assert circuit.failed(10.0)
-            assert not circuit.admits(19.9)
-            assert circuit.admits(20.0)
-
-
-def test_a_trial_whose_client_left_makes_room_for_the_next() -> None:
-    circuit = Circuit(SETTINGS)
-    fail(circuit, 3, 0.0)
-    circuit.enter(10.0)
-    circuit.left()
-    assert circuit.admits(10.0)
-
-
-def test_a_trial_that_does_not_end_makes_room_for_the_next() -> None:
-    circuit = Circuit(SETTINGS)
-    fail(circuit, 3, 0.0)
-    circuit.enter(10.0)
-    assert not circuit.admits(19.9)
-    assert circuit.admits(20.0)
-    circuit.enter(20.0)
-    assert not circuit.admits(20.0)
-    assert circuit.succeeded()
-    assert circuit.failed(21.0) is False  # the first one's end, too late to decide
-    assert circuit.state == "closed"
-
-
-@given(st.lists(st.sampled_from(["ok", "fail", "leave", "hang", "wait"]), max_size=80))
-def test_an_open_circuit_always_gets_another_trial(steps: list[str]) -> None:
-    circuit, now_s = Circuit(SETTINGS), 0.0
-    for step in steps:
-        if step == "wait":
-            now_s += 4.0
-        elif circuit.admits(now_s):
-            circuit.enter(now_s)
-            if step != "hang":
-                {"ok": circuit.succeeded, "fail": lambda: circuit.failed(now_s), "leave": circuit.left}[step]()  # noqa: B023
-    assert circuit.admits(now_s + SETTINGS.open_s)
 
 
 def test_an_open_circuit_answers_503_without_asking_the_upstream_and_recovers() -> None:
