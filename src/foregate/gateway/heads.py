@@ -13,7 +13,7 @@ from foregate.kernel.secrets import CONSOLE_COOKIE
 
 _DROPPED_ANSWER = HOP_BY_HOP | FRAMING | {b"x-request-id", b"x-gateway-service", b"x-gateway-response-time"}
 _WATCHED_ANSWER = _DROPPED_ANSWER | {b"set-cookie"}
-_CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
+_CONSOLE_COOKIE = CONSOLE_COOKIE.encode()
 
 
 def status_line(status: int) -> bytes:
@@ -37,9 +37,15 @@ def answer_fields(status: int, headers: HeaderList) -> bytes:
             lines.append(b": ".join(field))
         elif name == b"connection" and field[1] not in COMMON_CONNECTION:
             named |= named_by_connection(field[1])
-        elif name == b"set-cookie" and not field[1].lstrip().startswith(_CONSOLE_COOKIE):
+        elif name == b"set-cookie" and not _sets_session(field[1]):
             lines.append(b": ".join(field))
     if named:
         lines = [line for line in lines if line.partition(b":")[0] not in named]
     lines.append(b"")
     return status_line(status)[:-2] + b"\r\n".join(lines)
+
+
+def _sets_session(value: bytes) -> bool:
+    """Whether a browser would send this cookie as the console's: blanks around the name do not count, and one without
+    a name (`=foregate_session=…`) is sent as its bare value."""
+    return value.lstrip(b" \t=").partition(b"=")[0].rstrip() == _CONSOLE_COOKIE
