@@ -85,7 +85,7 @@ def foregate(folder: Path, services: str, *, workers: int = 2) -> Iterator[Foreg
         "keys:\n  - {name: test, secret: ${env:FOREGATE_TEST_KEY}}\n"
     )
     command = ("up", "-c", str(file), "--workers", str(workers))
-    with _started(folder, command, gateway_port, console_port) as running:
+    with started(folder, command, gateway_port, console_port) as running:
         yield running
 
 
@@ -94,12 +94,13 @@ def demo(folder: Path) -> Iterator[Foregate]:
     """`foregate demo` until the block ends; then it must stop cleanly."""
     gateway_port, console_port = free_ports(2)
     addresses = ("--gateway", f"127.0.0.1:{gateway_port}", "--console", f"127.0.0.1:{console_port}")
-    with _started(folder, ("demo", *addresses), gateway_port, console_port) as running:
+    with started(folder, ("demo", *addresses), gateway_port, console_port) as running:
         yield running
 
 
 @contextmanager
-def _started(folder: Path, command: tuple[str, ...], gateway_port: int, console_port: int) -> Iterator[Foregate]:
+def started(folder: Path, command: tuple[str, ...], gateway_port: int, console_port: int) -> Iterator[Foregate]:
+    """`foregate <command>` until the block ends; then it must stop cleanly."""
     log, data = folder / "log", folder / "data"
     with log.open("wb") as sink:
         process = subprocess.Popen(
