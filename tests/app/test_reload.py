@@ -151,6 +151,14 @@ def test_a_missing_extension_is_refused_with_its_place(running: Running) -> None
     assert 'foregate.yaml:3: policies.extensions[0]: there is no policy "nobodys"' in problem
 
 
+def test_a_policy_that_cannot_be_made_is_refused_before_any_worker_has_it(running: Running) -> None:
+    bad = ONE + "policies: {body_schema: {json_schema: {type: nonsense}}}\n"
+    (attempt,) = running.run(lambda: running.file.write_text(bad))
+    (problem,) = attempt.problems
+    assert "foregate.yaml:3: policies.body_schema: cannot be used: not a JSON Schema" in problem
+    assert running.nudges == 0
+
+
 def test_a_certificate_that_cannot_be_read_is_refused_and_its_mending_is_noticed(tmp_path: Path) -> None:
     running = Running(tmp_path)
     bad = ONE.replace("targets:", "tls: {ca_file: ca.pem}, targets:")

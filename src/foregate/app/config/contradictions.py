@@ -8,11 +8,13 @@ from foregate.app.config.schema import Config, Route
 from foregate.gateway.match import problem_with
 from foregate.gateway.match.problems import parameters
 from foregate.gateway.match.rewrite import problem_with_target
+from foregate.kernel.errors import ERRORS
 from foregate.wire.match import Rule
-from foregate.wire.policies import JOINED, Policies
+from foregate.wire.policies import JOINED, Fallback, Policies
 
 Found = tuple[Path, str]  # where, and the sentence
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_STATUS = re.compile("[45][0-9][0-9]")
 _OF_REQUEST = ("path", "query", "host")
 _BY_CONSUMER = ("key", "org", "plan")
 _NEEDS_SETTINGS = ("jwt", "hmac")  # ways to authenticate that cannot work without them
@@ -25,6 +27,8 @@ def contradictions(config: Config) -> Iterator[Found]:
         yield from _route(config, route, ("routes", index))
     yield from _same_rules(config)
     yield from _same_names(config)
+    yield from _same_secrets(config)
+    yield from _same_targets(config)
     for index, key in enumerate(config.keys):
         if key.plan is not None and key.plan not in config.plans:
             yield ("keys", index, "plan"), f'there is no plan "{key.plan}"{did_you_mean(key.plan, config.plans)}'
@@ -76,6 +80,8 @@ def bad_rule(route: Route, path: Path) -> Iterator[Found]:
     if (problem := problem_with(route.rule)) is not None:
         yield (*path, _blamed(route)), problem
         return
+    if route.strip and route.match == "regex":
+        yield (*path, "strip"), "has nothing to take off: a regex matches the whole path; write a rewrite"
     known = parameters(route.rule)
     if route.rewrite is not None:
         problem = problem_with_target(route.rewrite.to, known, route.rewrite.regex)
@@ -131,6 +137,27 @@ def _same_names(config: Config) -> Iterator[Found]:
             seen.setdefault(name, index)
 
 
+def _same_secrets(config: Config) -> Iterator[Found]:
+    """Two keys with one secret: nobody could say whose request it is."""
+    seen: dict[str, int] = {}
+    for index, key in enumerate(config.keys):
+        stored = key.hash or key.secret or ""
+        if stored in seen:
+            field = "hash" if key.hash else "secret"
+            yield ("keys", index, field), f"is the same as that of keys[{seen[stored]}]"
+        seen.setdefault(stored, index)
+
+
+def _same_targets(config: Config) -> Iterator[Found]:
+    for name, service in config.services.items():
+        seen: dict[str, int] = {}
+        for index, target in enumerate(service.targets):
+            url = target if isinstance(target, str) else target.url
+            if url in seen:
+                yield ("services", name, "targets", index), f"is targets[{seen[url]}] already: give that one a weight"
+            seen.setdefault(url, index)
+
+
 def _policies(config: Config, policies: Policies, path: Path) -> Iterator[Found]:
     lists: Mapping[str, tuple[object, ...]] = {kind: getattr(policies, kind) for kind in JOINED}
     for kind, entries in lists.items():
@@ -141,7 +168,17 @@ def _policies(config: Config, policies: Policies, path: Path) -> Iterator[Found]
                 sentence = f'is called "{name}", as {kind}[{seen[name]}] is: each needs a name of its own'
                 yield (*path, kind, index), sentence
             seen.setdefault(name, index)
-    fallback = policies.fallback
-    if fallback is not None and fallback.service is not None and fallback.service not in config.services:
+    yield from _fallback(config, policies.fallback, path)
+
+
+def _fallback(config: Config, fallback: Fallback | None, path: Path) -> Iterator[Found]:
+    if fallback is None:
+        return
+    if fallback.service is not None and fallback.service not in config.services:
         hint = did_you_mean(fallback.service, config.services)
         yield (*path, "fallback", "service"), f'there is no service "{fallback.service}"{hint}'
+    elif fallback.service is not None and path[:2] == ("services", fallback.service):
+        yield (*path, "fallback", "service"), "is this service itself"
+    for index, code in enumerate(fallback.on):
+        if code not in ERRORS and _STATUS.fullmatch(code) is None:
+            yield (*path, "fallback", "on", index), f'there is no error "{code}"{did_you_mean(code, ERRORS)}'

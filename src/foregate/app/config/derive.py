@@ -5,6 +5,7 @@ annotations hold, `problem()` is asked, and the value is the struct itself. `mod
 messages that must know which keys there are.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -96,7 +97,8 @@ def _readable(kind: Any) -> Any:
     if origin is tuple:
         return tuple[_readable(arguments[0]), ...]  # type: ignore[misc]
     if origin is dict:
-        return dict[_key(arguments), _readable(arguments[1])]  # type: ignore[misc]
+        found: Any = dict[_key(arguments), _readable(arguments[1])]  # type: ignore[misc]
+        return Annotated[found, BeforeValidator(forms.once)] if _form(arguments[0]) == "header_name" else found
     if kind is Any:
         return Annotated[Any, AfterValidator(_plain)]
     if origin is Literal or kind is NoneType:
@@ -141,9 +143,13 @@ def _form(kind: Any) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Free-form data without our own kinds of text."""
+    """Free-form data as JSON has it, without our own kinds of text. Raises ValueError for what JSON has not."""
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_plain(each) for each in value]
-    return str(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"{value!r} is not a value of JSON: put it in quotes")

@@ -82,6 +82,17 @@ def header_value(text: str) -> str:
     return text
 
 
+def once(value: Any) -> Any:
+    """A mapping by header names, which are the same in either case. Raises ValueError with a sentence."""
+    if isinstance(value, dict):
+        seen: set[str] = set()
+        for name in map(str, value):
+            if name.lower() in seen:
+                raise ValueError(f'names the header field "{name}" twice')
+            seen.add(name.lower())
+    return value
+
+
 def secret(value: Any) -> Any:
     """Only what came from the environment. Raises ValueError with a sentence."""
     if isinstance(value, str) and not isinstance(value, FromEnvironment):

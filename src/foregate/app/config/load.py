@@ -1,5 +1,6 @@
 """Validate a document whole, and say every problem in the words of its author."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -16,6 +17,8 @@ from foregate.app.config.problems import ConfigRefused, Path, Problem, dotted
 from foregate.app.config.schema import Config, Route
 
 PROBLEMS_MAX = 100  # said; a file with more of them is mended in rounds
+SENTENCE_CHARS_MAX = 500  # of one problem: what is wrong may hold what was given
+_DICTIONARY = re.compile(r"a valid dictionary(?: or instance of \w+)?")
 _SECRET_KEYS = frozenset({"secret", "hash", "secrets"})
 
 
@@ -92,16 +95,23 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
     elif kind == "value_error":
         sentence = _hidden(str(details["ctx"]["error"]), value)
     else:
-        message = details["msg"].removeprefix("Input ").replace("a valid tuple", "a list")
-        message = message.replace("Tuple ", "The list ").replace("List ", "The list ")
+        message = _in_our_words(details["msg"])
         sentence = f"{message[0].lower()}{message[1:]} (it is {_shown(path, value)})"
-    return Problem(document.place(path), dotted(path), sentence)
+    return Problem(document.place(path), dotted(path), sentence[:SENTENCE_CHARS_MAX])
+
+
+def _in_our_words(message: str) -> str:
+    """YAML has lists and mappings; what Python makes of them is nobody's business."""
+    message = _DICTIONARY.sub("a mapping", message.removeprefix("Input "))
+    return message.replace("a valid tuple", "a list").replace("a valid list", "a list").replace("Tuple ", "The list ")
 
 
 def _shown(path: Path, value: Any) -> str:
     """A value fit for a message: secrets are never shown, long ones are cut."""
     if isinstance(value, FromEnvironment) or any(part in _SECRET_KEYS for part in path):
         return "not shown: a secret"
+    if value is None:
+        return "empty"
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
     text = repr(value)

@@ -1,12 +1,13 @@
-"""What only this machine can say of a configuration: whether its files can be used and its extensions are installed."""
+"""What only this machine can say of a configuration: whether its files can be used and its policies can be made."""
 
 from collections.abc import Iterator
 
 from foregate.app.config.addresses import parse_listener
 from foregate.app.config.compile import compile_snapshot
 from foregate.app.config.contradictions import places
-from foregate.app.config.load import Loaded
+from foregate.app.config.load import PROBLEMS_MAX, Loaded
 from foregate.app.config.problems import ConfigRefused, Problem
+from foregate.app.config.trial import impossible
 from foregate.app.extensions import MissingExtension, maker
 from foregate.http1.tls import BadCertificate, Certificate, ServerCertificates, client_context
 from foregate.wire.snapshot import Snapshot
@@ -15,8 +16,9 @@ from foregate.wire.snapshot import Snapshot
 def verified(loaded: Loaded, pepper: bytes) -> Snapshot:
     """The snapshot of a configuration that works here. Raises ConfigRefused with every problem."""
     problems = [*_listeners(loaded), *_upstreams(loaded), *_extensions(loaded)]
+    problems += [loaded.problem(path, sentence) for path, sentence in impossible(loaded.config)]
     if problems:
-        raise ConfigRefused(problems)
+        raise ConfigRefused(problems[:PROBLEMS_MAX])
     return compile_snapshot(loaded.config, pepper, loaded.folder)
 
 

@@ -22,6 +22,7 @@ _CLASSES = {
     "adaptive_concurrency": "AdaptiveConcurrencyPolicy",
     "bulkhead": "BulkheadPolicy",
 }
+KINDS = tuple(_CLASSES)
 DEFAULTS: dict[str, Any] = {"api_key": ApiKeySource, "basic": Basic}  # what may be used without being configured
 
 
