@@ -7,7 +7,7 @@ from tests.gateway.world import KEY, OPEN, gateway, route, run, service, statuse
 
 from foregate.http1 import Request, Response
 from foregate.wire.match import Rule
-from foregate.wire.policies import Bounds, Rate, RateLimit
+from foregate.wire.policies import Bounds, Cors, Rate, RateLimit
 
 
 def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
@@ -114,6 +114,35 @@ def test_what_a_proxy_before_us_says_counts_when_it_is_trusted(
             again = await world.client.request("GET", world.url(), headers=other)
             await again.read()
             assert again.status == (200 if trusted else 429)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("host", "seen_host"), [(None, "127.0.0.1:{port}"), ("", "shop.example"), ("in.example", "in.example")]
+)
+def test_the_upstream_sees_the_host_that_its_route_says(host: str | None, seen_host: str) -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], [route(auth=(), host=host)]) as world:
+            await talk(world.port, b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+            assert seen.requests[0].header("host") == seen_host.format(port=port)
+
+    run(main)
+
+
+def test_a_preflight_is_answered_where_its_method_goes_and_no_other_options_gets_through() -> None:
+    asks = b"OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://shop.example\r\nConnection: close\r\n"
+    preflight = asks + b"Access-Control-Request-Method: PUT\r\n\r\n"
+
+    async def main() -> None:
+        rule = Rule("/", methods=("PUT",))
+        cors = Cors(origins=("https://shop.example",))
+        async with upstream() as (seen, port), gateway([service(port)], [route(rule=rule, cors=cors)]) as world:
+            assert b"access-control-allow-methods" in await talk(world.port, preflight)
+            assert statuses(await talk(world.port, asks + b"\r\n")) == [405]
+        async with upstream() as (seen, port), gateway([service(port)], [route(rule=rule, auth=())]) as world:
+            assert statuses(await talk(world.port, preflight)) == [405]
+            assert seen.requests == []
 
     run(main)
 

@@ -28,7 +28,7 @@ from foregate.http1.server import ServerConnection, ServerContext
 from foregate.http1.tls import Certificate, ServerCertificates
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
-from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX
+from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, TLS_HANDSHAKE_TIMEOUT_S
 from foregate.ports.blocks import Blocks
 from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
@@ -133,6 +133,7 @@ class Gateway:
             sock=sock,
             backlog=1024,
             ssl=certificates.context if certificates is not None else None,
+            ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT_S if certificates is not None else None,
         )
         self._servers.append(server)
         if self._gauges is None:
@@ -316,7 +317,8 @@ class Gateway:
             return
         if method := _stand_in(request):
             found = self._find(method, request.host, request.path, query, request.headers)
-            if isinstance(found, Match):
+            # A preflight is for the policy that answers it; no other OPTIONS goes where only GET may.
+            if isinstance(found, Match) and (request.method == b"HEAD" or "cors" in found.value.chain.resolved.one):
                 self._enter(request, found)
                 return
         methods = table.router.methods(request.host, request.path, query, request.headers)

@@ -31,6 +31,9 @@ _NOTED = (
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-proto",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-real-ip",
     }
 )
 _SPECIAL = _NOTED | {b"cookie", b"idempotency-key"}

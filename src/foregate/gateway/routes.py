@@ -15,7 +15,7 @@ from foregate.wire.snapshot import Route
 class RouteEntry:
     """`chain` is that of the only service; a route with several has `split`. `cells`: this worker's metrics of it."""
 
-    __slots__ = ("block", "cells", "chain", "host_line", "name", "reshapes", "route", "split")
+    __slots__ = ("block", "cells", "chain", "host_line", "keeps_host", "name", "reshapes", "route", "split")
 
     def __init__(self, route: Route, chains: Sequence[Chain], block: Block) -> None:
         self.route = route
@@ -28,6 +28,7 @@ class RouteEntry:
         )
         self.reshapes = route.strip or route.rewrite is not None
         self.host_line = b"host: %s\r\n" % route.host.encode() if route.host else b""
+        self.keeps_host = route.host == ""  # the upstream sees the Host that the client sent
 
     def reshape(self, request: Request) -> bytes | None:
         """The path that the upstream is asked for; None when what the client said would make it unsafe."""

@@ -136,7 +136,8 @@ class Proxied:
 
     def message(self, request: Request, target: TargetState) -> bytes:
         """The head towards `target`, and what has come of the body."""
-        host = request.route.host_line or target.host_line
+        route = request.route
+        host = route.host_line or (b"host: %s\r\n" % request.host if route.keeps_host else target.host_line)
         head = request.method, b" ", target.prefix, request.path, request.query, _VERSION, host, self.forward
         body = self.body
         if not body and not self.chunked:
