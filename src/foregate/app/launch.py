@@ -80,6 +80,8 @@ async def _supervise(
     launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger
 ) -> int:
     supervisor = Supervisor(child_specs(launch), clock=SystemClock(), log=log, status_file=launch.data.processes)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # nobody may be told whom to signal before that is safe
     reloader = Reloader(
         Source(launch.loaded.file, launch.environ),
         launch.loaded,
@@ -89,7 +91,6 @@ async def _supervise(
         clock=SystemClock(),
         log=log,
     )
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
     terminal = _has_terminal()
@@ -178,6 +179,7 @@ def owned(data: DataDir) -> Iterator[None]:
         os.close(descriptor)
         raise ConfigRefused([Problem("--data-dir", "", f"{data.root} is in use by another foregate")]) from error
     try:
+        data.reload.unlink(missing_ok=True)  # the process it names is gone, and its number may be another's by now
         yield
     finally:
         os.close(descriptor)

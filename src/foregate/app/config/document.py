@@ -13,8 +13,8 @@ import yaml
 from foregate.app.config.forms import FromEnvironment
 from foregate.app.config.problems import ConfigRefused, Path, Problem, dotted
 
-DOCUMENT_BYTES_MAX = 4_194_304  # a larger file is refused
-NODES_MAX = 500_000  # what aliases may unfold to; beyond it the file is refused
+DOCUMENT_BYTES_MAX = 67_108_864  # a larger file is refused; 100,000 keys are about 12 MB
+NODES_MAX = 500_000  # what aliases may unfold to; beyond it, and beyond one per byte, the file is refused
 
 # `{secret: ${env:NAME}}` is how people write it, but braces end a YAML flow scalar: references travel through the YAML
 # parser between two private-use characters instead.
@@ -94,17 +94,18 @@ def _parse(file: File) -> Document:
         return document
     if not isinstance(root, yaml.MappingNode):
         raise ConfigRefused([Problem(f"{file}:1", "", "must be a mapping with keys such as services and routes")])
-    document.data = _Builder(document).mapping(root, ())
+    document.data = _Builder(document, size).mapping(root, ())
     return document
 
 
 class _Builder:
     """Turns YAML nodes into plain data, noting each place, refusing duplicate keys and unfolding bombs."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, size: int) -> None:
         self._document = document
         self._constructor = yaml.constructor.SafeConstructor()
         self._nodes = 0
+        self._nodes_max = max(NODES_MAX, size)  # what is written out has fewer nodes than bytes
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -134,7 +135,7 @@ class _Builder:
     def _note(self, path: Path, node: yaml.Node) -> str:
         self._nodes += 1
         place = f"{self._document.name}:{node.start_mark.line + 1}"
-        if self._nodes > NODES_MAX or len(path) > 32:
+        if self._nodes > self._nodes_max or len(path) > 32:
             raise ConfigRefused([Problem(place, dotted(path), "unfolds to too many or too deep values")])
         return place
 
