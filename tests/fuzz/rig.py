@@ -219,7 +219,7 @@ class Forwarding:
         chunks, complete = exchange.take_body(), exchange.told_complete
         dropped = HOP_BY_HOP | FRAMING | head.connection_tokens | {b"host", b"expect"}
         kept = [field for field in exchange.headers if field[0] not in dropped]
-        data = b"%s %s HTTP/1.1\r\nhost: upstream\r\n" % (exchange.method, head.target) + encode(kept)
+        data = b"%s %s HTTP/1.1\r\nhost: upstream\r\n" % (exchange.method, exchange.target) + encode(kept)
         if head.chunked:
             data += b"transfer-encoding: chunked\r\n\r\n" + frame(chunks, complete, exchange.trailers)
         else:

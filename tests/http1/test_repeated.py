@@ -32,7 +32,7 @@ def test_the_same_fields_again_are_the_same_list_with_another_method_and_target(
     assert second.headers is first.headers
     assert third.headers is first.headers
     assert [each.method for each in (first, second, third)] == [b"GET", b"GET", b"HEAD"]
-    assert [each.head.target for each in (first, second, third)] == [b"/1?a=b", b"/2", b"/3?c"]
+    assert [each.target for each in (first, second, third)] == [b"/1?a=b", b"/2", b"/3?c"]
     assert third.head.host == b"a"
     assert (third.version, third.complete, third.close_after, third.has_body) == ("1.1", True, False, False)
     assert taking.refusal is None
@@ -92,15 +92,15 @@ def test_a_line_that_is_no_method_and_path_is_left_to_the_parser(line: bytes) ->
 def test_bytes_that_came_before_belong_to_the_request() -> None:
     for before in (b"P", b"GE", b"X-", b"GET /a HTTP/1.1\r\nX: "):
         taking, exchanges = fed(b"GET /1" + FIELDS, before, b"GET /2" + FIELDS)
-        assert taking.refusal is not None or exchanges[-1].head.target == b"/a", before
-        assert all(each.head.target != b"/2" for each in exchanges), before
+        assert taking.refusal is not None or exchanges[-1].target == b"/a", before
+        assert all(each.target != b"/2" for each in exchanges), before
 
 
 def test_a_body_that_looks_like_a_known_request_stays_a_body() -> None:
     inner = b"GET /2" + FIELDS
     head = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(inner)
     _, exchanges = fed(b"GET /1" + FIELDS, head, inner, b"GET /3" + FIELDS)
-    assert [each.head.target for each in exchanges] == [b"/1", b"/p", b"/3"]
+    assert [each.target for each in exchanges] == [b"/1", b"/p", b"/3"]
     assert exchanges[1].take_body() == [inner]
 
 

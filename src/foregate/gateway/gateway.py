@@ -11,6 +11,7 @@ from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
 from foregate.gateway.chains import Chain
+from foregate.gateway.fields import FORWARDED
 from foregate.gateway.forwarding import Forwarding, Proxied
 from foregate.gateway.lateness import Lateness
 from foregate.gateway.match import UNSAFE, Match, Split
@@ -18,7 +19,7 @@ from foregate.gateway.outbound import Outbound
 from foregate.gateway.policies.forwarded import client_of
 from foregate.gateway.policies.policy import Consumer, Log, Means, Policy, Refuse
 from foregate.gateway.record import Recorder
-from foregate.gateway.request import FORWARDED, Request
+from foregate.gateway.request import Request
 from foregate.gateway.routes import RouteEntry
 from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
@@ -232,10 +233,10 @@ class Gateway:
     def _handle(self, exchange: Exchange, proto: str = "http") -> None:
         """Find the route, and let the request walk through its policies."""
         head = exchange.head
-        path, question, query = head.target.partition(b"?")
+        path, question, query = exchange.target.partition(b"?")
         request = Request(exchange, path, question + query if question else b"", self._monotonic())
         request.proto = proto
-        if request.forwarded:
+        if request.fields.forwarded:
             self._trust(request)
         if path in _OWN_PATHS:
             self._answer_own(request)
@@ -252,7 +253,8 @@ class Gateway:
         chain = route.chain if route.split is None else self._share(route.split, request)
         request.chain = chain
         request.priority = chain.priority
-        request.chunks = request.exchange.take_body()
+        if request.exchange.inbox:
+            request.chunks = request.exchange.take_body()
         self._admission.run(request)
 
     def _share(self, split: Split[Chain], request: Request) -> Chain:
@@ -275,8 +277,7 @@ class Gateway:
             )
             request.proto = proto or request.proto
         else:
-            for name in FORWARDED:
-                noted.pop(name, None)
+            request.noted = {name: value for name, value in noted.items() if name not in FORWARDED}
 
     def _send_on(self, request: Request) -> None:
         """All policies let it pass: towards the upstream."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from foregate.gateway.fields import Fields
 from foregate.gateway.policies.policy import ANYBODY, Consumer
-from foregate.http1.headers import FRAMING, HOP_BY_HOP, find
-from foregate.kernel.ids import new_request_ids, parse_traceparent, valid_request_id
-from foregate.kernel.secrets import CONSOLE_COOKIE
+from foregate.http1.headers import find
+from foregate.kernel.ids import new_request_ids
 
 if TYPE_CHECKING:
     from foregate.gateway.chains import Chain
@@ -16,38 +16,15 @@ if TYPE_CHECKING:
     from foregate.gateway.upstream import ServiceState
     from foregate.http1.exchange import Exchange
 
-# Read by us, and dropped or written anew; of each only the first value counts.
-_NOTED = (
-    HOP_BY_HOP
-    | FRAMING
-    | {
-        b"host",
-        b"expect",
-        b"x-api-key",
-        b"x-request-id",
-        b"traceparent",
-        b"tracestate",
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
-        b"x-forwarded-port",
-        b"x-forwarded-prefix",
-        b"x-real-ip",
-    }
-)
-_SPECIAL = _NOTED | {b"cookie", b"idempotency-key"}
-FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
-_JOINED = frozenset({b"x-forwarded-for", b"forwarded"})  # lists: a further field continues the first
-_CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 
 
 class Request:
     """Times are monotonic seconds. `path` and `query` (with its "?") are what the upstream will be asked for.
 
-    `kept` are the lines to forward, without CRLF; `noted` the fields that we read ourselves. `client` is the address
-    that limits and filters mean: the peer, or what trusted proxies say. `outcomes` collects what policies want to have
+    `kept` are the lines to forward, without CRLF; `noted` the fields that we read ourselves. Both may be shared with
+    other requests: they are replaced, never changed. `client` is the address that limits and filters mean: the peer,
+    or what trusted proxies say. `outcomes` collects what policies want to have
     said in the event beyond "passed".
     """
 
@@ -62,7 +39,7 @@ class Request:
         "end",
         "error",
         "exchange",
-        "forwarded",
+        "fields",
         "headers",
         "host",
         "kept",
@@ -99,9 +76,10 @@ class Request:
         self.query = query
         self.started_s = self.now_s = started_s
         self.client = exchange.peer
-        self.host = exchange.head.host
+        head = exchange.head
+        self.host = head.host
         self.proto = "http"
-        self.headers = headers = exchange.headers
+        self.headers = exchange.headers
         self.consumer: Consumer = ANYBODY
         self.params: dict[str, str] | None = None
         self.priority = 50
@@ -117,51 +95,19 @@ class Request:
         self.status = 0
         self.error = ""
         self.upstream_ms = 0.0
-        # --- the header fields, sorted once
-        self.noted: dict[bytes, bytes] = {}
-        self.kept: list[bytes] = []
-        self.forwarded = False  # a proxy before us, or somebody who plays one, has left its fields
-        self.repeatable = exchange.method in IDEMPOTENT
-        connection_tokens = exchange.head.connection_tokens
-        kept = self.kept
-        for field in headers:
-            name = field[0]
-            if name in _SPECIAL:
-                self._read(name, field[1], connection_tokens)
-            elif not connection_tokens or name not in connection_tokens:
-                kept.append(b": ".join(field))
+        fields = head.notes
+        if fields is None:
+            fields = head.notes = Fields(exchange.headers, head.connection_tokens)
+        self.fields: Fields = fields
+        self.noted: Mapping[bytes, bytes] = fields.noted
+        self.kept: tuple[bytes, ...] = fields.kept
+        self.repeatable = fields.repeatable or exchange.method in IDEMPOTENT
         self.request_id, self.trace_id, self.span_id = new_request_ids()
         self.parent_flags = "01"
-        if self.noted:
-            self._continue_trace()
-
-    def _read(self, name: bytes, value: bytes, connection_tokens: frozenset[bytes]) -> None:
-        """Take a field that means something to us."""
-        if name in _NOTED:
-            if name in FORWARDED:
-                self.forwarded = True
-            if name in _JOINED and name in self.noted:
-                self.noted[name] += b", " + value
-            else:
-                self.noted.setdefault(name, value)
-        elif name == b"cookie" and _CONSOLE_COOKIE in value:
-            self.kept += _cookie_lines(value)
-        elif name not in connection_tokens:
-            self.kept.append(name + b": " + value)
-            if name == b"idempotency-key":
-                self.repeatable = True
-
-    def _continue_trace(self) -> None:
-        noted = self.noted
-        given = noted.get(b"x-request-id")
-        if given is not None and valid_request_id(given):
-            self.request_id = given.decode()
-        parent = noted.get(b"traceparent")
-        continued = parse_traceparent(parent) if parent is not None else None
-        if continued is not None:
-            self.trace_id, _, self.parent_flags = continued
-        elif b"tracestate" in noted:
-            del noted[b"tracestate"]  # it belongs to the trace that was not continued
+        if fields.request_id:
+            self.request_id = fields.request_id
+        if fields.parent is not None:
+            self.trace_id, self.parent_flags = fields.parent
 
     # --- for policies ----------------------------------------------------------------------------------------
 
@@ -172,12 +118,12 @@ class Request:
     def remove_header(self, name: bytes) -> None:
         """Do not send this field on."""
         start = name + b":"
-        self.kept = [line for line in self.kept if not line.startswith(start)]
+        self.kept = tuple([line for line in self.kept if not line.startswith(start)])
 
     def set_header(self, name: bytes, value: bytes) -> None:
         """Send this field on, instead of what the client sent under the (lower-case) name."""
         self.remove_header(name)
-        self.kept.append(name + b": " + value)
+        self.kept = (*self.kept, name + b": " + value)
 
     def ends(self, release: Callable[[Request], None]) -> None:
         """Have `release` called once, when this request is over, however it ends."""
@@ -197,21 +143,29 @@ class Request:
 
     def forward(self, framing: bytes) -> bytes:
         """The lines after Host, with the blank line: the same for every attempt."""
-        noted = self.noted
-        before = noted.get(b"x-forwarded-for")
-        added = (
-            f"x-forwarded-for: {before.decode('latin-1') + ', ' if before else ''}{self.exchange.peer}\r\n"
-            f"x-forwarded-proto: {self.proto}\r\nx-request-id: {self.request_id}\r\n"
-            f"traceparent: 00-{self.trace_id}-{self.span_id}-{self.parent_flags}\r\nx-forwarded-host: "
-        ).encode("latin-1")
-        state = noted.get(b"tracestate")
-        tail = b"\r\ntracestate: " + state + b"\r\n" if state else b"\r\n"
-        return b"\r\n".join(
-            [*self.kept, b"".join((added, noted.get(b"x-forwarded-host", self.host), tail, framing, b"\r\n"))]
+        fields = self.fields
+        if self.kept is fields.kept and not fields.forwarded:
+            lines = fields.lines
+            if not lines:  # the peer and the protocol are those of the connection, like the fields
+                lines = fields.lines = self._lines()
+        else:
+            lines = self._lines()
+        ids = (
+            f"x-request-id: {self.request_id}\r\ntraceparent: 00-{self.trace_id}-{self.span_id}-{self.parent_flags}\r\n"
         )
+        return b"%s%s%s\r\n" % (lines, ids.encode(), framing)
 
-
-def _cookie_lines(value: bytes) -> list[bytes]:
-    """The Cookie line without our console's session, which is no service's business; no line when nothing is left."""
-    others = [pair for part in value.split(b";") if (pair := part.strip()) and not pair.startswith(_CONSOLE_COOKIE)]
-    return [b"cookie: " + b"; ".join(others)] if others else []
+    def _lines(self) -> bytes:
+        """The lines to forward that are the same for every request with these fields."""
+        noted = self.noted
+        before, state = noted.get(b"x-forwarded-for"), noted.get(b"tracestate")
+        lines = [
+            *self.kept,
+            (before + b", " if before else b"").join((b"x-forwarded-for: ", self.exchange.peer.encode())),
+            b"x-forwarded-proto: " + self.proto.encode(),
+            b"x-forwarded-host: " + noted.get(b"x-forwarded-host", self.host),
+        ]
+        if state:
+            lines.append(b"tracestate: " + state)
+        lines.append(b"")
+        return b"\r\n".join(lines)

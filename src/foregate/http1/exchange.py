@@ -36,8 +36,9 @@ class Exchange:
     """The application reads the request here and writes the answer, in order: `send_head`, `write`…, `end`.
 
     What is written waits until `flush()`; inside the engine's own calls (application, request_body) it flushes itself.
-    `take_body()` gives what of the body had come together with the head, `complete` whether that is all.
-    `headers` may be those of earlier exchanges with the same fields, so nobody changes them.
+    `target` is path and query, or `*`. `take_body()` gives what of the body had come together with the head, `complete`
+    whether that is all.
+    `head` and `headers` may be those of earlier exchanges with the same fields, so nobody changes them.
     `answered` is True after `end()` or `abort()`. `body_bytes_max` may be lowered by the application; a larger body is
     refused with 413. `trailers` are the fields after a chunked request body, without those that may not be forwarded;
     they are there once it is complete.
@@ -62,6 +63,7 @@ class Exchange:
         "request_bytes",
         "response_bytes",
         "started",
+        "target",
         "told_complete",
         "trailers",
         "version",
@@ -71,6 +73,7 @@ class Exchange:
         self,
         connection: ServerConnection,
         method: bytes,
+        target: bytes,
         version: str,
         head: RequestHead,
         headers: HeaderList,
@@ -79,6 +82,7 @@ class Exchange:
     ) -> None:
         self._connection = connection
         self.method = method
+        self.target = target
         self.version = version
         self.head = head
         self.headers = headers

@@ -39,7 +39,7 @@ class Request:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self.method = exchange.method.decode()
-        path, _, query = exchange.head.target.partition(b"?")
+        path, _, query = exchange.target.partition(b"?")
         self.path = path.decode()
         self.query = query.decode()
         self._chunks = exchange.take_body()

@@ -4,7 +4,7 @@ llhttp in its strict default refuses obs-fold, NUL, bare CR or LF, whitespace be
 Transfer-Encoding and a repeated Content-Length. Here stands what a grammar cannot know (RFC 9112 sections 3.2, 6, 7).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,15 +18,18 @@ class Refusal(NamedTuple):
     detail: str
 
 
-class RequestHead(msgspec.Struct, gc=False):  # made in C
-    """`target` is origin-form (path and query) or `*`. `content_length` is None without one."""
+class RequestHead(msgspec.Struct):
+    """What the fields of a request mean. One object may serve many requests of a connection that have the same fields.
 
-    target: bytes
-    host: bytes
-    content_length: int | None
-    chunked: bool
-    connection_tokens: frozenset[bytes]
-    expects_continue: bool
+    `content_length` is None without one. `notes` is for who asks, to keep what was made of these fields.
+    """
+
+    host: bytes = b""
+    content_length: int | None = None
+    chunked: bool = False
+    connection_tokens: frozenset[bytes] = NO_TOKENS
+    expects_continue: bool = False
+    notes: Any = None
 
 
 _WATCHED = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding", b"expect"})
@@ -38,13 +41,13 @@ def _bad(detail: str) -> Refusal:
     return Refusal("malformed_request", detail)
 
 
-def judge(method: bytes, target: bytes, headers: HeaderList, version: str) -> RequestHead | Refusal:
-    """The meaning of a request head that the parser accepted, or its refusal."""
+def judge(method: bytes, headers: HeaderList, version: str) -> RequestHead | Refusal:
+    """The meaning of the fields of a request that the parser accepted, or its refusal."""
     if version != "1.1" and version != "1.0":
         return _bad("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
     if method == b"CONNECT":
         return Refusal("method_not_allowed", "This server opens no tunnels.")
-    head = RequestHead(target, b"", None, False, NO_TOKENS, False)
+    head = RequestHead()
     hosts = 0
     for name, value in headers:
         if name not in _WATCHED:
@@ -60,9 +63,7 @@ def judge(method: bytes, target: bytes, headers: HeaderList, version: str) -> Re
         return _bad("The Host header is not a host.")
     if head.chunked and head.content_length is not None:
         return _bad("Content-Length and Transfer-Encoding exclude one another.")
-    if target[:1] == b"/" and b"#" not in target:
-        return head  # in origin-form already
-    return _origin_form(head, method)
+    return head
 
 
 def _note(head: RequestHead, name: bytes, value: bytes, version: str) -> Refusal | None:
@@ -85,13 +86,12 @@ def _note(head: RequestHead, name: bytes, value: bytes, version: str) -> Refusal
     return None
 
 
-def _origin_form(head: RequestHead, method: bytes) -> RequestHead | Refusal:
-    """Bring the target into origin-form; an absolute-form must name the same host as the Host header."""
-    target = head.target
-    if target.startswith(b"/"):
-        return _bad("A request target has no fragment.")
+def origin_form(target: bytes, method: bytes, host: bytes) -> bytes | Refusal:
+    """The target as path and query, or `*`; an absolute-form must name the same host as the Host header."""
+    if target[:1] == b"/":
+        return target if b"#" not in target else _bad("A request target has no fragment.")
     if target == b"*":
-        return head if method == b"OPTIONS" else _bad("Only OPTIONS may ask for *.")
+        return target if method == b"OPTIONS" else _bad("Only OPTIONS may ask for *.")
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
         return _bad("The request target is neither a path nor a URL.")
@@ -99,7 +99,6 @@ def _origin_form(head: RequestHead, method: bytes) -> RequestHead | Refusal:
     if not slash:
         authority, question, path = rest.partition(b"?")
         slash = b"/" + question
-    if not authority or authority.lower() != head.host.lower() or b"#" in target or b"?" in authority:
+    if not authority or authority.lower() != host.lower() or b"#" in target or b"?" in authority:
         return _bad("The request target names another host than the Host header.")
-    head.target = slash + path
-    return head
+    return slash + path

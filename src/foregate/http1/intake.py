@@ -8,14 +8,14 @@ means what the parser found in them the first time, and only its method and path
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httptools
 
 from foregate.http1 import trailers
 from foregate.http1.exchange import Exchange
-from foregate.http1.head import Refusal, RequestHead, judge
-from foregate.http1.headers import NO_TOKENS, HeaderList, oversize
+from foregate.http1.head import Refusal, RequestHead, judge, origin_form
+from foregate.http1.headers import HeaderList, oversize
 from foregate.kernel import limits
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class RequestIntake:
         "_priming",
         "_repeated",
         "_repeated_fields",
-        "_repeated_host",
+        "_repeated_head",
         "_requests_left",
         "_target",
         "_tries_left",
@@ -77,7 +77,7 @@ class RequestIntake:
         self._priming = False  # the parser is being told what it cannot know
         self._repeated = b""  # " HTTP/1.1" and the fields of an earlier request, to the end of its head; b"" for none
         self._repeated_fields: HeaderList = []
-        self._repeated_host = b""
+        self._repeated_head = RequestHead()
         self._tries_left = _REPEATS_TRIED
         self._fed = 0  # bytes fed since the last head was complete
         self.queue: deque[Exchange] = deque()
@@ -132,7 +132,7 @@ class RequestIntake:
     def _remember(self, data: bytes, exchange: Exchange) -> None:
         """Keep the fields of a request that came alone, whole, without a body and without anything unusual."""
         head = exchange.head
-        before = len(exchange.method) + 1 + len(head.target)
+        before = len(exchange.method) + 1 + len(exchange.target)
         if (
             len(data) <= limits.REPEATED_HEAD_BYTES_MAX
             and data.startswith(b" HTTP/1.1\r\n", before)
@@ -140,10 +140,10 @@ class RequestIntake:
             and not exchange.close_after
             and not (exchange.has_body or head.content_length is not None or head.expects_continue)
             and not (head.connection_tokens or self._parser.should_upgrade())
-            and data.startswith(exchange.method + b" " + head.target)
+            and data.startswith(exchange.method + b" " + exchange.target)
         ):
             self._tries_left -= 1
-            self._repeated, self._repeated_fields, self._repeated_host = data[before:], exchange.headers, head.host
+            self._repeated, self._repeated_fields, self._repeated_head = data[before:], exchange.headers, head
 
     def _repeat(self, line: bytes) -> bool:
         """A request as `_remember` knows it, if `line` is the method and path of one."""
@@ -158,8 +158,16 @@ class RequestIntake:
         ):
             return False
         self._tries_left = _REPEATS_TRIED
-        head = RequestHead(target, self._repeated_host, None, False, NO_TOKENS, False)
-        exchange = Exchange(self._connection, method, "1.1", head, self._repeated_fields, True, self._body_bytes_max)
+        exchange = Exchange(
+            self._connection,
+            method,
+            target,
+            "1.1",
+            self._repeated_head,
+            self._repeated_fields,
+            True,
+            self._body_bytes_max,
+        )
         exchange.complete = True
         self._enqueue(exchange)
         return True
@@ -215,8 +223,9 @@ class RequestIntake:
         if self._fed > limits.HEADER_BYTES_MAX * 2 + exchange.request_bytes * _CHUNK_OVERHEAD_MAX:
             self.refusal = Refusal("malformed_request", "The chunk framing is larger than the body it frames.")
 
-    def _stop(self, refusal: Refusal) -> None:
+    def _stop(self, refusal: Refusal, *, silent: bool = False) -> NoReturn:
         self.refusal = refusal
+        self.silent = silent
         raise _Stop
 
     def _take_trailers(self, exchange: Exchange) -> None:
@@ -248,15 +257,16 @@ class RequestIntake:
             self._bound_headers(headers)
         parser = self._parser
         method, version = parser.get_method(), parser.get_http_version()
-        head = judge(method, target, headers, version)
+        head = judge(method, headers, version)
         if isinstance(head, Refusal):
-            self.silent = method == b"HEAD"
-            self._stop(head)
-            return
+            self._stop(head, silent=method == b"HEAD")
+        asked = origin_form(target, method, head.host)
+        if isinstance(asked, Refusal):
+            self._stop(asked, silent=method == b"HEAD")
         if head.content_length and head.content_length > self._body_bytes_max:
             self._stop(Refusal("body_too_large", ""))
         exchange = Exchange(
-            self._connection, method, version, head, headers, parser.should_keep_alive(), self._body_bytes_max
+            self._connection, method, asked, version, head, headers, parser.should_keep_alive(), self._body_bytes_max
         )
         self.head_bytes = self._fed = 0
         self.filling = exchange

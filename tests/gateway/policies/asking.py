@@ -14,10 +14,11 @@ class Asked:
     """Stands for an exchange: what was asked, and nothing to answer to."""
 
     def __init__(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], peer: str) -> None:
-        found = judge(method, target, list(headers), "1.1")
+        found = judge(method, list(headers), "1.1")
         assert not isinstance(found, Refusal), found
         self.head = found
         self.method = method
+        self.target = target
         self.headers = list(headers)
         self.peer = peer
         self.version = "1.1"

@@ -34,7 +34,7 @@ def post(body: bytes, *headers: tuple[bytes, bytes]) -> Any:
 def test_fields_are_removed_set_and_added() -> None:
     request = ask(headers=[(b"x-a", b"1"), (b"x-b", b"2"), (b"x-ab", b"3"), (b"x-c", b"4")])
     changed(request, set_headers={"x-a": "new"}, add_headers={"x-c": "more"}, remove_headers=("x-b",))
-    assert request.kept == [b"x-ab: 3", b"x-c: 4", b"x-a: new", b"x-c: more"]
+    assert list(request.kept) == [b"x-ab: 3", b"x-c: 4", b"x-a: new", b"x-c: more"]
 
 
 def test_every_placeholder_is_filled_in() -> None:
@@ -54,7 +54,7 @@ def test_every_placeholder_is_filled_in() -> None:
 
 def test_what_is_not_there_is_empty() -> None:
     request = changed(ask(), set_headers={"x": "[${param.id}${header.a}${query.b}${key.id}]"})
-    assert request.kept == [b"x: []"]
+    assert list(request.kept) == [b"x: []"]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

@@ -115,7 +115,7 @@ class HmacPolicy(Policy):
                 return NeedBody(self._bytes_max)
             body = request.body or b""
         secret = self._secrets.get(given.key)
-        text = signed_text(request.method, request.exchange.head.target, given.time_s, body)
+        text = signed_text(request.method, request.exchange.target, given.time_s, body)
         wanted = hmac.digest(secret or b"-", text, "sha256").hex().encode()
         if not hmac.compare_digest(wanted, given.digest) or secret is None:
             return self._invalid("It does not fit this request.")

@@ -76,8 +76,8 @@ class RequestTransformPolicy(Policy):
         query = [name + quote_from_bytes(filled(value, request), safe="").encode() for name, value in self._query]
         if self._dropped:
             dropped = self._dropped
-            request.kept = [line for line in request.kept if not line.startswith(dropped)]
-        request.kept += [line + value for line, value in values]
+            request.kept = tuple([line for line in request.kept if not line.startswith(dropped)])
+        request.kept += tuple([line + value for line, value in values])
         if self._unwanted:
             rest = without(request.query, self._unwanted)
             request.query = b"&".join([rest or b"?", *query]).replace(b"?&", b"?", 1) if query else rest
