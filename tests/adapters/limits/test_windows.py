@@ -14,29 +14,38 @@ from foregate.adapters.embedded.limits.rules.windows import SPAN, WINDOWS
 WINDOW = st.integers(0, 1 << 40)
 
 
+def add(cell: float, window: int, units: float) -> float:
+    odd = window & 1
+    return windows.with_more((cell, cell), 0, odd, windows.base_of(window), units)[odd]
+
+
+def count(pair: tuple[float, ...], window: int) -> float:
+    return windows.count(pair, window & 1, windows.base_of(window))
+
+
 @given(WINDOW, st.lists(st.integers(1, 1 << 28), max_size=15))
 def test_what_is_added_is_counted_exactly_and_in_no_other_window_near(window: int, added: list[int]) -> None:
     cell = 0.0
     for units in added:
-        cell = windows.added(cell, window, float(units))
+        cell = add(cell, window, float(units))
     pair = (0.0, cell) if window & 1 else (cell, 0.0)
-    assert windows.count(pair, window) == sum(added)
-    assert [windows.count(pair, window + step) for step in (-2, -1, 1, 2, WINDOWS - 1)] == [0.0] * 5
+    assert count(pair, window) == sum(added)
+    assert [count(pair, window + step) for step in (-2, -1, 1, 2, WINDOWS - 1)] == [0.0] * 5
 
 
 @given(WINDOW)
 def test_a_count_stops_at_its_bound_instead_of_running_into_the_next_window(window: int) -> None:
-    cell = windows.added(windows.added(0.0, window, SPAN - 2.0), window, 1e9)
+    cell = add(add(0.0, window, SPAN - 2.0), window, 1e9)
     pair = (0.0, cell) if window & 1 else (cell, 0.0)
-    assert windows.count(pair, window) == SPAN - 1.0
-    assert windows.count(pair, window + 2) == 0.0
+    assert count(pair, window) == SPAN - 1.0
+    assert count(pair, window + 2) == 0.0
 
 
 def test_merging_keeps_the_newest_window_of_either_kind() -> None:
-    cells = (windows.added(0.0, 8, 5.0), windows.added(0.0, 7, 2.0), windows.added(0.0, 6, 100.0), 0.0)
-    cells += (windows.added(0.0, 8, 1.0), windows.added(0.0, 7, 3.0))
+    cells = (add(0.0, 8, 5.0), add(0.0, 7, 2.0), add(0.0, 6, 100.0), 0.0)
+    cells += (add(0.0, 8, 1.0), add(0.0, 7, 3.0))
     merged = windows.merge(cells)
-    assert [windows.count(merged, window) for window in (8, 7, 6)] == [6.0, 5.0, 0.0]
+    assert [count(merged, window) for window in (8, 7, 6)] == [6.0, 5.0, 0.0]
 
 
 @given(st.floats(0.0, 7e9), st.booleans())

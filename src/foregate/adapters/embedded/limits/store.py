@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foregate.adapters.embedded.limits.rules import compiled, merged
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm, Decision
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm
 from foregate.adapters.embedded.limits.rules.calendar_window import Calendar
 from foregate.adapters.embedded.limits.rules.concurrency import Slots, given_back
-from foregate.adapters.embedded.limits.table import CELLS, Shape, Table, open_table
+from foregate.adapters.embedded.limits.table import CELLS, GENERATION, Shape, Table, open_table
 from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
 
 CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two workers, 16 bytes more for each further one
@@ -33,12 +33,13 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class _Entry:
     """Where a subject's cells are, as this worker remembers it."""
 
-    __slots__ = ("algorithm", "generation", "place", "renew_s", "rule")
+    __slots__ = ("cells_at", "decide", "generation", "place", "renew_s", "rule")
 
     def __init__(self, rule: Rule, algorithm: Algorithm, place: int, generation: float) -> None:
         self.rule = rule
-        self.algorithm = algorithm
+        self.decide = algorithm.decide
         self.place = place
+        self.cells_at = (place + CELLS) * 8  # in bytes
         self.generation = generation
         self.renew_s = 0.0  # Unix time from which on `expires_s` must be looked after
 
@@ -48,7 +49,11 @@ class EmbeddedLimits:
 
     def __init__(self, table: Table, worker: int) -> None:
         self._table = table
+        self._words = table.words
+        self._map = table.map
+        self._read = table.read
         self._own = 2 * worker
+        self._own_at = CELLS + 2 * worker
         self._brim = BRIM * (table.shape.workers - 1)
         self._known: dict[bytes, _Entry] = {}
         self._older: dict[bytes, _Entry] = {}  # what was known when `_known` was last full; looked at before the table
@@ -56,17 +61,21 @@ class EmbeddedLimits:
 
     def take_one(self, rule: Rule, subject: bytes, now_s: float, wall_s: float, cost: float = 1.0) -> Taken:
         """One charge."""
-        table, own = self._table, self._own
         entry = self._entry(rule, subject, wall_s)
-        cells = table.cells(entry.place)
-        decision = entry.algorithm.decide(cells, own, now_s, wall_s, cost)
-        if decision.allowed:
-            self._write(entry.place, decision.a, decision.b)
-            if decision.remaining < self._brim * cost and self._raced(entry, decision, now_s, wall_s):
-                self._write(entry.place, cells[own], cells[own + 1])
+        cells = self._read(self._map, entry.cells_at)
+        allowed, wait_s, left, reset_s, a, b = entry.decide(cells, self._own, now_s, wall_s, cost)
+        if allowed:
+            words, at = self._words, entry.place + self._own_at
+            words[at] = a
+            words[at + 1] = b
+            if left < self._brim * cost and self._raced(entry, left, now_s, wall_s):
+                self._take_back(entry, cells)
                 return self._insist([Charge(rule, subject, cost)], now_s, wall_s)
-            return Taken(True, decision.wait_s, 0.0, -1, (max(0.0, decision.remaining),), (decision.reset_s,))
-        return Taken(False, 0.0, decision.retry_after_s, 0, (max(0.0, decision.remaining),), (decision.reset_s,))
+        if left < 0.0:
+            left = 0.0
+        if allowed:
+            return Taken(True, wait_s, 0.0, -1, (left,), (reset_s,))
+        return Taken(False, 0.0, wait_s, 0, (left,), (reset_s,))
 
     def take(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken:
         """All or nothing."""
@@ -86,31 +95,56 @@ class EmbeddedLimits:
 
     def _try(self, charges: Sequence[Charge], now_s: float, wall_s: float) -> Taken | None:
         """None when another worker took the same meanwhile; nothing is used then."""
-        own, table = self._own, self._table
-        steps: list[tuple[_Entry, tuple[float, ...], Decision, float]] = []
-        allowed = True
+        own, own_at, brim, words = self._own, self._own_at, self._brim, self._words
+        read, mapped, known = self._read, self._map, self._known
+        steps: list[tuple[_Entry, tuple[float, ...], float, float]] = []
+        near: list[tuple[_Entry, float]] = []  # at the brim: to be looked at again
+        remaining: list[float] = []
+        reset: list[float] = []
+        by, delay_s, retry_after_s = -1, 0.0, 0.0  # the longest wait counts; a refusal is that of the last to give way
         for rule, subject, cost in charges:
-            entry = self._entry(rule, subject, wall_s)
-            cells = table.cells(entry.place)
-            decision = entry.algorithm.decide(cells, own, now_s, wall_s, cost)
-            allowed = allowed and decision.allowed
-            steps.append((entry, cells, decision, cost))
-        if allowed:
-            for entry, _, decision, _ in steps:
-                self._write(entry.place, decision.a, decision.b)
-            for entry, _, decision, cost in steps:
-                if decision.remaining < self._brim * cost and self._raced(entry, decision, now_s, wall_s):
-                    for gives, cells, _, _ in steps:
-                        self._write(gives.place, cells[own], cells[own + 1])
-                    return None
-        return _taken([step[2] for step in steps])
+            entry = known.get(subject)
+            if (  # `_entry`, without the call
+                entry is None
+                or entry.rule is not rule
+                or words[entry.place + GENERATION] != entry.generation
+                or wall_s > entry.renew_s
+            ):
+                entry = self._entry(rule, subject, wall_s)
+                known = self._known
+            cells = read(mapped, entry.cells_at)
+            allowed, wait_s, left, reset_s, a, b = entry.decide(cells, own, now_s, wall_s, cost)
+            if not allowed:
+                if by < 0 or wait_s > retry_after_s:
+                    by, retry_after_s = len(remaining), wait_s
+            elif wait_s > delay_s:
+                delay_s = wait_s
+            if left < brim * cost:
+                near.append((entry, left))
+            if left < 0.0:
+                left = 0.0
+            steps.append((entry, cells, a, b))
+            remaining.append(left)
+            reset.append(reset_s)
+        if by >= 0:
+            return Taken(False, 0.0, retry_after_s, by, tuple(remaining), tuple(reset))
+        for entry, _, a, b in steps:
+            at = entry.place + own_at
+            words[at] = a
+            words[at + 1] = b
+        for entry, left in near:
+            if self._raced(entry, left, now_s, wall_s):
+                for gives, cells, _, _ in steps:
+                    self._take_back(gives, cells)
+                return None
+        return Taken(True, delay_s, 0.0, -1, tuple(remaining), tuple(reset))
 
     def release(self, charges: Sequence[Charge]) -> None:
         """Give slots back; an entry that was evicted meanwhile has nothing to be given."""
         for charge in charges:
             if type(charge.rule) is Concurrency and (entry := self._held(charge)) is not None:
-                held = self._table.cells(entry.place)[self._own]
-                self._write(entry.place, given_back(held, charge.cost), 0.0)
+                at = entry.place + self._own_at
+                self._words[at] = given_back(self._words[at], charge.cost)
 
     def stats(self) -> LimitStats:
         """Of the whole table, all workers together."""
@@ -127,16 +161,16 @@ class EmbeddedLimits:
         self._older.clear()
         self._table.close()
 
-    def _raced(self, entry: _Entry, decision: Decision, now_s: float, wall_s: float) -> bool:
-        """Whether more is used, now that it is written, than there was."""
-        cells = self._table.cells(entry.place)
-        left = entry.algorithm.decide(cells, self._own, now_s, wall_s, 0.0).remaining
-        return left < min(decision.remaining, 0.0) - SLACK
+    def _raced(self, entry: _Entry, left: float, now_s: float, wall_s: float) -> bool:
+        """Whether more is used, now that it is written, than there was when `left` was found."""
+        cells = self._read(self._map, entry.cells_at)
+        return entry.decide(cells, self._own, now_s, wall_s, 0.0)[2] < min(left, 0.0) - SLACK
 
-    def _write(self, place: int, a: float, b: float) -> None:
-        words, at = self._table.words, place + CELLS + self._own
-        words[at] = a
-        words[at + 1] = b
+    def _take_back(self, entry: _Entry, cells: tuple[float, ...]) -> None:
+        """Write the own pair as it was."""
+        words, at, own = self._words, entry.place + self._own_at, self._own
+        words[at] = cells[own]
+        words[at + 1] = cells[own + 1]
 
     def _entry(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
         entry = self._known.get(subject)
@@ -145,7 +179,7 @@ class EmbeddedLimits:
         if (
             entry is None
             or (entry.rule is not rule and entry.rule != rule)
-            or self._table.generation(entry.place) != entry.generation
+            or self._words[entry.place + GENERATION] != entry.generation
             or wall_s > entry.renew_s
         ):
             return self._meet(rule, subject, wall_s)
@@ -199,20 +233,3 @@ def open_limits(
     table = open_table(path, Shape(workers, capacity, boot), wall_s, merged, Calendar.kind)
     table.clear(Slots.kind, worker)
     return EmbeddedLimits(table, worker)
-
-
-def _taken(decisions: Sequence[Decision]) -> Taken:
-    """The verdict on several charges: the longest wait counts, a refusal is that of the last to give way."""
-    by, wait_s, retry_after_s = -1, 0.0, 0.0
-    for at, decision in enumerate(decisions):
-        wait_s = max(wait_s, decision.wait_s)
-        if not decision.allowed and (by < 0 or decision.retry_after_s > retry_after_s):
-            by, retry_after_s = at, decision.retry_after_s
-    return Taken(
-        by < 0,
-        wait_s if by < 0 else 0.0,
-        retry_after_s,
-        by,
-        tuple([max(0.0, decision.remaining) for decision in decisions]),
-        tuple([decision.reset_s for decision in decisions]),
-    )

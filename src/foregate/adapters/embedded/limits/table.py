@@ -34,7 +34,7 @@ _NUMBER, _ENTRIES, _EVICTED = 16, 17, 18  # words of the header, changed under t
 _FINGERPRINT = 16
 _HASHES = struct.Struct("<QQ").unpack
 _FIRST = HEADER_BYTES // 8  # the first entry
-_GENERATION, _EXPIRES, CELLS = 2, 3, 4  # words of an entry
+GENERATION, _EXPIRES, CELLS = 2, 3, 4  # words of an entry
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -68,15 +68,15 @@ class Table:
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.map = mmap.mmap(self._file, shape.bytes_total)
         self.words = memoryview(self.map).cast("d")
-        self._cells = struct.Struct(f"{2 * shape.workers}d").unpack_from
+        self.read = struct.Struct(f"{2 * shape.workers}d").unpack_from  # (map, 8 * the place's first cell) → cells
 
     def cells(self, place: int) -> tuple[float, ...]:
         """(a0, b0, a1, b1, …) of an entry."""
-        return self._cells(self.map, (place + CELLS) * 8)
+        return self.read(self.map, (place + CELLS) * 8)
 
     def generation(self, place: int) -> float:
         """To be compared with what `find` or `claim` said."""
-        return self.words[place + _GENERATION]
+        return self.words[place + GENERATION]
 
     def expires_s(self, place: int) -> float:
         """Unix time."""
@@ -93,7 +93,7 @@ class Table:
         step |= 1
         for _ in range(self._probes):
             place = _FIRST + (at & self._mask) * self._words
-            generation = words[place + _GENERATION]
+            generation = words[place + GENERATION]
             if generation == 0.0:
                 return None
             if generation > 0.0 and mapped[place * 8 : place * 8 + _FINGERPRINT] == fingerprint:
@@ -113,14 +113,14 @@ class Table:
         """Make an entry. Only under the lock, and when `find` found none."""
         words = self.words
         place = self._room(fingerprint, wall_s)
-        words[place + _GENERATION] = BUSY
+        words[place + GENERATION] = BUSY
         for at in range(place + CELLS, place + self.shape.words):
             words[at] = 0.0
         self.map[place * 8 : place * 8 + _FINGERPRINT] = fingerprint
         words[place + _EXPIRES] = expires_s
         words[_NUMBER] += 1.0
         generation = words[_NUMBER] * KINDS_MAX + kind
-        words[place + _GENERATION] = generation
+        words[place + GENERATION] = generation
         return place, generation
 
     def counts(self) -> tuple[int, int]:
@@ -133,7 +133,7 @@ class Table:
         block_bytes = max(1, (1 << 20) // entry_bytes) * entry_bytes
         for start in range(HEADER_BYTES, self.shape.bytes_total, block_bytes):
             block = memoryview(os.pread(self._file, min(block_bytes, self.shape.bytes_total - start), start)).cast("d")
-            for at, generation in enumerate(block[_GENERATION :: self.shape.words].tolist()):
+            for at, generation in enumerate(block[GENERATION :: self.shape.words].tolist()):
                 if generation > 0.0 and generation % KINDS_MAX == kind:
                     first = start // 8 + at * self.shape.words + CELLS + 2 * worker
                     self.words[first] = self.words[first + 1] = 0.0
@@ -141,7 +141,7 @@ class Table:
     def live(self, wall_s: float) -> Iterator[tuple[bytes, int, float, tuple[float, ...]]]:
         """(fingerprint, kind, expires_s, cells) of every entry that has not expired."""
         for place in range(_FIRST, self.shape.bytes_total // 8, self.shape.words):
-            generation, expires_s = self.words[place + _GENERATION], self.words[place + _EXPIRES]
+            generation, expires_s = self.words[place + GENERATION], self.words[place + _EXPIRES]
             if generation > 0.0 and expires_s >= wall_s:
                 fingerprint = bytes(self.map[place * 8 : place * 8 + _FINGERPRINT])
                 yield fingerprint, int(generation % KINDS_MAX), expires_s, self.cells(place)
@@ -161,10 +161,10 @@ class Table:
     def _room(self, fingerprint: bytes, wall_s: float) -> int:
         words, first_to_go = self.words, -1
         for place in self._places(fingerprint):
-            if words[place + _GENERATION] == 0.0:
+            if words[place + GENERATION] == 0.0:
                 words[_ENTRIES] += 1.0
                 return place
-            if words[place + _GENERATION] < 0.0 or words[place + _EXPIRES] < wall_s:
+            if words[place + GENERATION] < 0.0 or words[place + _EXPIRES] < wall_s:
                 return place
             if first_to_go < 0 or words[place + _EXPIRES] < words[first_to_go + _EXPIRES]:
                 first_to_go = place

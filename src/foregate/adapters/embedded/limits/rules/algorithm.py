@@ -1,26 +1,29 @@
 """What the algorithms have in common."""
 
-from typing import ClassVar, Protocol
-
-import msgspec
+from typing import ClassVar, Protocol, TypeAlias
 
 # Of one token, request or slot. Numbers that differ by less are taken as equal: rate × uptime has that much of noise.
 SLACK = 1e-4
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """`a` and `b` are to be written as the worker's own cells when the request is let through, and only then.
+# (allowed, wait_s, remaining, reset_s, a, b): a plain tuple, as several are made for each request.
+#   wait_s     when allowed, go on after so long; else, when it may be worth another try
+#   remaining  after it; below 0 when a cost above the limit left a debt, or when workers raced
+#   reset_s    until all of the limit is free again, or the window ends
+#   a, b       to be written as the worker's own cells when the request is let through, and only then
+Decision: TypeAlias = tuple[bool, float, float, float, float, float]
 
-    `remaining` after it; below 0 when a cost above the limit left a debt, or when workers raced.
-    """
 
-    allowed: bool
-    wait_s: float
-    retry_after_s: float
-    remaining: float
-    reset_s: float
-    a: float
-    b: float
+def sums(cells: tuple[float, ...]) -> tuple[float, float]:
+    """(Σ a, max b), without slices where there are few workers: this is asked with every request."""
+    if len(cells) == 2:
+        return cells[0], cells[1]
+    if len(cells) == 4:
+        a, b, other_a, other_b = cells
+        if other_b > b:
+            b = other_b
+        return a + other_a, b
+    return sum(cells[::2]), max(cells[1::2])
 
 
 class Algorithm(Protocol):

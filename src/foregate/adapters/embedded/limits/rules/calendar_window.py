@@ -15,26 +15,33 @@ class Calendar:
     """`foregate.ports.limits.CalendarWindow`. Costs are whole numbers here: others are rounded, up to 1 at least."""
 
     kind: ClassVar[int] = 6
-    __slots__ = ("_limit", "_month", "_span", "lifetime_s")
+    __slots__ = ("_base", "_end_s", "_limit", "_month", "_odd", "_start_s", "lifetime_s")
 
     def __init__(self, rule: CalendarWindow) -> None:
         self._limit = rule.limit
         self._month = rule.period == "month"
-        self._span = (0, 0.0, 0.0)  # number, start and end of the period that was asked for last
+        self._turn(0.0)
         self.lifetime_s = 2.0 * DAY_S * (31.0 if self._month else 1.0)
 
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """See `Algorithm`."""
-        window, start_s, end_s = self._span
-        if not start_s <= wall_s < end_s:
-            window, start_s, end_s = self._span = period(wall_s, self._month)
-        limit = self._limit
-        left = limit - windows.count(cells, window)
-        units = max(1.0, float(round(cost))) if cost else 0.0
-        if left < min(units, limit):
-            return Decision(False, 0.0, end_s - wall_s, left, end_s - wall_s, cells[own], cells[own + 1])
-        a, b = windows.own_pair(cells, own, window, units)
-        return Decision(True, 0.0, 0.0, left - units, end_s - wall_s, a, b)
+        if not self._start_s <= wall_s < self._end_s:
+            self._turn(wall_s)
+        limit, base, odd = self._limit, self._base, self._odd
+        left = limit - windows.count(cells, odd, base)
+        units = cost
+        if cost != 1.0 and cost:
+            units = max(1.0, float(round(cost)))
+        reset_s = self._end_s - wall_s
+        if left < units and left < limit:
+            return False, reset_s, left, reset_s, cells[own], cells[own + 1]
+        a, b = windows.with_more(cells, own, odd, base, units)
+        return True, 0.0, left - units, reset_s, a, b
+
+    def _turn(self, wall_s: float) -> None:
+        """Remember the period that holds `wall_s`."""
+        window, self._start_s, self._end_s = period(wall_s, self._month)
+        self._base, self._odd = windows.base_of(window), window & 1
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -23,8 +23,8 @@ class Slots:
         """See `Algorithm`."""
         left = self._limit - sum(cells[::2])
         if left + SLACK < min(cost, self._limit):
-            return Decision(False, 0.0, RETRY_AFTER_S, left, 0.0, cells[own], 0.0)
-        return Decision(True, 0.0, 0.0, left - cost, 0.0, cells[own] + cost, 0.0)
+            return False, RETRY_AFTER_S, left, 0.0, cells[own], 0.0
+        return True, 0.0, left - cost, 0.0, cells[own] + cost, 0.0
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ The delay is level / rate. See `token_bucket` for why this needs no lock.
 
 from typing import ClassVar
 
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, sums
 from foregate.ports.limits import LeakyBucket
 
 COST_QUEUES_MAX = 16.0  # a cost above this many full queues counts as this many; a higher level is a damaged cell
@@ -30,8 +30,8 @@ class Leaky:
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """See `Algorithm`. `remaining` is how many more could be let in at this moment."""
         rate, queue = self._rate, self._queue
-        idle = max(cells[1::2])
-        level = sum(cells[::2]) + idle - rate * now_s
+        poured, idle = sums(cells)
+        level = poured + idle - rate * now_s
         a, b = cells[own], cells[own + 1]
         if level < 0.0:
             b = idle - level
@@ -40,12 +40,12 @@ class Leaky:
             a -= level
             level = 0.0
         if level > queue + SLACK and cost > 0.0:
-            return Decision(False, 0.0, (level - queue) / rate, queue + 1.0 - level, level / rate, a, b)
+            return False, (level - queue) / rate, queue + 1.0 - level, level / rate, a, b
         cost = min(cost, self._cost_max)
         after = level + cost
-        return Decision(True, level / rate, 0.0, queue + 1.0 - after, after / rate, a + cost, b)
+        return True, level / rate, queue + 1.0 - after, after / rate, a + cost, b
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:
         """See `Algorithm`."""
-        return sum(cells[::2]), max(cells[1::2])
+        return sums(cells)

@@ -20,29 +20,41 @@ class Sliding:
     """`foregate.ports.limits.SlidingWindow`."""
 
     kind: ClassVar[int] = 3
-    __slots__ = ("_limit", "_window_s", "lifetime_s")
+    __slots__ = ("_base", "_base_before", "_limit", "_window", "_window_s", "lifetime_s")
 
     def __init__(self, rule: SlidingWindow) -> None:
         self._limit = rule.limit
         self._window_s = rule.window_s
         self.lifetime_s = max(10.0, 3.0 * rule.window_s)
+        self._turn(0)
 
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """See `Algorithm`."""
         limit, window_s = self._limit, self._window_s
-        window = int(now_s / window_s)
-        gone = now_s / window_s - window
-        present, before = windows.count(cells, window) / UNITS, windows.count(cells, window - 1) / UNITS
+        windows_gone = now_s / window_s
+        window = int(windows_gone)
+        gone = windows_gone - window
+        if window != self._window:
+            self._turn(window)
+        base, odd = self._base, window & 1
+        present = windows.count(cells, odd, base) / UNITS
         left = limit - present
+        before = windows.count(cells, 1 - odd, self._base_before)
         if before:
+            before /= UNITS
             left -= max(0, math.ceil(before * (1.0 - gone) - SLACK) - 1)
-        need = min(limit, cost)
         reset_s = (1.0 - gone) * window_s
-        if left + SLACK < need:
-            retry_after_s = _until(limit - need, present, before, gone) * window_s
-            return Decision(False, 0.0, retry_after_s, left, reset_s, cells[own], cells[own + 1])
-        a, b = windows.own_pair(cells, own, window, float(round(cost * UNITS)))
-        return Decision(True, 0.0, 0.0, left - cost, reset_s, a, b)
+        if left + SLACK < cost and left + SLACK < limit:
+            retry_after_s = _until(limit - min(limit, cost), present, before, gone) * window_s
+            return False, retry_after_s, left, reset_s, cells[own], cells[own + 1]
+        units = UNITS if cost == 1.0 else float(round(cost * UNITS))
+        a, b = windows.with_more(cells, own, odd, base, units)
+        return True, 0.0, left - cost, reset_s, a, b
+
+    def _turn(self, window: int) -> None:
+        """Remember the window that was asked for last."""
+        self._window = window
+        self._base, self._base_before = windows.base_of(window), windows.base_of(window - 1)
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ Two that take the last token within the same microsecond both see the debt when 
 
 from typing import ClassVar
 
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, sums
 from foregate.ports.limits import TokenBucket
 
 # A cost above this many bursts counts as this many; so a larger debt can only come of a damaged cell: it is forgiven.
@@ -34,8 +34,8 @@ class Tokens:
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """See `Algorithm`."""
         rate, burst = self._rate, self._burst
-        overflow = max(cells[1::2])
-        over = rate * now_s - sum(cells[::2]) - overflow
+        used, overflow = sums(cells)
+        over = rate * now_s - used - overflow
         a, b = cells[own], cells[own + 1]
         if over > 0.0:
             b = overflow + over
@@ -49,11 +49,11 @@ class Tokens:
             need = burst
             cost = min(cost, COST_BURSTS_MAX * burst)
         if tokens + SLACK < need:
-            return Decision(False, 0.0, (need - tokens) / rate, tokens, (burst - tokens) / rate, a, b)
+            return False, (need - tokens) / rate, tokens, (burst - tokens) / rate, a, b
         tokens -= cost
-        return Decision(True, 0.0, 0.0, tokens, (burst - tokens) / rate, a + cost, b)
+        return True, 0.0, tokens, (burst - tokens) / rate, a + cost, b
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:
         """See `Algorithm`."""
-        return sum(cells[::2]), max(cells[1::2])
+        return sums(cells)

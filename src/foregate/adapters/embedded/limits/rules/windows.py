@@ -1,6 +1,7 @@
 """Counts of windows in cells: the window's number and its count in one float64, so that no reader sees half of them.
 
     cell = (window mod 2^20) · 2^32 + count in units        52 bits, exact in a float64
+    base = that cell at a count of 0
 
 Even windows are in `a`, odd ones in `b`: the present window and the one before it never share a cell.
 """
@@ -9,32 +10,29 @@ SPAN = float(1 << 32)
 WINDOWS = 1 << 20  # after so many unused windows a cell would be taken for a present one; it has expired long before
 
 
-def count(cells: tuple[float, ...], window: int) -> float:
-    """Units counted in `window` by all workers."""
-    base = (window % WINDOWS) * SPAN
+def base_of(window: int) -> float:
+    """The cell of a window in which nothing is counted yet."""
+    return (window % WINDOWS) * SPAN
+
+
+def count(cells: tuple[float, ...], odd: int, base: float) -> float:
+    """Units counted in one window by all workers; `odd` is 1 for an odd window."""
     total = 0.0
-    for cell in cells[window & 1 :: 2]:
+    for cell in cells[odd::2] if len(cells) > 2 else (cells[odd],):
         units = cell - base
         if 0.0 < units < SPAN:
             total += units
     return total
 
 
-def added(cell: float, window: int, units: float) -> float:
-    """The own cell of `window` with `units` more; what it held of an older window is gone. Stops below 2^32."""
-    base = (window % WINDOWS) * SPAN
-    had = cell - base
+def with_more(cells: tuple[float, ...], own: int, odd: int, base: float, units: float) -> tuple[float, float]:
+    """The own pair with `units` more in a window; what its cell held of an older one is gone. Stops below 2^32."""
+    had = cells[own + odd] - base
     if not 0.0 <= had < SPAN:
         had = 0.0
-    return base + min(had + units, SPAN - 1.0)
-
-
-def own_pair(cells: tuple[float, ...], own: int, window: int, units: float) -> tuple[float, float]:
-    """The worker's own pair with `units` more in `window`."""
-    a, b = cells[own], cells[own + 1]
-    if window & 1:
-        return a, added(b, window, units)
-    return added(a, window, units), b
+    had += units
+    cell = base + (had if had < SPAN else SPAN - 1.0)
+    return (cells[own], cell) if odd else (cell, cells[own + 1])
 
 
 def merge(cells: tuple[float, ...]) -> tuple[float, float]:
