@@ -1,5 +1,6 @@
 """The compiled configuration that a gateway worker runs on: immutable, validated, complete."""
 
+from collections.abc import Generator
 from typing import Annotated, Literal
 
 import msgspec
@@ -226,5 +227,50 @@ class Snapshot(msgspec.Struct, frozen=True):
     drain_s: float = 10.0
 
 
-encode_snapshot = msgspec.json.Encoder().encode
-decode_snapshot = msgspec.json.Decoder(Snapshot).decode
+# --- as a file: lines, so that a worker can read thousands of routes and keys in slices while it serves ----------
+
+_SLICE_LINES = 500  # decoded in one go: well below a millisecond
+_encoder = msgspec.json.Encoder()
+_decode_head = msgspec.json.Decoder(Snapshot).decode
+_decode_route = msgspec.json.Decoder(Route).decode
+_decode_key = msgspec.json.Decoder(Key).decode
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """One line of JSON with all but routes and keys, one per route, an empty one, one per key."""
+    head = _encoder.encode(msgspec.structs.replace(snapshot, routes=(), keys=()))
+    return b"%s\n%s\n%s" % (head, _encoder.encode_lines(snapshot.routes), _encoder.encode_lines(snapshot.keys))
+
+
+def decoding(data: bytes) -> Generator[None, None, Snapshot]:
+    """`decode_snapshot` in slices: yields between them, returns the snapshot. Raises msgspec.DecodeError."""
+    head, _, _ = data.partition(b"\n")
+    snapshot = _decode_head(head)
+    routes: list[Route] = []
+    keys: list[Key] = []
+    past_routes = False
+    at, count = len(head) + 1, 0
+    while at < len(data):
+        stop = data.find(b"\n", at)
+        stop = stop if stop >= 0 else len(data)
+        if stop == at:
+            past_routes = True
+        elif past_routes:
+            keys.append(_decode_key(data[at:stop]))
+        else:
+            routes.append(_decode_route(data[at:stop]))
+        at, count = stop + 1, count + 1
+        if count % _SLICE_LINES == 0:
+            yield
+    return msgspec.structs.replace(snapshot, routes=tuple(routes), keys=tuple(keys))
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """The inverse of `encode_snapshot`. Raises msgspec.DecodeError."""
+    steps = decoding(data)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
