@@ -132,11 +132,10 @@ class EmbeddedLimits:
             at = entry.place + own_at
             words[at] = a
             words[at + 1] = b
-        for entry, left in near:
-            if self._raced(entry, left, now_s, wall_s):
-                for gives, cells, _, _ in steps:
-                    self._take_back(gives, cells)
-                return None
+        if near and any(self._raced(entry, left, now_s, wall_s) for entry, left in near):
+            for entry, cells, _, _ in steps:
+                self._take_back(entry, cells)
+            return None
         return Taken(True, delay_s, 0.0, -1, tuple(remaining), tuple(reset))
 
     def release(self, charges: Sequence[Charge]) -> None:
