@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from foregate.gateway.match import UNSAFE, Match, Router, RouterBuilder, problem_with
 from foregate.gateway.match.path import Unsafe
+from foregate.gateway.match.router import REMEMBERED_MAX
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
 SEGMENT = st.sampled_from(["a", "b", "ab", "users", "v1", "é", "x y"])
@@ -155,6 +156,28 @@ def test_every_kind_of_rule_is_found_as_the_slow_way_finds_it(rules: list[Rule],
     method, host, path, query, headers = request_
     found = router_of(rules).find(method, host, path.encode(), query, headers)
     assert index_of(found) == slow(rules, request_)
+
+
+@settings(max_examples=300)
+@given(st.lists(RULES, max_size=6), st.lists(REQUEST, min_size=2, max_size=6))
+def test_what_is_remembered_of_a_path_never_decides_more_than_the_path(
+    rules: list[Rule], requests: list[Request]
+) -> None:
+    router = router_of(rules)
+    for method, host, path, query, headers in requests + [(*one[:2], requests[0][2], *one[3:]) for one in requests]:
+        found = router.find(method, host, path.encode(), query, headers)
+        assert index_of(found) == slow(rules, (method, host, path, query, headers))
+
+
+def test_so_many_paths_are_remembered_and_no_more() -> None:
+    router = router_of([Rule("/a")])
+    for index in range(REMEMBERED_MAX + 10):
+        assert index_of(router.find(b"GET", b"", b"/a/%d" % index, b"", [])) == 0
+        assert router.find(b"GET", b"", b"/b/%d" % index, b"", []) is None
+        assert len(router._known) <= REMEMBERED_MAX
+    assert len(router._known) == 10
+    assert index_of(router.find(b"GET", b"", b"/a/" + b"x" * 8_000, b"", [])) == 0
+    assert len(router._known) == 10
 
 
 @settings(max_examples=300)

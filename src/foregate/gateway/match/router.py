@@ -1,7 +1,8 @@
 """From a request to its route, at a cost that does not grow with the routes. Pure: no I/O, no clock.
 
 Hosts lead to trees of path segments (`tree`), and those to the few rules whose path fits; `precedence` says which of
-them goes first. Ordinary routes (a prefix or an exact path) are found without allocating anything.
+them goes first. Ordinary routes (a prefix or an exact path) are found without allocating anything, and what a
+path alone decides is remembered: at most REMEMBERED_MAX short paths, beyond them all are forgotten.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from foregate.wire.match import Rule
 
 T = TypeVar("T")
 _BY_RANK = attrgetter("rank")
+REMEMBERED_MAX = 1_024
+_REMEMBERED_BYTES_MAX = 256  # of a path with its host
 
 
 class Router(Generic[T]):
@@ -29,13 +32,14 @@ class Router(Generic[T]):
     header's value; names in `headers` are lower case.
     """
 
-    __slots__ = ("_any", "_exact", "_wildcards", "entries")
+    __slots__ = ("_any", "_exact", "_known", "_wildcards", "entries")
 
     def __init__(self, entries: Iterable[tuple[Rule, T]] = ()) -> None:
         self.entries: list[Entry[T]] = []  # one per rule and host
         self._any: Tree[T] = Tree()
         self._exact: dict[tuple[bytes, bytes], Tree[T]] = {}
         self._wildcards: dict[tuple[bytes, bytes], Tree[T]] = {}
+        self._known: dict[bytes, Match[T]] = {}  # by path, after its host where hosts matter
         builder = RouterBuilder(self)
         for rule, value in entries:
             builder.add(rule, value)
@@ -45,29 +49,29 @@ class Router(Generic[T]):
         self, method: bytes, host: bytes, path: bytes, query: bytes, headers: HeaderList
     ) -> Match[T] | Unsafe | None:
         """The first rule that takes the request; None when none does; UNSAFE when it must be refused (400)."""
+        hosted = self._exact or self._wildcards
+        asked = host + path if hosted else path  # no host has a "/", and every path but `*` begins with one
+        known = self._known.get(asked)
+        if known is not None:
+            return known
         if b"%" in path or b"/." in path or b"//" in path or b"\\" in path:
             segments = split(path)
             return UNSAFE if segments is UNSAFE else self._choose(method, host, segments, query, headers)
-        if self._exact or self._wildcards:
-            for each in self._trees(host):
-                found = each.find(path)
-                if found is CAREFUL:
-                    return self._choose(method, host, split_plain(path), query, headers)
-                if found is not None:
-                    return found
-            return None
-        tree = self._any
-        node = tree.start
-        for part in path.split(b"/", tree.depth):  # Tree.find, without the call
-            child = node.children.get(part)
-            if child is not None:
-                node = child
-            elif part:
-                found = node.through
-                break
-        else:
-            found = node.whole
-        return found if found is not CAREFUL else self._choose(method, host, split_plain(path), query, headers)
+        for each in self._trees(host) if hosted else (self._any,):
+            found = each.find(path)
+            if found is CAREFUL:
+                return self._choose(method, host, split_plain(path), query, headers)
+            if found is not None:
+                self._remember(asked, found)
+                return found
+        return None
+
+    def _remember(self, asked: bytes, found: Match[T]) -> None:
+        """What this path gets is certain, whatever else the request says."""
+        if len(asked) <= _REMEMBERED_BYTES_MAX:
+            if len(self._known) >= REMEMBERED_MAX:
+                self._known.clear()
+            self._known[asked] = found
 
     def methods(self, host: bytes, path: bytes, query: bytes, headers: HeaderList) -> tuple[bytes, ...]:
         """After `find` gave None: the methods that rules would take here, for 405 and its Allow; () means 404."""
