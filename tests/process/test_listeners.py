@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import time
 from pathlib import Path
 
 from tests.http1.certificates import make
@@ -54,6 +55,13 @@ routes: [{{path: /a, service: a, auth: none}}]
             local = socket.socket(socket.AF_UNIX)
             local.connect(str(unix))
             assert b" 200 " in status_line(local)
+            running.kill("gateway-0")
+            time.sleep(0.1)
+            for _ in range(10):  # while the first worker is away, and when it is back: the socket is everybody's
+                local = socket.socket(socket.AF_UNIX)
+                local.settimeout(10)
+                local.connect(str(unix))
+                assert b" 200 " in status_line(local)
             one, two = presented(secure, "one.example"), presented(secure, "two.example")
             assert one == ssl.PEM_cert_to_DER_cert(Path(first.certificate).read_text())
             assert two == ssl.PEM_cert_to_DER_cert(Path(second.certificate).read_text())

@@ -19,6 +19,7 @@ from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.problems import Path as KeyPath
 from foregate.app.config.verify import verified
 from foregate.app.console import console_link
+from foregate.app.listeners import listen_unix
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 from foregate.app.readiness import wait_ready
@@ -79,7 +80,9 @@ def start(launch: Launch, runtime: Runtime, announce: Announce, log: structlog.t
 async def _supervise(
     launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger
 ) -> int:
-    supervisor = Supervisor(child_specs(launch), clock=SystemClock(), log=log, status_file=launch.data.processes)
+    sockets = _unix_sockets(launch)
+    specs = child_specs(launch, tuple(sock.fileno() for sock in sockets))
+    supervisor = Supervisor(specs, clock=SystemClock(), log=log, status_file=launch.data.processes)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # nobody may be told whom to signal before that is safe
     reloader = Reloader(
@@ -117,7 +120,19 @@ async def _supervise(
     status = await supervisor.run()
     announcing.cancel()
     watching.cancel()
+    _close_unix(sockets)
     return status
+
+
+def _close_unix(sockets: Sequence[socket.socket]) -> None:
+    for sock in sockets:
+        Path(sock.getsockname()).unlink(missing_ok=True)
+        sock.close()
+
+
+def _unix_sockets(launch: Launch) -> list[socket.socket]:
+    """The Unix sockets that the workers share, made here so that they outlive any of them. Raises OSError."""
+    return [listen_unix(address.socket) for _, address in launch.loaded.config.listen.all if address.socket]
 
 
 def _has_terminal() -> bool:
@@ -129,24 +144,29 @@ def _has_terminal() -> bool:
     return True
 
 
-def child_specs(launch: Launch) -> Sequence[ChildSpec]:
-    """The processes of one machine. First stops who asks, then the workers, then who moves and reads their events."""
+def child_specs(launch: Launch, sockets: tuple[int, ...] = ()) -> Sequence[ChildSpec]:
+    """The processes of one machine. First stops who asks, then the workers, then who moves and reads their events.
+
+    `sockets`: descriptors of the Unix sockets that the workers listen on.
+    """
     specs = [
         _spec(launch, "control", stop_order=0),
         _spec(launch, "courier", stop_order=2),
         _spec(launch, "analyzer", stop_order=3),
     ]
-    specs += [_spec(launch, "gateway", worker=worker, stop_order=1) for worker in range(launch.workers)]
+    specs += [
+        _spec(launch, "gateway", worker=worker, stop_order=1, sockets=sockets) for worker in range(launch.workers)
+    ]
     if launch.lab_control_url is not None:
         specs.append(_spec(launch, "lab", stop_order=0))
     return specs
 
 
-def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0) -> ChildSpec:
-    options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True)
+def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, sockets: tuple[int, ...] = ()) -> ChildSpec:
+    options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True, sockets=sockets)
     name = f"gateway-{worker}" if role == "gateway" else role
     argv = (sys.executable, "-m", "foregate.app.roles", *options.argv())
-    return ChildSpec(name, argv, launch.environ, stop_order)
+    return ChildSpec(name, argv, launch.environ, stop_order, sockets)
 
 
 def _refuse_taken_port(loaded: Loaded, path: KeyPath, address: Address) -> None:

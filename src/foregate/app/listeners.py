@@ -1,6 +1,7 @@
 """Listening sockets."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from foregate.wire.snapshot import Listener
@@ -37,25 +38,34 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     return ports
 
 
-def listen_at(listener: Listener, worker: int) -> socket.socket | None:
-    """The socket of a gateway worker. All of them share a TCP port; a Unix socket, which cannot be shared so, is the
-    first worker's: None for the others.
+def listen_unix(path: str) -> socket.socket:
+    """A non-blocking listener on a Unix socket, in place of one that a killed process has left. Raises OSError.
+
+    Processes cannot each bind it: whoever starts several workers makes it once and hands it down to them.
+    """
+    if Path(path).is_socket():  # whoever holds the data directory is the only foregate
+        Path(path).unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listen_at(listener: Listener, inherited: Iterator[int]) -> socket.socket:
+    """The socket of a gateway worker: of a TCP port each has its own, a Unix socket comes from `inherited` descriptors.
 
     Raises OSError.
     """
     if not listener.socket:
         return listen(listener.host, listener.port, shared=True)
-    if worker != 0:
-        return None
-    path = Path(listener.socket)
-    if path.is_socket():  # left by a worker that was killed: whoever holds the data directory is the only foregate
-        path.unlink()
-    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        unix.bind(listener.socket)
-        unix.listen(BACKLOG)
-        unix.setblocking(False)
-    except OSError:
-        unix.close()
-        raise
-    return unix
+    descriptor = next(inherited, None)
+    if descriptor is None:  # a worker that was started by itself
+        return listen_unix(listener.socket)
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(False)
+    return sock

@@ -7,26 +7,20 @@ from pathlib import Path
 import structlog
 
 from foregate.app.extensions import MissingExtension, extensions_of
+from foregate.app.watch import Stamp, stamp
 from foregate.gateway import Gateway
 from foregate.http1.tls import BadCertificate
 from foregate.kernel.clock import Clock
 from foregate.wire.snapshot import Snapshot, decoding
 
 LOOK_S = 1.0
-Stamp = tuple[int, int, int]
-
-
-def stamp(file: Path) -> Stamp:
-    """What tells one content of a file that is always replaced from the next. Raises OSError."""
-    found = file.stat()
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class Follower:
     """Puts each new snapshot in force. One that cannot be used is said once; the worker goes on with what it has."""
 
     def __init__(
-        self, gateway: Gateway, file: Path, seen: Stamp, clock: Clock, log: structlog.typing.FilteringBoundLogger
+        self, gateway: Gateway, file: Path, seen: Stamp | None, clock: Clock, log: structlog.typing.FilteringBoundLogger
     ) -> None:
         self._gateway = gateway
         self._file = file
@@ -45,12 +39,8 @@ class Follower:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudge.wait(), LOOK_S)
             self._nudge.clear()
-            try:
-                now = stamp(self._file)
-            except OSError as error:
-                self._log.error("snapshot_unreadable", error=str(error))
-                continue
-            if now != self._seen:
+            now = stamp(self._file)
+            if now is not None and now != self._seen:
                 self._seen = now
                 await self._apply()
 

@@ -14,10 +14,11 @@ from foregate.app.extensions import MissingExtension, extensions_of
 from foregate.app.limit_store import WorkerLimits
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
-from foregate.app.roles.follow import Follower, stamp
+from foregate.app.roles.follow import Follower
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.watch import stamp
 from foregate.app.worker_events import WorkerEvents
 from foregate.gateway import Gateway
 from foregate.http1.tls import BadCertificate
@@ -69,9 +70,9 @@ async def _main(
     stop = await stop_event(options.supervised, follower.nudged)
     following = spawn(follower.run(), name="follow snapshot")
     # Listening comes last: from the first moment the kernel hands connections to whoever listens.
+    inherited = iter(options.sockets)
     for listener in snapshot.listeners:
-        if (sock := listen_at(listener, options.worker)) is not None:
-            await gateway.serve(sock, listener)
+        await gateway.serve(listen_at(listener, inherited), listener)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -13,18 +13,24 @@ ROLES = ("gateway", "courier", "analyzer", "control", "lab")
 
 @dataclass(frozen=True)
 class RoleOptions:
-    """`worker` counts gateway workers from 0; `supervised`: end when standard input closes."""
+    """`worker` counts gateway workers from 0; `supervised`: end when standard input closes.
+
+    `sockets` are descriptors handed down: the listeners on Unix sockets, in the order of the configuration.
+    """
 
     role: str
     data: DataDir
     worker: int = 0
     logs: LogStyle = field(default_factory=LogStyle)
     supervised: bool = False
+    sockets: tuple[int, ...] = ()
 
     def argv(self) -> tuple[str, ...]:
         """The arguments that `parse` turns back into these options."""
         words = [self.role, "--data-dir", str(self.data.root), "--worker", str(self.worker)]
         words += ["--log-format", self.logs.format, "--log-level", self.logs.level]
+        for descriptor in self.sockets:
+            words += ["--socket", str(descriptor)]
         return (*words, "--supervised") if self.supervised else tuple(words)
 
 
@@ -36,7 +42,9 @@ def parse(argv: Sequence[str]) -> RoleOptions:
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--log-format", choices=("json", "console"), default="json")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    parser.add_argument("--socket", type=int, action="append", default=[])
     parser.add_argument("--supervised", action="store_true")
     given = parser.parse_args(argv)
     logs = LogStyle(given.log_format, given.log_level)
-    return RoleOptions(given.role, DataDir(given.data_dir), given.worker, logs, given.supervised)
+    data = DataDir(given.data_dir)
+    return RoleOptions(given.role, data, given.worker, logs, given.supervised, tuple(given.socket))

@@ -15,12 +15,16 @@ ChildState = Literal["starting", "running", "waiting", "stopped"]
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """`argv` is run as it is; lower `stop_order` stops earlier; `env` is all the child's environment."""
+    """`argv` is run as it is; lower `stop_order` stops earlier; `env` is all the child's environment.
+
+    `sockets` are descriptors that the child gets too, under the same numbers.
+    """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     stop_order: int = 0
+    sockets: tuple[int, ...] = ()
 
 
 class Child:
@@ -46,6 +50,7 @@ class Child:
             *self.spec.argv,
             stdin=asyncio.subprocess.PIPE,
             env=dict(self.spec.env),
+            pass_fds=self.spec.sockets,
             start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone, which stops in order
         )
         self.state, self.started_s = "running", now_s
