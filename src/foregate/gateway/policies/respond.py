@@ -12,7 +12,7 @@ from foregate.wire.snapshot import FixedAnswer, Redirect
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
 
-_PLACEHOLDER = re.compile(r"\$\{(path|query|host|param\.[A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\$\{(path|query|host|(?:param\.)?[A-Za-z0-9_]+)\}")
 _UNSAFE = re.compile(rb"[\x00-\x20\x7f]")
 
 
@@ -27,7 +27,7 @@ def location(to: str, path: bytes, query: bytes, host: bytes, params: dict[str, 
             return query.decode("latin-1")
         if name == "host":
             return host.decode("latin-1")
-        return quote(params.get(name.removeprefix("param."), ""), safe="")
+        return quote(params.get(name.removeprefix("param."), ""), safe="/")  # of "{rest...}" it parts segments
 
     filled = _PLACEHOLDER.sub(value, to).encode("latin-1", "replace")
     filled = _UNSAFE.sub(lambda match: b"%%%02X" % match[0][0], filled)
