@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from foregate.http1.headers import HeaderList
@@ -22,7 +22,7 @@ from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
-    from foregate.ports.limits import LimitStore
+    from foregate.ports.limits import Charge, LimitStore
 
 Log = Callable[[str, dict[str, object]], None]  # (what happened, its facts); never called on the ordinary path
 Fetch = Callable[[str], Awaitable[bytes]]  # GET an address through our own client: bounded in bytes and time
@@ -112,6 +112,7 @@ class Means:
     consumers: Callable[[bytes], Consumer | None]  # who an API key belongs to
     extensions: Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name of their entry points
     named: Callable[[str], Consumer | None] = _nobody  # whose key has this name
+    charges: dict[Any, tuple[Charge, ...]] = field(default_factory=dict)  # of clients met lately: bounded by the limits
 
 
 class Policy:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from foregate.gateway.policies.limits.adaptive import cost_factor
 from foregate.gateway.policies.policy import Ask, Means, Policy, Refuse, Verdict, Wait
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from foregate.gateway.request import Request
 
 LEAKY_DELAY_MAX_S = 1.0  # of a leaky bucket that does not say
+MET_MAX = 8_192  # clients whose charges are kept ready, of all limits of a worker together; beyond it all are made anew
 _HEADER_SUBJECT_BYTES_MAX = 256  # a longer value is cut: it only has to tell clients apart
 
 
@@ -49,12 +50,12 @@ def rule_of(limit: RateLimit | Quota) -> Rule:
 def shown(rule: Rule) -> tuple[int, int]:
     """`q` and `w` of the RateLimit-Policy field: how many in how many seconds."""
     if isinstance(rule, CalendarWindow):
-        return math.floor(rule.limit), 86_400 if rule.period == "day" else 2_592_000
+        return floor(rule.limit), 86_400 if rule.period == "day" else 2_592_000
     if isinstance(rule, SlidingWindow | FixedWindow):
-        return math.floor(rule.limit), max(1, math.ceil(rule.window_s))
+        return floor(rule.limit), max(1, ceil(rule.window_s))
     if isinstance(rule, Concurrency):
-        return math.floor(rule.limit), 1
-    return math.floor(rule.burst), max(1, math.ceil(rule.burst / rule.rate))
+        return floor(rule.limit), 1
+    return floor(rule.burst), max(1, ceil(rule.burst / rule.rate))
 
 
 def subject_of(by: str) -> Callable[[Request], str]:
@@ -77,84 +78,79 @@ def subject_of(by: str) -> Callable[[Request], str]:
     return lambda request: (request.header(name) or b"")[:_HEADER_SUBJECT_BYTES_MAX].decode("latin-1")
 
 
+_Charges: TypeAlias = tuple[Charge, ...]
+
+
 class Limits(Policy):
     """`places`: each limit with the scope it was set in, which is whom it is shared by."""
 
     name = "rate_limits"
 
     def __init__(self, places: Sequence[tuple[str, RateLimit | Quota]], means: Means) -> None:
-        self._means = means
-        self._clock = means.clock
+        self._lateness_s = means.lateness_s
+        self._now = means.clock.now
         self._store = means.limits
-        self._take_one = means.limits.take_one
-        self._rules = [rule_of(limit) for _, limit in places]
+        self._take, self._take_one = means.limits.take, means.limits.take_one
+        self._met = means.charges
+        limits = [limit for _, limit in places]
+        self._rules = [rule_of(limit) for limit in limits]
         self._prefixes = [f"{scope}/{limit.name}/{limit.by}:" for scope, limit in places]
-        self._subjects = [subject_of(limit.by) for _, limit in places]
+        self._subjects = [subject_of(limit.by) for limit in limits]
+        self._who = _together([subject_of(by) for by in dict.fromkeys(limit.by for limit in limits)])
         self._refusals = [
             ("quota_exceeded" if isinstance(limit, Quota) else "rate_limited", f'The limit "{limit.name}" is used up.')
-            for _, limit in places
+            for limit in limits
         ]
-        names = [limit.name for _, limit in places]
-        self._starts = [f'"{name}";r='.encode() for name in names]
-        self._adaptive = [isinstance(limit, RateLimit) and limit.adaptive for _, limit in places]
+        self._adaptive = [isinstance(limit, RateLimit) and limit.adaptive for limit in limits]
         self._any_adaptive = any(self._adaptive)
-        self._legacy = any(isinstance(limit, RateLimit) and limit.legacy_headers for _, limit in places)
-        self._held = any(isinstance(rule, Concurrency) for rule in self._rules)
-        entries = ", ".join(
-            f'"{name}";q={q};w={w}' for name, (q, w) in zip(names, map(shown, self._rules), strict=True)
-        )
-        self._policy_line = f"ratelimit-policy: {entries}\r\nratelimit: ".encode()
-        self._single = len(places) == 1 and not self._held and not self._any_adaptive and not self._legacy
-        if self._single:
-            self._rule, self._prefix, self._subject = self._rules[0], self._prefixes[0], self._subjects[0]
-            self._line_start = self._policy_line + self._starts[0]
+        self._legacy = any(isinstance(limit, RateLimit) and limit.legacy_headers for limit in limits)
+        self._holds = any(isinstance(rule, Concurrency) for rule in self._rules)
+        self._template = _template([limit.name for limit in limits], self._rules)
+        self._single = len(places) == 1 and not self._holds and not self._any_adaptive
 
     def admit(self, request: Request) -> Verdict | None:
         """Take from all of them; delay, or refuse with the reason of the first that would not give."""
+        who = self._who(request)
+        charges = self._met.get((self, who)) or self._meet(request, who)
         if self._single:
-            subject = (self._prefix + self._subject(request)).encode("utf-8", "surrogateescape")
-            taken = self._take_one(self._rule, subject, request.now_s, self._clock.now())
-            if type(taken) is Taken and taken.allowed and not taken.wait_s:
-                request.answer_lines += b"%s%d;t=%d\r\n" % (
-                    self._line_start,
-                    taken.remaining[0],
-                    math.ceil(taken.reset_s[0]),
-                )
-                return None
-            charges: list[Charge] = []
+            charge = charges[0]
+            taken = self._take_one(charge.rule, charge.subject, request.now_s, self._now())
         else:
-            charges = self._charges(request)
-            taken = self._store.take(charges, request.now_s, self._clock.now())
-        if isinstance(taken, Taken):
+            if self._any_adaptive and (factor := cost_factor(self._lateness_s())) != 1.0:
+                charges = self._costing(charges, factor)
+            taken = self._take(charges, request.now_s, self._now())
+        if type(taken) is Taken:
             return self._judge(request, taken, charges)
-        return Ask(self._later(request, taken, charges))
+        return Ask(self._later(request, cast("Awaitable[Taken]", taken), charges))
 
-    async def _later(self, request: Request, taken: Awaitable[Taken], charges: list[Charge]) -> Verdict | None:
+    async def _later(self, request: Request, taken: Awaitable[Taken], charges: _Charges) -> Verdict | None:
         return self._judge(request, await taken, charges)
 
-    def _charges(self, request: Request) -> list[Charge]:
-        cost = cost_factor(self._means.lateness_s()) if self._any_adaptive else 1.0
-        return [
-            Charge(
-                rule,
-                (prefix + subject(request)).encode("utf-8", "surrogateescape"),
-                cost if adaptive else 1.0,
-            )
-            for rule, prefix, subject, adaptive in zip(
-                self._rules, self._prefixes, self._subjects, self._adaptive, strict=True
-            )
-        ]
+    def _meet(self, request: Request, who: object) -> _Charges:
+        """The charges of somebody who was not met before, or not lately."""
+        charges = tuple(
+            Charge(rule, (prefix + subject(request)).encode("utf-8", "surrogateescape"))
+            for rule, prefix, subject in zip(self._rules, self._prefixes, self._subjects, strict=True)
+        )
+        if len(self._met) >= MET_MAX:
+            self._met.clear()
+        self._met[self, who] = charges
+        return charges
 
-    def _judge(self, request: Request, taken: Taken, charges: list[Charge]) -> Verdict | None:
+    def _costing(self, charges: _Charges, factor: float) -> _Charges:
+        """The same at the price of a loaded machine, for the limits that shrink with it."""
+        pairs = zip(charges, self._adaptive, strict=True)
+        return tuple(Charge(rule, subject, factor if adaptive else cost) for (rule, subject, cost), adaptive in pairs)
+
+    def _judge(self, request: Request, taken: Taken, charges: _Charges) -> Verdict | None:
         lines = self._lines(taken)
         if not taken.allowed:
-            wait_s = max(1, math.ceil(taken.retry_after_s))
+            wait_s = max(1, ceil(taken.retry_after_s))
             code, detail = self._refusals[taken.refused_by]
             return Refuse(code, detail, b"retry-after: %d\r\n%s" % (wait_s, lines))
         request.answer_lines += lines
-        if self._held:
-            held = [charge for charge in charges if isinstance(charge.rule, Concurrency)]
-            request.ends(lambda _: self._store.release(held))
+        if self._holds:
+            request.ends(lambda _: self._store.release(charges))
         if taken.wait_s > 0.0:
             request.note("rate_limits:delayed")
             return Wait(taken.wait_s)
@@ -162,15 +158,39 @@ class Limits(Policy):
 
     def _lines(self, taken: Taken) -> bytes:
         """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers), the older names where wanted."""
-        rows = zip(self._starts, taken.remaining, taken.reset_s, strict=True)
-        items = [b"%s%d;t=%d" % (start, max(0.0, left), math.ceil(reset_s)) for start, left, reset_s in rows]
-        lines = b"%s%s\r\n" % (self._policy_line, b", ".join(items))
-        if self._legacy:
-            tightest = min(range(len(items)), key=lambda index: taken.remaining[index])
-            most, _ = shown(self._rules[tightest])
-            lines += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n" % (
-                most,
-                max(0, math.floor(taken.remaining[tightest])),
-                math.ceil(taken.reset_s[tightest]),
-            )
-        return lines
+        remaining = taken.remaining
+        if self._single:
+            lines = self._template % (remaining[0], ceil(taken.reset_s[0]))
+        else:
+            values: list[float] = []
+            for left, reset_s in zip(remaining, taken.reset_s, strict=True):
+                values += (left, ceil(reset_s))
+            lines = self._template % tuple(values)
+        return lines + self._older(taken) if self._legacy else lines
+
+    def _older(self, taken: Taken) -> bytes:
+        """X-RateLimit-* of the limit that has least left."""
+        tightest = min(range(len(self._rules)), key=lambda index: taken.remaining[index])
+        return b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n" % (
+            shown(self._rules[tightest])[0],
+            taken.remaining[tightest],
+            ceil(taken.reset_s[tightest]),
+        )
+
+
+def _template(names: Sequence[str], rules: Sequence[Rule]) -> bytes:
+    """Both lines, with two numbers per limit to be filled in: what is left, and the seconds until it is whole again."""
+    names = [name.replace("%", "%%") for name in names]
+    entries = [f'"{name}";q={q};w={w}' for name, (q, w) in zip(names, map(shown, rules), strict=True)]
+    items = [f'"{name}";r=%d;t=%d' for name in names]
+    return f"ratelimit-policy: {', '.join(entries)}\r\nratelimit: {', '.join(items)}\r\n".encode()
+
+
+def _together(subjects: Sequence[Callable[[Request], str]]) -> Callable[[Request], Any]:
+    """What all of these say of a request, as one value that can be looked up."""
+    if len(subjects) == 1:
+        return subjects[0]
+    if len(subjects) == 2:
+        first, second = subjects
+        return lambda request: (first(request), second(request))
+    return lambda request: tuple([subject(request) for subject in subjects])
