@@ -9,9 +9,11 @@ import msgspec
 from foregate.app.config.contradictions import Found, places
 from foregate.app.config.schema import Config
 from foregate.gateway.policies import make
+from foregate.gateway.policies.limits.policy import rule_of
 from foregate.gateway.policies.policy import Means, Place
 from foregate.kernel.clock import SystemClock
 from foregate.ports.limits import LimitStore
+from foregate.wire.policies import Quota, RateLimit
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -30,6 +32,10 @@ def impossible(config: Config) -> Iterator[Found]:
                 tried[key] = _trial(kind, settings, means)
             if tried[key]:
                 yield (*path, kind), tried[key]
+        for joined in ("rate_limits", "quotas"):
+            for index, limit in enumerate(getattr(policies, joined)):
+                if problem := _uncountable(limit):
+                    yield (*path, joined, index), problem
 
 
 def _trial(kind: str, settings: Any, means: Means) -> str:
@@ -40,6 +46,15 @@ def _trial(kind: str, settings: Any, means: Means) -> str:
         return f"needs what is not installed: {error}"
     except Exception as error:  # noqa: BLE001 - libraries behind the policies have exceptions of their own
         return f"cannot be used: {str(error) or repr(error)}"[:500]
+    return ""
+
+
+def _uncountable(limit: RateLimit | Quota) -> str:
+    """Why no store could count it: its numbers are too large; "" when all can."""
+    try:
+        rule_of(limit)
+    except ValueError as error:
+        return f"cannot be counted: {error}"
     return ""
 
 
