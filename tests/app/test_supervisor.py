@@ -101,3 +101,26 @@ def test_a_child_that_cannot_be_started_is_tried_again_and_does_not_spoil_the_st
         return await run
 
     assert asyncio.run(scenario()) == 0
+
+
+def test_a_child_is_killed_only_when_its_own_time_to_end_is_over(tmp_path: Path) -> None:
+    code = (
+        "import signal,sys,time\n"
+        "def end(*_): time.sleep(float(sys.argv[2])); sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, end); open(sys.argv[1],'w').close(); time.sleep(60)"
+    )
+    marks = [tmp_path / "late", tmp_path / "dead"]
+
+    def child(mark: Path, takes_s: str, timeout_s: float) -> ChildSpec:
+        return ChildSpec(mark.name, (sys.executable, "-c", code, str(mark), takes_s), ENV, 0, (), timeout_s)
+
+    async def scenario() -> None:
+        watched = supervisor(tmp_path, child(marks[0], "1", 30.0), child(marks[1], "60", 0.5))
+        run = asyncio.get_running_loop().create_task(watched.run())
+        await until(lambda: all(mark.exists() for mark in marks))
+        watched.stop()
+        await run
+
+    asyncio.run(scenario())
+    exits = {row["name"]: row["last_exit"] for row in json.loads((tmp_path / "processes.json").read_text())}
+    assert exits == {"late": 7, "dead": -signal.SIGKILL}

@@ -26,7 +26,7 @@ from foregate.app.readiness import wait_ready
 from foregate.app.reload import Reloader, Source, store
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, write_runtime
-from foregate.app.supervise import ChildSpec, Supervisor
+from foregate.app.supervise import STOP_TIMEOUT_S, ChildSpec, Supervisor
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import decode_snapshot
@@ -166,7 +166,8 @@ def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, socket
     options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True, sockets=sockets)
     name = f"gateway-{worker}" if role == "gateway" else role
     argv = (sys.executable, "-m", "foregate.app.roles", *options.argv())
-    return ChildSpec(name, argv, launch.environ, stop_order, sockets)
+    drain_s = launch.loaded.config.drain_s if role == "gateway" else 0.0
+    return ChildSpec(name, argv, launch.environ, stop_order, sockets, drain_s + STOP_TIMEOUT_S)
 
 
 def _refuse_taken_port(loaded: Loaded, path: KeyPath, address: Address) -> None:

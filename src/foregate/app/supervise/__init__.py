@@ -4,7 +4,7 @@ Consumes `ChildSpec`s; emits running processes, log lines and `processes.json`. 
 supervisor: each holds a pipe to it and leaves when the pipe closes, even after kill -9.
 """
 
-from foregate.app.supervise.child import ChildSpec
+from foregate.app.supervise.child import STOP_TIMEOUT_S, ChildSpec
 from foregate.app.supervise.supervisor import EXIT_REFUSED, Supervisor
 
-__all__ = ["EXIT_REFUSED", "ChildSpec", "Supervisor"]
+__all__ = ["EXIT_REFUSED", "STOP_TIMEOUT_S", "ChildSpec", "Supervisor"]

@@ -10,6 +10,7 @@ from typing import Literal
 
 from foregate.app.supervise.backoff import Backoff
 
+STOP_TIMEOUT_S = 15.0  # of a child that does not say how long its end may take; then it is killed
 ChildState = Literal["starting", "running", "waiting", "stopped"]
 
 
@@ -17,7 +18,8 @@ ChildState = Literal["starting", "running", "waiting", "stopped"]
 class ChildSpec:
     """`argv` is run as it is; lower `stop_order` stops earlier; `env` is all the child's environment.
 
-    `sockets` are descriptors that the child gets too, under the same numbers.
+    `sockets` are descriptors that the child gets too, under the same numbers. It is killed when it has not ended
+    `stop_timeout_s` after it was asked to.
     """
 
     name: str
@@ -25,6 +27,7 @@ class ChildSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     stop_order: int = 0
     sockets: tuple[int, ...] = ()
+    stop_timeout_s: float = STOP_TIMEOUT_S
 
 
 class Child:
@@ -70,8 +73,8 @@ class Child:
         self.last_exit = await self._process.wait()
         return self.last_exit
 
-    async def stop(self, timeout_s: float) -> bool:
-        """Ask the process to end, and end it after `timeout_s`. False when it had to be killed."""
+    async def stop(self) -> bool:
+        """Ask the process to end, and end it after `stop_timeout_s`. False when it had to be killed."""
         self._stop_asked = True
         process = self._process
         if process is None or process.returncode is not None:
@@ -79,7 +82,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), timeout_s)
+            await asyncio.wait_for(process.wait(), self.spec.stop_timeout_s)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

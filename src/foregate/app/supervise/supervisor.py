@@ -14,7 +14,6 @@ from foregate.kernel.clock import Clock
 from foregate.kernel.tasks import spawn
 
 EXIT_REFUSED = 2  # a child that ends with it was told something impossible: starting it again would not help
-STOP_TIMEOUT_S = 15.0  # per group of children with one stop_order; then they are killed
 
 
 class Supervisor:
@@ -53,8 +52,8 @@ class Supervisor:
         return self._status
 
     async def _stop(self, child: Child) -> None:
-        if not await child.stop(STOP_TIMEOUT_S):
-            self._log.error("child_killed", child=child.spec.name, after_s=STOP_TIMEOUT_S)
+        if not await child.stop():
+            self._log.error("child_killed", child=child.spec.name, after_s=child.spec.stop_timeout_s)
 
     async def _keep(self, child: Child) -> None:
         while not self._stopping.is_set():
