@@ -45,6 +45,22 @@ def test_other_fields_are_parsed_and_then_remembered_instead() -> None:
     assert third.headers is second.headers is not first.headers
 
 
+def test_a_whole_request_again_is_the_same_again_until_the_fields_change() -> None:
+    one, two, other = b"GET /1?x" + FIELDS, b"DELETE /2" + FIELDS, b"GET /1?x HTTP/1.1\r\nHost: b\r\n\r\n"
+    _, exchanges = fed(one, one, one, two, two, one, other, other, one, one)
+    asked = [(each.method, each.target, each.head.host) for each in exchanges]
+    first, second, third = (b"GET", b"/1?x", b"a"), (b"DELETE", b"/2", b"a"), (b"GET", b"/1?x", b"b")
+    assert asked == [first, first, first, second, second, first, third, third, first, first]
+    assert all(each.complete and not each.close_after for each in exchanges)
+
+
+def test_a_whole_request_again_within_a_body_stays_a_body() -> None:
+    inner = b"GET /2" + FIELDS
+    head = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    _, exchanges = fed(inner, inner, head, inner, inner)
+    assert [each.target for each in exchanges] == [b"/2", b"/2", b"/p", b"/2"]
+
+
 @pytest.mark.parametrize(
     "unusual",
     [

@@ -2,7 +2,8 @@
 
 Clients that keep a connection send the same fields again and again; a proxy spends more on parsing them than on
 anything else. So the last ones are remembered as bytes: a request that ends with exactly these bytes, without a body,
-means what the parser found in them the first time, and only its method and path have to be looked at.
+means what the parser found in them the first time, and only its method and path have to be looked at; not even these,
+when all its bytes are those of the request before.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class RequestIntake:
         "_repeated",
         "_repeated_fields",
         "_repeated_head",
+        "_repeated_line",
+        "_repeated_whole",
         "_requests_left",
         "_target",
         "_tries_left",
@@ -78,6 +81,8 @@ class RequestIntake:
         self._repeated = b""  # " HTTP/1.1" and the fields of an earlier request, to the end of its head; b"" for none
         self._repeated_fields: HeaderList = []
         self._repeated_head = RequestHead()
+        self._repeated_whole: bytes | None = None  # the last such request, if it was small
+        self._repeated_line = b"", b""  # its method and target
         self._tries_left = _REPEATS_TRIED
         self._fed = 0  # bytes fed since the last head was complete
         self.queue: deque[Exchange] = deque()
@@ -88,10 +93,12 @@ class RequestIntake:
         self.backlog = b""
 
     def feed(self, data: bytes) -> None:
-        """Parse what has arrived."""
-        repeated = self._repeated
-        if repeated and not self._begun and data.endswith(repeated) and self._repeat(data[: -len(repeated)]):
-            return
+        """Take what has arrived."""
+        if not self.repeat(data):
+            self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """Take what has arrived and is nothing to `repeat`."""
         if self.backlog:
             self.backlog += data  # bounded: reading is paused while there is a backlog
         elif len(data) > _FEED_BYTES:
@@ -144,20 +151,29 @@ class RequestIntake:
         ):
             self._tries_left -= 1
             self._repeated, self._repeated_fields, self._repeated_head = data[before:], exchange.headers, head
+            self._repeated_whole = None
 
-    def _repeat(self, line: bytes) -> bool:
-        """A request as `_remember` knows it, if `line` is the method and path of one."""
-        method, _, target = line.partition(b" ")
-        if (
-            method not in _BODILESS
-            or target[:1] != b"/"
-            or target.translate(None, _TARGET_BYTES)
-            or len(target) > limits.REQUEST_LINE_BYTES_MAX
-            or self.refusal is not None
-            or self.backlog
-        ):
+    def repeat(self, data: bytes) -> bool:
+        """Queue a request that is known but for its method and path; False when `data` is none, or not only that."""
+        if self._begun or self.backlog or self.refusal is not None:
             return False
-        self._tries_left = _REPEATS_TRIED
+        if data == self._repeated_whole:
+            method, target = self._repeated_line
+        else:
+            repeated = self._repeated
+            if not repeated or not data.endswith(repeated):
+                return False
+            method, _, target = data[: -len(repeated)].partition(b" ")
+            if (
+                method not in _BODILESS
+                or target[:1] != b"/"
+                or target.translate(None, _TARGET_BYTES)
+                or len(target) > limits.REQUEST_LINE_BYTES_MAX
+            ):
+                return False
+            self._repeated_whole = data if len(data) <= limits.REPEATED_HEAD_BYTES_MAX else None
+            self._repeated_line = method, target
+            self._tries_left = _REPEATS_TRIED
         exchange = Exchange(
             self._connection,
             method,
@@ -169,7 +185,10 @@ class RequestIntake:
             self._body_bytes_max,
         )
         exchange.complete = True
-        self._enqueue(exchange)
+        self._requests_left -= 1
+        if not self._requests_left:
+            exchange.close_after = True
+        self.queue.append(exchange)
         return True
 
     def _enqueue(self, exchange: Exchange) -> None:

@@ -117,9 +117,13 @@ class ServerConnection(asyncio.Protocol):
             return
         intake = self._intake
         queue = intake.queue
-        waiting = len(queue)
-        intake.feed(data)
-        if waiting or len(queue) != 1 or intake.filling is not None or intake.refusal is not None or self.congested:
+        if intake.repeat(data):
+            plain = len(queue) == 1
+        else:
+            waiting = len(queue)
+            intake.parse(data)
+            plain = not waiting and len(queue) == 1 and intake.filling is None and intake.refusal is None
+        if not plain or self.congested:
             self._advance()
             return
         # The ordinary case, which _advance would only reach by detours: one whole request, and nothing else to do.
