@@ -62,5 +62,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.error == "upstream_timeout"
 
 
-encode_event = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
+encode_event = _encoder.encode
+encode_event_into = _encoder.encode_into  # a bytearray, which is then as long as the event
 decode_events = msgspec.msgpack.Decoder(list[RequestEvent]).decode
