@@ -56,6 +56,7 @@ class Chain:
         "retry",
         "service",
         "service_name",
+        "steady",
         "steps",
         "timeouts",
         "watched",
@@ -79,6 +80,7 @@ class Chain:
         self.answerers: tuple[Answerer, ...] = tuple(
             policy.answered for policy in answering if policy.answered is not None
         )
+        self.steady = all(policy.steady for policy in answering)
         self.limited = bool(resolved.many["rate_limits"] or resolved.many["quotas"])
         self.priority: int = _settings(one, "priority", 50)
         self.timeouts: Timeouts = _settings(one, "timeouts", Timeouts())
@@ -139,6 +141,7 @@ class ChainBuilder:
         self._before = before
         self.policies: dict[bytes, Policy] = {}  # all that were made, to be taken over by the next builder
         self._shared: dict[Any, Chain] = {}
+        self._same: dict[Any, Any] = {}  # what thousands of chains have in common is kept once
 
     def chain(self, route: Route, service: ServiceState | None) -> Chain:
         """The chain of a route and one of its services. Routes without anything of their own share it."""
@@ -183,7 +186,11 @@ class ChainBuilder:
         answering = [self._make(kind, inside.one[kind], service_name) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
         of_scope = None if scope else (lambda wanted: self._build(route, service, wanted))
-        return Chain(inside, policies, answering, service, of_scope)
+        chain = Chain(inside, policies, answering, service, of_scope)
+        for part in ("answerers", "steps", "names", "passed"):
+            value = getattr(chain, part)
+            setattr(chain, part, self._same.setdefault(value, value))
+        return chain
 
     def _method(self, kind: str, resolved: Resolved, service: str) -> Policy:
         """How a client may say who it is; an API key needs no settings."""

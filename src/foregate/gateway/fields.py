@@ -48,16 +48,19 @@ class Fields:
 
     `kept` are the lines to forward, without CRLF; `noted` the fields that we read ourselves. `forwarded`: a proxy
     before us, or somebody who plays one, has left its fields. `repeatable`: the client says so. `request_id` is the
-    client's, "" without a valid one. `lines` is `Request.forward`'s: what of its lines does not change.
+    client's, "" without a valid one. `lines` is `Request.forward`'s: what of its lines does not change
+    while `lines_of` is what is kept. `shaped` is for a policy that always makes the same of them: (it, before, after).
     """
 
-    __slots__ = ("forwarded", "kept", "lines", "noted", "parent", "repeatable", "request_id")
+    __slots__ = ("forwarded", "kept", "lines", "lines_of", "noted", "parent", "repeatable", "request_id", "shaped")
 
     def __init__(self, headers: HeaderList, connection_tokens: frozenset[bytes]) -> None:
         self.forwarded = self.repeatable = False
         self.request_id = ""
         self.parent: Parent | None = None
         self.lines = b""
+        self.lines_of: tuple[bytes, ...] | None = None
+        self.shaped: tuple[object, tuple[bytes, ...], tuple[bytes, ...]] | None = None
         noted: dict[bytes, bytes] = {}
         kept: list[bytes] = []
         for field in headers:

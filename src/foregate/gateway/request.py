@@ -144,12 +144,12 @@ class Request:
     def forward(self, framing: bytes) -> bytes:
         """The lines after Host, with the blank line: the same for every attempt."""
         fields = self.fields
-        if self.kept is fields.kept and not fields.forwarded:
+        if self.kept is fields.lines_of:
             lines = fields.lines
-            if not lines:  # the peer and the protocol are those of the connection, like the fields
-                lines = fields.lines = self._lines()
         else:
             lines = self._lines()
+            if not fields.forwarded:  # the peer and the protocol are those of the connection, like the fields
+                fields.lines, fields.lines_of = lines, self.kept
         ids = (
             f"x-request-id: {self.request_id}\r\ntraceparent: 00-{self.trace_id}-{self.span_id}-{self.parent_flags}\r\n"
         )

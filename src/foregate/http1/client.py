@@ -103,7 +103,7 @@ class ClientConnection(asyncio.Protocol):
         self.answered = False
         self.status = 0
         self.headers: HeaderList = []
-        self.notes: tuple[HeaderList, bytes] | None = None
+        self.notes: tuple[HeaderList, object, bytes] | None = None
         self.trailers: Fields = trailer_fields.NONE
         self.content_length: int | None = None
 

@@ -14,6 +14,7 @@ from foregate.gateway.forwarding import trouble
 from foregate.gateway.forwarding.judging import Outcome, tell_service, tell_target
 from foregate.gateway.heads import answer_fields
 from foregate.http1.client import ClientConnection, frame
+from foregate.http1.headers import HeaderList
 from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -186,6 +187,20 @@ class Proxied:
         if not self.exchange.told_complete:
             self.exchange.pause_body(paused)
 
+    def _fields(self, connection: ClientConnection, complete: bool) -> bytes | None:
+        """The head for the client, kept for the next answer; None when a policy failed and the client was told so."""
+        chain = self.request.chain
+        headers: HeaderList = connection.headers
+        if chain.answerers:
+            reshaped = trouble.reshaped(self, connection, complete)
+            if reshaped is None:
+                return None
+            headers = reshaped
+        fields = answer_fields(connection.status, headers) + self.service.header_line
+        if chain.steady:
+            connection.notes = connection.headers, chain.answerers, fields
+        return fields
+
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
         now_s = self.monotonic()
         status = connection.status
@@ -197,17 +212,12 @@ class Proxied:
             self.rare.stop_waiting()
         self.status = status
         self.first_byte_ms = first_byte_ms = (now_s - request.started_s) * 1000.0
-        notes, headers = connection.notes, connection.headers
-        if notes is not None and notes[0] is headers:
-            fields = notes[1]  # the same head as the answer before: most are
-        else:
-            fields = answer_fields(status, headers) + self.service.header_line
-            connection.notes = headers, fields
-        if request.chain.answerers:
-            reshaped = trouble.reshaped(self, connection, complete)
-            if reshaped is None:
-                return
-            fields = answer_fields(status, reshaped) + self.service.header_line
+        notes = connection.notes
+        fields: bytes | None
+        if notes is not None and notes[0] is connection.headers and notes[1] is request.chain.answerers:
+            fields = notes[2]  # the same head as the answer before, and the same is to become of it: most are
+        elif (fields := self._fields(connection, complete)) is None:
+            return
         timing = f"x-gateway-response-time: {first_byte_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
         lines = fields + timing.encode()
         if request.answer_lines:

@@ -56,6 +56,7 @@ class CorsPolicy(Policy):
     """Everything that does not depend on the request is written beforehand."""
 
     name = "cors"
+    steady = True
 
     def __init__(self, settings: Cors, means: Means, place: Place) -> None:
         self._origins = Origins(settings.origins)

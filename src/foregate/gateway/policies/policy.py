@@ -120,6 +120,7 @@ class Policy:
 
     name: str = ""
     body_bytes_max: int = 0
+    steady: bool = False  # `answered` goes by status and fields alone: what it made of a head holds for the same head
 
     def admit(self, request: Request) -> Verdict | None:
         """Judge a request before it is sent on."""

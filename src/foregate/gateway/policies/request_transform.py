@@ -50,6 +50,8 @@ class RequestTransformPolicy(Policy):
             (name.lower().encode() + b": ", compiled(value))
             for name, value in [*settings.set_headers.items(), *settings.add_headers.items()]
         ]
+        constant = all(isinstance(value, bytes) for _, value in self._lines)
+        self._always_same = constant and not settings.set_query and not settings.remove_query
         self._unwanted = frozenset(name.encode() for name in [*settings.set_query, *settings.remove_query])
         self._query: list[_Line] = [
             (quote_from_bytes(name.encode(), safe="").encode() + b"=", compiled(value))
@@ -72,16 +74,25 @@ class RequestTransformPolicy(Policy):
             if changed is None:
                 return _NOT_AN_OBJECT
             request.body = changed
-        values = [(line, filled(value, request)) for line, value in self._lines]
-        query = [name + quote_from_bytes(filled(value, request), safe="").encode() for name, value in self._query]
-        if self._dropped:
-            dropped = self._dropped
-            request.kept = tuple([line for line in request.kept if not line.startswith(dropped)])
-        request.kept += tuple([line + value for line, value in values])
+        if self._always_same:
+            shaped = request.fields.shaped
+            if shaped is None or shaped[0] is not self or shaped[1] is not request.kept:
+                shaped = request.fields.shaped = (self, request.kept, self._reshaped(request))
+            request.kept = shaped[2]
+            return None
+        request.kept = self._reshaped(request)  # before the query, of which values may be taken
         if self._unwanted:
+            query = [name + quote_from_bytes(filled(value, request), safe="").encode() for name, value in self._query]
             rest = without(request.query, self._unwanted)
             request.query = b"&".join([rest or b"?", *query]).replace(b"?&", b"?", 1) if query else rest
         return None
+
+    def _reshaped(self, request: Request) -> tuple[bytes, ...]:
+        """The lines to forward."""
+        kept, dropped = request.kept, self._dropped
+        if dropped:
+            kept = tuple([line for line in kept if not line.startswith(dropped)])
+        return kept + tuple([line + filled(value, request) for line, value in self._lines])
 
     def _changed(self, request: Request, body: bytes) -> bytes | None:
         """The body with its members changed; the others keep their very bytes. None when it is no JSON object."""

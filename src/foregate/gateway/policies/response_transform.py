@@ -25,6 +25,7 @@ class ResponseTransformPolicy(Policy):
             (name.lower().encode(), compiled(value))
             for name, value in [*settings.set_headers.items(), *settings.add_headers.items()]
         ]
+        self.steady = all(isinstance(value, bytes) for _, value in self._added)
 
     def answered(self, request: Request, status: int, headers: HeaderList) -> HeaderList:
         dropped = self._dropped
