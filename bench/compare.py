@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.process import Missing, Running, free_port
 from bench.report import median, say
-from bench.wrk import Load, Round, drive
+from bench.wrk import Load, Pace, Round, drive
 
 _WARM_UP_S = 1.0
 Starter = Callable[[Path, int, int], Running]  # (folder, own port, upstream's port)
@@ -40,15 +40,15 @@ class Contest:
         self.loads[name] = load
         drive(running, port, _WARM_UP_S, self.folder, load)
 
-    def measure(self, rests_ms: Mapping[str, int], rounds: int, seconds: float) -> dict[str, Table]:
+    def measure(self, paces: Mapping[str, Pace], rounds: int, seconds: float) -> dict[str, Table]:
         """Round after round, everybody in turn; the order turns too, so that nobody always follows the same one."""
-        tables: dict[str, Table] = {load: {name: [] for name in self.running} for load in rests_ms}
+        tables: dict[str, Table] = {load: {name: [] for name in self.running} for load in paces}
         names = list(self.running)
         for number in range(rounds):
-            for load, rest_ms in rests_ms.items():
+            for load, pace in paces.items():
                 for name in names[number % len(names) :] + names[: number % len(names)]:
                     peer, port = self.running[name]
-                    found = drive(peer, port, seconds, self.folder, self.loads[name], rest_ms)
+                    found = drive(peer, port, seconds, self.folder, self.loads[name], pace)
                     tables[load][name].append(found)
             say(f"round {number + 1} of {rounds} is done")
         self.rss_mb = {name: peer.rss_mb() for name, (peer, _) in self.running.items()}

@@ -1,6 +1,8 @@
-"""One round of wrk against one server, at one of two loads.
+"""One round of wrk against one server, at one of three loads.
 
-"saturated": as much as 32 keep-alive connections take; every peer at its own limit, many events per wake-up.
+"saturated": as much as 32 keep-alive connections take; every peer at its own limit, many events per wake-up. All
+requests of it are the same bytes, which foregate notices and makes use of.
+"varied": the same, but every request has its own X-Request-Id and traceparent, so that nothing repeats.
 "paced": each connection rests between two requests, so that all peers carry the same load, far from their limits. That
 is what production looks like, and each request then pays for its own wake-ups.
 """
@@ -14,7 +16,14 @@ from pathlib import Path
 from bench.process import Running, tool
 
 CONNECTIONS = 32
-LOADS = {"saturated": 0, "paced": 16}  # milliseconds of rest
+_VARIED = """local sent = 0
+function request()
+  sent = sent + 1
+  wrk.headers["X-Request-Id"] = "request-" .. sent
+  wrk.headers["traceparent"] = string.format("00-%032x-%016x-01", sent, sent)
+  return wrk.format()
+end
+"""
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _REST = "function delay() return {rest_ms} end\n"
 
@@ -35,6 +44,17 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How it is asked for: milliseconds of rest after each answer, and further Lua for wrk."""
+
+    rest_ms: int = 0
+    script: str = ""
+
+
+LOADS = {"saturated": Pace(), "varied": Pace(script=_VARIED), "paced": Pace(rest_ms=16)}
+
+
+@dataclass(frozen=True)
 class Load:
     """What is asked for. `script` is Lua for wrk, beside what the rest needs."""
 
@@ -43,11 +63,11 @@ class Load:
     script: str = ""
 
 
-def drive(peer: Running, port: int, seconds: float, folder: Path, load: Load, rest_ms: int = 0) -> Round:
+def drive(peer: Running, port: int, seconds: float, folder: Path, load: Load, pace: Pace = Pace()) -> Round:
     """Send for so long; the CPU time of the peer's whole process tree is read around it."""
     argv = [tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency"]
     argv += _headers(load.headers)
-    lua = load.script + (_REST.format(rest_ms=rest_ms) if rest_ms else "")
+    lua = load.script + pace.script + (_REST.format(rest_ms=pace.rest_ms) if pace.rest_ms else "")
     if lua:
         script = folder / "load.lua"
         script.write_text(lua)

@@ -62,7 +62,7 @@ async def kill_all_under_load(running: Foregate) -> Load:
     load = Load(running.gateway)
     running_load = asyncio.get_running_loop().create_task(load.run())
     await asyncio.sleep(1.5)
-    for name in ("gateway-0", "analyzer", "gateway-1", "control", "gateway-0", "analyzer"):
+    for name in ("gateway-0", "analyzer", "courier", "gateway-1", "control", "gateway-0", "analyzer"):
         before = await asyncio.to_thread(running.kill, name)
         while await asyncio.to_thread(running.pid, name) == before:
             await asyncio.sleep(0.05)
