@@ -6,7 +6,7 @@ from tests.http1.test_fuzz import _Nobody
 
 from foregate.http1.exchange import Exchange
 from foregate.http1.intake import RequestIntake
-from foregate.http1.repeated import known
+from foregate.http1.repeated import remembered
 from foregate.kernel import limits
 
 FIELDS = b" HTTP/1.1\r\nHost: a\r\nX-Api-Key: k\r\n\r\n"
@@ -166,5 +166,5 @@ def test_a_known_head_before_another_length_or_to_head_is_parsed() -> None:
     ],
 )
 def test_what_is_not_a_whole_plain_answer_is_not_remembered(data: bytes, length: int | None) -> None:
-    assert known(data, 200, [], length) is None
-    assert known(OK, 200, [], 2) is not None
+    assert remembered(data, 200, [], length) is None
+    assert remembered(OK, 200, [], 2) is not None

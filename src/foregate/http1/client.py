@@ -15,7 +15,7 @@ from foregate.http1 import trailers as trailer_fields
 from foregate.http1.asking import ConnectionOwner, ResponseReceiver
 from foregate.http1.deadlines import NEVER, Deadlines
 from foregate.http1.headers import HeaderList, named_by_connection, oversize
-from foregate.http1.repeated import UNKNOWN, known
+from foregate.http1.repeated import UNKNOWN, KnownAnswer, remembered
 from foregate.http1.trailers import Fields, frame
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
@@ -58,6 +58,7 @@ class ClientConnection(asyncio.Protocol):
         "_known",
         "_late",
         "_owner",
+        "_parsed",
         "_parser",
         "_reading",
         "_receiver",
@@ -85,51 +86,35 @@ class ClientConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._receiver: ResponseReceiver | None = None
         self._inbox: list[bytes] = []
-        self._head_complete = self._head_told = self._complete = False
-        self._interim = self._body_until_eof = self._head_only = self._keep_alive = False
-        self._head_bytes = self._fed = self._body_bytes = 0
+        self._head_only = self._keep_alive = False
         self._known = UNKNOWN
         self._tries_left = _REPEATS_TRIED
         self._late: HeaderList = []  # trailers, as they come
+        self._forget()
         self._reading = True
         self._spoiled = False  # not to be used for another exchange
-        self._request_done = True
-        self._request_chunked = False
+        self._request_done, self._request_chunked = True, False
         self.transport: asyncio.Transport | None = None
-        self.deadline_s = NEVER
-        self.timeout_s = 0.0
-        self.reused = False
-        self.congested = False
-        self.answered = False
+        self.deadline_s, self.timeout_s = NEVER, 0.0
+        self.reused = self.congested = self.answered = False
         self.status = 0
         self.headers: HeaderList = []
         self.notes: tuple[HeaderList, object, bytes] | None = None
-        self.trailers: Fields = trailer_fields.NONE
         self.content_length: int | None = None
 
     # --- called by who asks ----------------------------------------------------------------------------------
 
     def send(
-        self,
-        receiver: ResponseReceiver,
-        data: bytes,
-        timeout_s: float,
-        head_only: bool,
-        complete: bool,
-        chunked: bool,
+        self, receiver: ResponseReceiver, data: bytes, timeout_s: float, head_only: bool, complete: bool, chunked: bool
     ) -> None:
         """Begin an exchange. `data` is the head, or head and whole body when `complete`.
 
         `timeout_s` bounds the wait for the response head and every later silence, but not the wait for more of the
         request: who asks bounds that. `head_only`: the answer to HEAD.
         """
-        self._head_complete = self._head_told = self._complete = self._interim = self._body_until_eof = False
-        self._head_bytes = self._fed = self._body_bytes = 0
+        if self._parsed:
+            self._forget()
         self.answered = False
-        self.status = 0
-        self.headers = []
-        self.trailers = trailer_fields.NONE
-        self.content_length = None
         self._receiver = receiver
         self._head_only = head_only
         self._request_done = complete
@@ -139,6 +124,13 @@ class ClientConnection(asyncio.Protocol):
         transport = self.transport
         if transport is not None and not transport.is_closing():
             transport.write(data)  # else connection_lost() is on its way and will tell the receiver
+
+    def _forget(self) -> None:
+        """What was parsed: the next answer begins anew."""
+        self._parsed = False  # the parser has seen something of this exchange's answer, or of the one before
+        self._head_complete = self._head_told = self._complete = self._interim = self._body_until_eof = False
+        self._head_bytes = self._fed = self._body_bytes = 0
+        self.trailers: Fields = trailer_fields.NONE
 
     def write(self, chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> None:
         """Send more of the request's body. `trailers` go out with the end of a chunked one."""
@@ -231,9 +223,13 @@ class ClientConnection(asyncio.Protocol):
             return
         if not self.answered:
             self.answered = True
-            if data.startswith(self._known.head) and len(data) == self._known.size and not self._head_only:
-                self._repeat(receiver, data)
+            known = self._known
+            if len(data) == known.size and data.startswith(known.head) and not self._head_only:
+                self._repeat(receiver, known, data)
                 return
+            self._parsed = True
+            self.headers = []  # not those of the answer before, which others may have kept
+            self.content_length = None
         if not self._head_complete:
             self._head_bytes += len(data)
         try:
@@ -265,18 +261,21 @@ class ClientConnection(asyncio.Protocol):
     def _remember(self, data: bytes) -> None:
         """Keep the head of an answer that came whole, in one piece, and after which the connection stays open."""
         if self._keep_alive and self._head_bytes == len(data) and not self._spoiled and not self._head_only:
-            answer = known(data, self.status, self.headers, self.content_length)
+            answer = remembered(data, self.status, self.headers, self.content_length)
             if answer is not None:
                 self._tries_left -= 1
                 self._known = answer
 
-    def _repeat(self, receiver: ResponseReceiver, data: bytes) -> None:
+    def _repeat(self, receiver: ResponseReceiver, known: KnownAnswer, data: bytes) -> None:
         """An answer with the known head: the parser has seen nothing of it, and waits for the next one."""
         self._tries_left = _REPEATS_TRIED
-        head, _, length, self.status, self.headers = self._known
+        head, _, length, self.status, self.headers = known
         self.content_length = length
-        self._head_complete = self._head_told = self._complete = self._keep_alive = True
-        self._release()
+        self._receiver = None
+        if self._spoiled or not self._request_done:
+            self.close()
+        else:
+            self._rest()
         receiver.response_head(self, [data[len(head) :]] if length else [], True)
 
     def _survives(self, error: Exception) -> bool:
@@ -314,6 +313,10 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._head_only:
             self._parser = httptools.HttpResponseParser(self)  # it still waits for the body that HEAD does not have
+        self._rest()
+
+    def _rest(self) -> None:
+        """Until the next exchange."""
         self.reused = True
         self.deadline_s = self._clock.monotonic() + limits.UPSTREAM_IDLE_S
         if not self._reading:

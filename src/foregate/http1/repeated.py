@@ -19,7 +19,7 @@ class KnownAnswer(NamedTuple):
 UNKNOWN = KnownAnswer(b"\0", 0, 0, 0, [])  # no answer begins with NUL
 
 
-def known(data: bytes, status: int, headers: HeaderList, length: int | None) -> KnownAnswer | None:
+def remembered(data: bytes, status: int, headers: HeaderList, length: int | None) -> KnownAnswer | None:
     """An answer that is worth remembering: `data` is all of it, head and body and nothing else."""
     size = data.find(b"\r\n\r\n", 0, limits.REPEATED_HEAD_BYTES_MAX) + 4
     if length is None or size + length != len(data) or status in (204, 304) or not data.startswith(b"HTTP/1.1 "):
