@@ -61,7 +61,6 @@ def test_nothing_but_header_names_is_echoed(asked: bytes) -> None:
 def test_whatever_is_asked_the_answer_keeps_its_lines(origin: bytes, asked: bytes) -> None:
     found = policy("*").admit(preflight(origin, asked))
     assert isinstance(found, Answer)
-    assert origin not in found.lines or b"\n" not in origin
     lines = found.lines.split(b"\r\n")[:-1]
     assert len(lines) <= 6
     assert not any(control in line for line in lines for control in (b"\r", b"\n", b"\0"))
