@@ -3,7 +3,9 @@
 `X-Forwarded-For` and `Forwarded` (RFC 7239) are lists; every proxy appends whom it had the request from, so they are
 read from the right, and the rightmost address that is not a trusted proxy is the client: what stands left of it anybody
 may have written. Where both fields are there `X-Forwarded-For` counts: most proxies write that one and hand a
-`Forwarded` of the client through. A hop that is no address (`unknown`, `_hidden`, junk) ends the walk with the peer.
+`Forwarded` of the client through. A hop that is no address (`unknown`, `_hidden`, junk) ends the walk: who stands
+behind it is not known, so the client is "", an address that no list of addresses holds. It is not the peer: that one
+is our own proxy, which may be let in where its clients must not.
 """
 
 import re
@@ -13,7 +15,7 @@ from typing import NamedTuple
 from foregate.gateway.policies.networks import Networks, packed
 
 PEERS_MAX = 4_096  # judged addresses remembered per trust; beyond it all are forgotten and judged anew
-HOPS_MAX = 32  # of one field; a longer walk ends with the peer
+HOPS_MAX = 32  # of one field; behind a longer walk nobody is known
 _PROTOS = {"http": "http", "https": "https"}
 _V4_PORT = re.compile(r"([0-9.]+)(?::[0-9]{1,5})?")
 _V6_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
@@ -41,12 +43,13 @@ class Trust:
 class _Hop(NamedTuple):
     address: str  # "" when it is none
     proto: str
+    named: bool = True  # somebody is, be it by something that is no address
 
 
 def client_of(
     peer: str, forwarded: bytes | None, x_forwarded_for: bytes | None, x_forwarded_proto: bytes | None, trust: Trust
 ) -> tuple[str, str]:
-    """The client's address, and the scheme it came with ("" when nobody trusted says so).
+    """The client's address ("" when it is not known), and the scheme it came with ("" when nobody trusted says so).
 
     Each field is given as one value, further lines joined by commas.
     """
@@ -56,12 +59,14 @@ def client_of(
         hops = _x_hops(x_forwarded_for, x_forwarded_proto)
     elif forwarded is not None:
         hops = _elements(forwarded)
+        if not any(hop.named for hop in hops):  # it speaks of other things
+            return peer, hops[0].proto
     else:
         return peer, _last_proto(x_forwarded_proto)
     client, proto = peer, ""
     for count, hop in enumerate(hops):
         if not hop.address or count >= HOPS_MAX:
-            return peer, ""
+            return "", ""
         client, proto = hop.address, hop.proto
         if not trust.sees(client):
             break
@@ -94,7 +99,8 @@ def _elements(value: bytes) -> list[_Hop]:
         for pair in part.split(";"):
             name, _, text = pair.partition("=")
             pairs.setdefault(name.strip().lower(), text.strip())
-        hops.append(_Hop(_address(pairs.get("for", ""), quoted=True), _PROTOS.get(_plain(pairs.get("proto", "")), "")))
+        address, proto = _address(pairs.get("for", ""), quoted=True), _PROTOS.get(_plain(pairs.get("proto", "")), "")
+        hops.append(_Hop(address, proto, "for" in pairs))
     return hops
 
 
