@@ -54,7 +54,8 @@ def test_any_of_several_methods_lets_in_and_the_event_says_who_and_how() -> None
                 assert answer.status == 401
                 assert len([name for name, _ in answer.headers if name == b"www-authenticate"]) == 3
                 assert handler.requests[0].query == "x=1"
-                assert [event.key_id for event in world.sink.events] == ["key_demo", "jwt:alice", "jwt:alice", ""]
+                alice = f"jwt:{tokens.ISSUER}#alice"
+                assert [event.key_id for event in world.sink.events] == ["key_demo", alice, alice, ""]
                 assert "jwt:passed" in world.sink.events[1].policies
                 assert len(issuer.requests) == 1
 

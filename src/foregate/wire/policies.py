@@ -93,7 +93,7 @@ class Jwt(Settings, frozen=True):
     cache_s: Seconds = 300.0  # how long fetched keys are used before they are asked for again
     required_claims: dict[str, str] = {}
     scopes: tuple[str, ...] = ()  # each must be in the token's `scope`
-    subject_claim: str = "sub"  # becomes, behind "jwt:", the key id of limits and events
+    subject_claim: str = "sub"  # becomes, as "jwt:<issuer>#<subject>", the key id of limits and events
     plan_claim: str | None = None
     org_claim: str | None = None
 

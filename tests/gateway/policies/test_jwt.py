@@ -73,7 +73,7 @@ def test_a_right_token_says_who_asks(key: Any, alg: str) -> None:
     checked = policy()
     raw = token(key, alg)
     for _ in range(2):  # the second time from memory
-        assert identify(checked, raw) == Consumer("jwt:alice")
+        assert identify(checked, raw) == Consumer(f"jwt:{ISSUER}#alice")
 
 
 def test_no_token_is_no_answer_and_an_api_key_is_left_for_others() -> None:
@@ -146,7 +146,7 @@ def test_another_key_of_the_same_name_is_refused() -> None:
 def test_a_changed_token_is_refused_though_the_right_one_is_known() -> None:
     checked = policy()
     raw = token()
-    assert identify(checked, raw) == Consumer("jwt:alice")
+    assert identify(checked, raw) == Consumer(f"jwt:{ISSUER}#alice")
     head, _, signature = raw.split(b".")
     forged = base64.urlsafe_b64encode(json.dumps({"iss": ISSUER, "sub": "root", "exp": NOW + 600}).encode())
     refusal(checked, b".".join([head, forged.rstrip(b"="), signature]))
@@ -177,8 +177,8 @@ def test_claims_that_do_not_hold_are_refused(claims: dict[str, Any], detail: str
 
 
 def test_the_leeway_is_given_both_ways() -> None:
-    assert identify(policy(), token(exp=NOW - 29)) == Consumer("jwt:alice")
-    assert identify(policy(), token(nbf=NOW + 29)) == Consumer("jwt:alice")
+    assert identify(policy(), token(exp=NOW - 29)) == Consumer(f"jwt:{ISSUER}#alice")
+    assert identify(policy(), token(nbf=NOW + 29)) == Consumer(f"jwt:{ISSUER}#alice")
 
 
 @pytest.mark.parametrize("aud", [None, "other", ["other"], 7, [7], {"orders": 1}])
@@ -188,21 +188,21 @@ def test_a_token_for_another_audience_is_refused(aud: Any) -> None:
 
 @pytest.mark.parametrize("aud", ["orders", ["other", "orders"]])
 def test_a_token_for_one_of_the_audiences_is_taken(aud: Any) -> None:
-    assert identify(policy(audiences=("orders", "stock")), token(aud=aud)) == Consumer("jwt:alice")
+    assert identify(policy(audiences=("orders", "stock")), token(aud=aud)) == Consumer(f"jwt:{ISSUER}#alice")
 
 
 def test_required_claims_must_be_there() -> None:
     checked = policy(required_claims={"tenant": "t1"})
-    assert identify(checked, token(tenant="t1")) == Consumer("jwt:alice")
-    assert identify(checked, token(tenant=["t0", "t1"])) == Consumer("jwt:alice")
+    assert identify(checked, token(tenant="t1")) == Consumer(f"jwt:{ISSUER}#alice")
+    assert identify(checked, token(tenant=["t0", "t1"])) == Consumer(f"jwt:{ISSUER}#alice")
     for tenant in (None, "t2", ["t2"], {"t1": 1}):
         assert "tenant" in refusal(checked, token(tenant=tenant))
 
 
 def test_a_missing_scope_is_forbidden_and_named() -> None:
     checked = policy(scopes=("read", "write"))
-    assert identify(checked, token(scope="write read")) == Consumer("jwt:alice")
-    assert identify(checked, token(scp=["read", "write"])) == Consumer("jwt:alice")
+    assert identify(checked, token(scope="write read")) == Consumer(f"jwt:{ISSUER}#alice")
+    assert identify(checked, token(scp=["read", "write"])) == Consumer(f"jwt:{ISSUER}#alice")
     for scope in (None, "read", "rewrite read", 7):
         refusal(checked, token(scope=scope), "forbidden")
     found = identify(checked, token(scope="read"))
@@ -212,17 +212,17 @@ def test_a_missing_scope_is_forbidden_and_named() -> None:
 def test_plan_and_org_come_from_claims() -> None:
     checked = policy(subject_claim="client_id", plan_claim="tier", org_claim="org")
     found = identify(checked, token(client_id="app", tier="gold", org="acme"))
-    assert found == Consumer("jwt:app", "acme", "gold", "plan:gold")
-    assert identify(checked, token(client_id="app", tier=7, org="a\nb")) == Consumer("jwt:app")
+    assert found == Consumer(f"jwt:{ISSUER}#app", "acme", "gold", "plan:gold")
+    assert identify(checked, token(client_id="app", tier=7, org="a\nb")) == Consumer(f"jwt:{ISSUER}#app")
 
 
 def test_a_remembered_token_still_expires() -> None:
     clock = ManualClock(NOW)
     checked = policy(clock, leeway_s=0)
     raw = token(exp=NOW + 10)
-    assert identify(checked, raw) == Consumer("jwt:alice")
+    assert identify(checked, raw) == Consumer(f"jwt:{ISSUER}#alice")
     clock.advance(9.9)
-    assert identify(checked, raw) == Consumer("jwt:alice")
+    assert identify(checked, raw) == Consumer(f"jwt:{ISSUER}#alice")
     clock.advance(0.1)
     assert "expired" in refusal(checked, raw)
 
@@ -242,7 +242,7 @@ def test_the_memory_of_tokens_is_bounded_and_keeps_the_used_ones() -> None:
 
 def test_a_token_without_a_key_id_is_tried_with_keys_of_its_kind() -> None:
     checked = policy(jwks=jwks(RSA, NEXT, EC))
-    assert identify(checked, token(header={"kid": None})) == Consumer("jwt:alice")
+    assert identify(checked, token(header={"kid": None})) == Consumer(f"jwt:{ISSUER}#alice")
     refusal(checked, token(OTHER, header={"kid": None}))
 
 
@@ -290,7 +290,7 @@ def test_keys_are_fetched_once_for_all_who_wait() -> None:
     async def main(checked: JwtPolicy, clock: ManualClock, issuer: Issuer) -> None:
         raws = [token(sub=f"u{n}") for n in range(5)]
         found = await asyncio.gather(*(admitted(checked, clock, raw) for raw in raws))
-        assert found == [f"jwt:u{n}" for n in range(5)]
+        assert found == [f"jwt:{ISSUER}#u{n}" for n in range(5)]
         assert issuer.asked == 1
 
     with_issuer(main, EC)
@@ -304,19 +304,19 @@ def test_nobody_gets_in_while_the_keys_were_never_fetched() -> None:
         assert issuer.asked == 1  # a dead issuer is not asked by every request
         issuer.answer = keys
         clock.advance(RETRY_S)
-        assert await admitted(checked, clock, token()) == "jwt:alice"
+        assert await admitted(checked, clock, token()) == f"jwt:{ISSUER}#alice"
 
     with_issuer(main, EC)
 
 
 def test_fetched_keys_are_kept_while_the_issuer_is_down() -> None:
     async def main(checked: JwtPolicy, clock: ManualClock, issuer: Issuer) -> None:
-        assert await admitted(checked, clock, token()) == "jwt:alice"
+        assert await admitted(checked, clock, token()) == f"jwt:{ISSUER}#alice"
         for answer in (OSError("down"), "<html>", '{"keys": []}'):
             issuer.answer = answer
             clock.advance(301)
             asked = issuer.asked
-            assert await admitted(checked, clock, token(sub="bob", exp=NOW + 9_000)) == "jwt:bob"
+            assert await admitted(checked, clock, token(sub="bob", exp=NOW + 9_000)) == f"jwt:{ISSUER}#bob"
             await asyncio.sleep(0.01)
             assert issuer.asked == asked + 1
 
@@ -326,23 +326,23 @@ def test_fetched_keys_are_kept_while_the_issuer_is_down() -> None:
 def test_keys_are_renewed_in_the_background() -> None:
     async def main(checked: JwtPolicy, clock: ManualClock, issuer: Issuer) -> None:
         raw = token(exp=NOW + 10_000)
-        assert await admitted(checked, clock, raw) == "jwt:alice"
+        assert await admitted(checked, clock, raw) == f"jwt:{ISSUER}#alice"
         issuer.answer = jwks(NEXT)
         clock.advance(301)
-        assert await admitted(checked, clock, raw) == "jwt:alice"  # not waited for
+        assert await admitted(checked, clock, raw) == f"jwt:{ISSUER}#alice"  # not waited for
         await asyncio.sleep(0.01)
         assert await admitted(checked, clock, raw) == "token_invalid"  # revoked, though it was remembered
-        assert await admitted(checked, clock, token(NEXT)) == "jwt:alice"
+        assert await admitted(checked, clock, token(NEXT)) == f"jwt:{ISSUER}#alice"
 
     with_issuer(main, EC)
 
 
 def test_an_unknown_key_is_asked_for_at_once_but_not_by_every_token() -> None:
     async def main(checked: JwtPolicy, clock: ManualClock, issuer: Issuer) -> None:
-        assert await admitted(checked, clock, token()) == "jwt:alice"
+        assert await admitted(checked, clock, token()) == f"jwt:{ISSUER}#alice"
         issuer.answer = jwks(EC, NEXT)
         clock.advance(UNKNOWN_KID_S)
-        assert await admitted(checked, clock, token(NEXT)) == "jwt:alice"
+        assert await admitted(checked, clock, token(NEXT)) == f"jwt:{ISSUER}#alice"
         assert issuer.asked == 2
         for number in range(5):
             assert await admitted(checked, clock, token(header={"kid": f"junk{number}"})) == "token_invalid"

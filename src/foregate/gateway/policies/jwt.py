@@ -143,6 +143,9 @@ class JwtPolicy(Policy):
     def __init__(self, settings: Jwt, means: Means, place: Place) -> None:
         self._settings = settings
         self._now = means.clock.now
+        # "jwt:", so that no subject can pass for the holder of an API key where limits count by key; the issuer, so
+        # that none passes for the same name at another one; without "#", so that it ends where it seems to
+        self._prefix = f"jwt:{settings.issuer.replace('#', '%23')}#"
         self._issuer = IssuerKeys(settings, means)
         # RFC 9864 gave what EdDSA meant its own name; both are taken where one is
         ed = ("EdDSA", "Ed25519") if {"EdDSA", "Ed25519"} & set(settings.algorithms) else ()
@@ -196,8 +199,7 @@ class JwtPolicy(Policy):
     def _remember(self, digest: bytes, claims: Mapping[str, Any]) -> Consumer:
         settings = self._settings
         plan, org = (_text(claims.get(name)) if name else "" for name in (settings.plan_claim, settings.org_claim))
-        # "jwt:", so that no subject can pass for the holder of an API key where limits count by key
-        consumer = Consumer(f"jwt:{claims[settings.subject_claim]}", org, plan, f"plan:{plan}" if plan else "")
+        consumer = Consumer(self._prefix + claims[settings.subject_claim], org, plan, f"plan:{plan}" if plan else "")
         if len(self._tokens) >= TOKENS_MAX:
             del self._tokens[next(iter(self._tokens))]
         self._tokens[digest] = _Known(consumer, claims["exp"] + settings.leeway_s)
