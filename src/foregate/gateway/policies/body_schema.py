@@ -1,13 +1,15 @@
 """JSON bodies must fit a JSON Schema (draft 2020-12), or are refused with what is wrong where.
 
 A body that could be read in more than one way is not let through unchecked: one of another type or compressed is
-refused, and so is JSON with a member twice, with NaN or in another encoding than UTF-8. `$ref` reaches no other
+refused, and so is JSON with a member twice, with NaN, with half of a surrogate pair, in another encoding than UTF-8 or
+nested deeper than the checker goes. `$ref` reaches no other
 document, and patterns run in linear time (no look-around, no back-references).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 ERRORS_MAX = 10  # told of one body
 MESSAGE_CHARS_MAX = 200  # of one error; longer ones are cut
 _WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_TOO_DEEP = "The body is nested too deeply."
 _MISSING = Refuse("body_invalid", "A JSON body is needed here.")
 
 
@@ -42,13 +46,18 @@ def compile_schema(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Valida
 def read(body: bytes) -> Any:
     """The document, as every reader would understand it. Raises ValueError with a sentence."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        document = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        if _SURROGATE.search(body):
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
+    except UnicodeEncodeError:
+        raise ValueError("The body has text with half of a surrogate pair.") from None
     except UnicodeDecodeError:
         raise ValueError("The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"The body is not JSON: {error.msg} at byte {error.pos}.") from None
     except RecursionError:
-        raise ValueError("The body is nested too deeply.") from None
+        raise ValueError(_TOO_DEEP) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,6 +107,9 @@ class BodySchemaPolicy(Policy):
             document = read(body)
         except ValueError as error:
             return Refuse("body_invalid", str(error)[:MESSAGE_CHARS_MAX])
-        if self._validator.is_valid(document):
-            return None
-        return Refuse("body_invalid", "", b"", {"errors": errors_of(self._validator, document)})
+        try:
+            if self._validator.is_valid(document):
+                return None
+            return Refuse("body_invalid", "", b"", {"errors": errors_of(self._validator, document)})
+        except (ValueError, RecursionError):  # what the checker cannot take in: the rest of it `read` has refused
+            return Refuse("body_invalid", _TOO_DEEP)
