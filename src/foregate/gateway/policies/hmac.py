@@ -109,15 +109,17 @@ class HmacPolicy(Policy):
         now_s = self._now()
         if abs(now_s - given.time_s) > self._window_s:
             return self._invalid("It is of another time.")
+        secret = self._secrets.get(given.key)
+        if secret is None:  # before anything is read for somebody unknown
+            return self._invalid("It does not fit this request.")
         body = None
         if self._body:
             if request.body is None and carries_body(request):
                 return NeedBody(self._bytes_max)
             body = request.body or b""
-        secret = self._secrets.get(given.key)
         text = signed_text(request.method, request.exchange.target, given.time_s, body)
-        wanted = hmac.digest(secret or b"-", text, "sha256").hex().encode()
-        if not hmac.compare_digest(wanted, given.digest) or secret is None:
+        wanted = hmac.digest(secret, text, "sha256").hex().encode()
+        if not hmac.compare_digest(wanted, given.digest):
             return self._invalid("It does not fit this request.")
         if not self._take(given, now_s):
             return self._invalid("It was used before.")
