@@ -1,10 +1,13 @@
 """Hosts: the name that a request is for, and the patterns that rules ask for.
 
 Names are compared in lower case and without a trailing dot. A port is compared only where the pattern names one.
-"*.example.com" takes every name below example.com, at any depth, and not example.com itself.
+"*.example.com" takes every name below example.com, at any depth, and not example.com itself. IPv6 addresses are
+compared in their shortest form, so that no spelling of one is another host.
 """
 
 import re
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -35,7 +38,18 @@ def normalise(host: bytes) -> tuple[bytes, bytes]:
         before, colon, after = name.rpartition(b":")
         if colon:
             name, port = before, after
+    if name[:1] == b"[":
+        name = _shortest(name)
     return name.removesuffix(b"."), port
+
+
+@lru_cache(maxsize=256)  # beyond it the one longest unused is read anew
+def _shortest(name: bytes) -> bytes:
+    """An IPv6 address in brackets as RFC 5952 writes it; anything else as it is."""
+    try:
+        return b"[%s]" % IPv6Address(name[1:-1].decode("latin-1")).compressed.encode()
+    except AddressValueError:
+        return name
 
 
 def read_host(text: str) -> HostPattern:

@@ -32,13 +32,14 @@ class Router(Generic[T]):
     header's value; names in `headers` are lower case.
     """
 
-    __slots__ = ("_any", "_exact", "_known", "_wildcards", "entries")
+    __slots__ = ("_any", "_exact", "_known", "_labels", "_wildcards", "entries")
 
     def __init__(self, entries: Iterable[tuple[Rule, T]] = ()) -> None:
         self.entries: list[Entry[T]] = []  # one per rule and host
         self._any: Tree[T] = Tree()
         self._exact: dict[tuple[bytes, bytes], Tree[T]] = {}
         self._wildcards: dict[tuple[bytes, bytes], Tree[T]] = {}
+        self._labels = 0  # of the longest wildcard: no more of a host are looked at, however many it has
         self._known: dict[bytes, Match[T]] = {}  # by path, after its host where hosts matter
         builder = RouterBuilder(self)
         for rule, value in entries:
@@ -123,13 +124,23 @@ class Router(Generic[T]):
         if self._exact:
             found = [self._exact.get((name, port)) if port else None, self._exact.get((name, b""))]
         if self._wildcards:
-            dot = name.find(b".", 1)  # a star stands for at least one character
-            while dot > 0:
+            for suffix in self._suffixes(name):
                 if port:
-                    found.append(self._wildcards.get((name[dot:], port)))
-                found.append(self._wildcards.get((name[dot:], b"")))
-                dot = name.find(b".", dot + 1)
+                    found.append(self._wildcards.get((suffix, port)))
+                found.append(self._wildcards.get((suffix, b"")))
         return [*(tree for tree in found if tree is not None), self._any]
+
+    def _suffixes(self, name: bytes) -> list[bytes]:
+        """What wildcards may say of a name, the longest first: ".b.example.com", ".example.com", ".com"."""
+        found: list[bytes] = []
+        end = len(name)
+        for _ in range(self._labels):
+            end = name.rfind(b".", 1, end)  # a star stands for at least one character
+            if end < 0:
+                break
+            found.append(name[end:])
+        found.reverse()
+        return found
 
 
 class RouterBuilder(Generic[T]):
@@ -180,5 +191,7 @@ class RouterBuilder(Generic[T]):
         router = self._router
         if host is None:
             return router._any
+        if host.wildcard:
+            router._labels = max(router._labels, host.name.count(b"."))
         trees = router._wildcards if host.wildcard else router._exact
         return trees.setdefault((host.name, host.port), Tree())
