@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from foregate.gateway.policies import make
-from foregate.gateway.policies.limits.policy import Limits
+from foregate.gateway.policies.limits.policy import Form, Limits
 from foregate.gateway.policies.policy import Means, NeedBody, Place, Policy, Verdict
 from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
 from foregate.gateway.scopes import Resolved, Set, resolve
@@ -33,6 +34,7 @@ ANSWERING = ("cors", "response_transform")
 _PER_SERVICE = frozenset(LAST)
 SCOPES_MAX = 10_000  # consumers with policies of their own, remembered per chain; beyond it all are built anew
 
+_TIMEOUTS, _RETRY = Timeouts(), RetrySettings()
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -40,7 +42,8 @@ class Chain:
     """The steps, and what the way to the upstream must know. `passed` is what the event says when all let it pass."""
 
     __slots__ = (
-        "_of_scope",
+        "_builder",
+        "_route",
         "_scoped",
         "_told",
         "answerers",
@@ -52,7 +55,6 @@ class Chain:
         "names",
         "passed",
         "priority",
-        "resolved",
         "retry",
         "service",
         "service_name",
@@ -68,10 +70,11 @@ class Chain:
         policies: Sequence[Policy],
         answering: Sequence[Policy],
         service: ServiceState | None,
-        of_scope: Callable[[str], Chain] | None = None,
+        builder: ChainBuilder | None = None,
+        route: Route | None = None,
     ) -> None:
+        """`builder` and `route` make the chains of consumers with policies of their own."""
         one = resolved.one
-        self.resolved = resolved
         self.service = service
         self.service_name = service.name if service is not None else ""
         self.steps: tuple[Step, ...] = tuple(_step(policy) for policy in policies)
@@ -83,26 +86,31 @@ class Chain:
         self.steady = all(policy.steady for policy in answering)
         self.limited = bool(resolved.many["rate_limits"] or resolved.many["quotas"])
         self.priority: int = _settings(one, "priority", 50)
-        self.timeouts: Timeouts = _settings(one, "timeouts", Timeouts())
-        self.retry: RetrySettings = _settings(one, "retry", RetrySettings())
+        self.timeouts: Timeouts = _settings(one, "timeouts", _TIMEOUTS)
+        self.retry: RetrySettings = _settings(one, "retry", _RETRY)
         self.hedge = _settings(one, "hedge", None)
         self.fallback = _settings(one, "fallback", None)
         self.watched = self.hedge is not None or self.timeouts.total_s is not None  # its attempts need timers
         bounds = _settings(one, "bounds", None)
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
-        self._of_scope = of_scope
-        self._scoped: dict[str, Chain] = {}
-        self._told: dict[tuple[int, str], str] = {}
+        self._builder = builder
+        self._route = route
+        self._scoped: dict[str, Chain] | None = None  # these two are made when they are needed: most never are
+        self._told: dict[tuple[int, str], str] | None = None
 
     def of(self, scope: str) -> Chain:
         """The chain of a consumer whose plan or key has policies of its own (`Consumer.scope`)."""
-        known = self._scoped.get(scope)
-        if known is None:
-            if self._of_scope is None:
+        scoped = self._scoped
+        if scoped is None:
+            if self._builder is None:
                 return self
-            if len(self._scoped) >= SCOPES_MAX:
-                self._scoped.clear()
-            known = self._scoped[scope] = self._of_scope(scope)
+            scoped = self._scoped = {}
+        known = scoped.get(scope)
+        if known is None:
+            assert self._builder is not None and self._route is not None  # noqa: S101, PT018 - for the type checker
+            if len(scoped) >= SCOPES_MAX:
+                scoped.clear()
+            known = scoped[scope] = self._builder.scoped(self._route, self.service, scope)
         return known
 
     def told(self, request: Request) -> str:
@@ -110,9 +118,12 @@ class Chain:
         step, stopped, said = request.step, request.stopped, request.outcomes
         if said is not None:
             return self._tell(step, stopped, said)
-        known = self._told.get((step, stopped))
+        told = self._told
+        if told is None:
+            told = self._told = {}
+        known = told.get((step, stopped))
         if known is None:  # as many as there are steps, times two
-            known = self._told[step, stopped] = self._tell(step, stopped, [])
+            known = told[step, stopped] = self._tell(step, stopped, [])
         return known
 
     def _tell(self, step: int, stopped: str, said: list[str]) -> str:
@@ -169,7 +180,7 @@ class ChainBuilder:
         policies = [self._make(kind, outside.one[kind], service_name) for kind in BEFORE if kind in outside.one]
         if route.auth:
             methods = [self._method(kind, outside, service_name) for kind in route.auth]
-            policies.append(make.authentication(methods))
+            policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods)))
         if scope and (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(("plan:", "key:")):
             policies.append(self._make("ip_filter", own, service_name))
         policies += [self._make(kind, inside.one[kind], service_name) for kind in AFTER if kind in inside.one]
@@ -185,12 +196,22 @@ class ChainBuilder:
             policies += [self._make(kind, inside.one[kind], service_name) for kind in LAST if kind in inside.one]
         answering = [self._make(kind, inside.one[kind], service_name) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
-        of_scope = None if scope else (lambda wanted: self._build(route, service, wanted))
-        chain = Chain(inside, policies, answering, service, of_scope)
+        chain = Chain(inside, policies, answering, service, *(() if scope else (self, route)))
         for part in ("answerers", "steps", "names", "passed"):
             value = getattr(chain, part)
             setattr(chain, part, self._same.setdefault(value, value))
         return chain
+
+    def scoped(self, route: Route, service: ServiceState | None, scope: str) -> Chain:
+        """The chain of a consumer with policies of its own."""
+        return self._build(route, service, scope)
+
+    def _once(self, key: Any, build: Callable[[], Any]) -> Any:
+        """What several chains have in common, made once."""
+        found = self._same.get(key)
+        if found is None:
+            found = self._same[key] = build()
+        return found
 
     def _method(self, kind: str, resolved: Resolved, service: str) -> Policy:
         """How a client may say who it is; an API key needs no settings."""
@@ -198,7 +219,12 @@ class ChainBuilder:
 
     def _limits(self, places: Sequence[Set]) -> Policy:
         key = b"limits" + _encode([(place.scope, place.settings) for place in places])
-        return self._known(key, lambda: Limits([(place.scope, place.settings) for place in places], self._means))
+        return self._known(key, lambda: self._new_limits(places))
+
+    def _new_limits(self, places: Sequence[Set]) -> Policy:
+        limits = [place.settings for place in places]
+        form = self._once((Form, _encode(limits)), lambda: Form(limits))
+        return Limits([place.scope for place in places], form, self._means)
 
     def _make(self, kind: str, place: Set, service: str) -> Policy:
         scope = place.scope if kind == "extension" else ""
@@ -207,6 +233,7 @@ class ChainBuilder:
         return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope, of)))
 
     def _known(self, key: bytes, build: Callable[[], Policy]) -> Policy:
+        key = blake2b(key, digest_size=16).digest()
         found = self.policies.get(key) or self._before.get(key)
         if found is None:
             found = build()

@@ -5,7 +5,6 @@ before it as 6 base62 characters. The checksum lets junk be refused without any 
 A key is stored only as HMAC-SHA-256 under a pepper that is kept outside the configuration and the database.
 """
 
-import hashlib
 import hmac
 import re
 import secrets as _secrets
@@ -50,9 +49,14 @@ def looks_like_key(value: str) -> bool:
     return _KEY.fullmatch(value) is not None and checksum(value[:-_CHECKSUM_CHARS]) == value[-_CHECKSUM_CHARS:]
 
 
+def key_digest(key: bytes, pepper: bytes) -> bytes:
+    """The 32 bytes by which a key is known."""
+    return hmac.digest(pepper, key, "sha256")
+
+
 def hash_key(key: str, pepper: bytes) -> str:
     """The stored form, `hmac-sha256:<64 hex digits>`."""
-    return f"{HASH_SCHEME}:{hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()}"
+    return f"{HASH_SCHEME}:{key_digest(key.encode(), pepper).hex()}"
 
 
 def equal(a: str, b: str) -> bool:

@@ -66,6 +66,7 @@ async def _main(
         extensions=extensions_of(snapshot),
         clients_max=clients_max,
     )
+    snapshot = msgspec.structs.replace(snapshot, routes=(), keys=())  # the gateway has them in its own form
     follower = Follower(gateway, data.snapshot, seen, clock, log)
     stop = await stop_event(options.supervised, follower.nudged)
     following = spawn(follower.run(), name="follow snapshot")

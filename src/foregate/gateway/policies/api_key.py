@@ -6,8 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from foregate.gateway.policies.policy import Consumer, Means, Place, Policy, Refuse
-from foregate.kernel.secrets import hash_key
+from foregate.kernel.secrets import HASH_SCHEME, key_digest
 from foregate.wire.policies import NO_POLICIES, ApiKeySource
 from foregate.wire.snapshot import Key, Plan
 
@@ -15,59 +17,80 @@ if TYPE_CHECKING:
     from foregate.gateway.request import Request
 
 KEY_BYTES_MAX = 256  # a longer key is unknown without being hashed
+REMEMBERED_MAX = 32_768  # keys in use that need no HMAC: 300 bytes each
+_DIGEST_BYTES = 16  # of the HMAC's 32: nobody guesses these either
 _ALWAYS_DROPPED = b"x-api-key"  # the request keeps it out of what is forwarded by itself
 _HINT = b"fg_"  # what our keys begin with: a bearer token that does not is not ours to judge
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Consumer).decode
 
 
 class KeyRing:
     """The keys of a snapshot, found by what a client sends.
 
-    A raw key that was right is remembered, so the HMAC is paid once per key; as only right keys are, there are never
-    more of them than keys. The table lives in memory alone and is taken over by the next snapshot with the same keys.
+    Of each key it keeps a digest and, packed, whose it is: 200 bytes a key, without the snapshot. A raw key that was
+    right is remembered, so the HMAC is paid once; at REMEMBERED_MAX all are forgotten and paid for again. The ring
+    lives in memory alone and is taken over by the next snapshot with the same keys.
     """
 
-    __slots__ = ("_by_hash", "_keys", "_named", "_pepper", "_plans", "remembered")
+    __slots__ = ("_by_digest", "_named", "_pepper", "_plans", "remembered")
 
-    def __init__(self, keys: Sequence[Key], plans: Sequence[Plan], pepper: bytes) -> None:
-        """An empty ring that is going to hold `keys`: see `build`."""
+    def __init__(self, plans: Sequence[Plan], pepper: bytes, names: bool) -> None:
+        """An empty ring: see `build`."""
         self._pepper = pepper
-        self._keys = keys
         self._plans = {plan.name for plan in plans if plan.policies != NO_POLICIES}
-        self._by_hash: dict[str, Consumer] = {}
-        self._named: dict[str, Consumer] = {}
+        self._by_digest: dict[bytes, bytes] = {}
+        self._named: dict[str, bytes] | None = {} if names else None
         self.remembered: dict[bytes, Consumer] = {}  # by what was sent
 
     @classmethod
     def build(
-        cls, keys: Sequence[Key], plans: Sequence[Plan], pepper: bytes, slice_keys: int, before: KeyRing | None = None
+        cls,
+        keys: Sequence[Key],
+        plans: Sequence[Plan],
+        pepper: bytes,
+        slice_keys: int,
+        before: KeyRing | None = None,
+        names: bool = True,
     ) -> Generator[None, None, KeyRing]:
-        """A ring in slices of `slice_keys` keys; `before` itself when it holds the very same."""
-        ring = cls(keys, plans, pepper)
-        if before is not None and (yield from before._same(ring, slice_keys)):
+        """A ring in slices of `slice_keys` keys; `before` itself when it holds the very same.
+
+        `names`: somebody is going to ask for keys by name.
+        """
+        ring = cls(plans, pepper, names)
+        if before is not None and (yield from ring._same(before, keys, slice_keys)):
             return before
         for start in range(0, len(keys), slice_keys):
             ring._add(keys[start : start + slice_keys])
             yield
         return ring
 
-    def _same(self, other: KeyRing, slice_keys: int) -> Generator[None, None, bool]:
-        if self._plans != other._plans or len(self._keys) != len(other._keys) or self._pepper != other._pepper:
+    def _same(self, before: KeyRing, keys: Sequence[Key], slice_keys: int) -> Generator[None, None, bool]:
+        if before._pepper != self._pepper or len(before._by_digest) != len(keys):
             return False
-        for start in range(0, len(self._keys), slice_keys):
-            if self._keys[start : start + slice_keys] != other._keys[start : start + slice_keys]:
+        if self._named is not None and before._named is None:
+            return False
+        held = before._by_digest
+        for start in range(0, len(keys), slice_keys):
+            if any(held.get(_digest(key.hash)) != self._packed(key) for key in keys[start : start + slice_keys]):
                 return False
             yield
         return True
 
     def _add(self, keys: Sequence[Key]) -> None:
+        named = self._named
         for key in keys:
-            scope = ""
-            if key.policies is not NO_POLICIES and key.policies != NO_POLICIES:
-                scope = f"key:{key.id}"
-            elif key.plan in self._plans:
-                scope = f"plan:{key.plan}"
-            consumer = Consumer(key.id, key.org, key.plan, scope, key.name)
-            self._by_hash[key.hash] = self._named[key.name] = consumer
+            packed = self._by_digest[_digest(key.hash)] = self._packed(key)
+            if named is not None:
+                named[key.name] = packed
+
+    def _packed(self, key: Key) -> bytes:
+        scope = ""
+        if key.policies is not NO_POLICIES and key.policies != NO_POLICIES:
+            scope = f"key:{key.id}"
+        elif key.plan in self._plans:
+            scope = f"plan:{key.plan}"
+        return _pack(Consumer(key.id, key.org, key.plan, scope, key.name))
 
     def find(self, raw: bytes) -> Consumer | None:
         """Whose key `raw` is, or None."""
@@ -76,14 +99,27 @@ class KeyRing:
     def _look_up(self, raw: bytes) -> Consumer | None:
         if len(raw) > KEY_BYTES_MAX or not raw.isascii():
             return None
-        known = self._by_hash.get(hash_key(raw.decode("ascii"), self._pepper))
-        if known is not None:
-            self.remembered[raw] = known
-        return known
+        packed = self._by_digest.get(key_digest(raw, self._pepper)[:_DIGEST_BYTES])
+        if packed is None:
+            return None
+        if len(self.remembered) >= REMEMBERED_MAX:
+            self.remembered.clear()
+        found = self.remembered[raw] = _unpack(packed)
+        return found
 
     def named(self, name: str) -> Consumer | None:
         """Whose key has this name, for methods that prove it otherwise."""
-        return self._named.get(name)
+        packed = self._named.get(name) if self._named is not None else None
+        return None if packed is None else _unpack(packed)
+
+
+def _digest(stored: str) -> bytes:
+    """What a key's stored form is found by; one that is no digest of ours is found by nothing."""
+    scheme, _, digits = stored.partition(":")
+    try:
+        return bytes.fromhex(digits)[:_DIGEST_BYTES] if scheme == HASH_SCHEME else stored.encode()
+    except ValueError:
+        return stored.encode()
 
 
 class ApiKeyPolicy(Policy):

@@ -118,6 +118,7 @@ class Means:
 class Policy:
     """The default of everything. `name` stands in events; `body_bytes_max` > 0: the body is read whole beforehand."""
 
+    __slots__ = ("__dict__",)  # made only where something is put into it: limits are many, and have slots
     name: str = ""
     body_bytes_max: int = 0
     steady: bool = False  # `answered` goes by status and fields alone: what it made of a head holds for the same head

@@ -81,32 +81,42 @@ def subject_of(by: str) -> Callable[[Request], str]:
 _Charges: TypeAlias = tuple[Charge, ...]
 
 
-class Limits(Policy):
-    """`places`: each limit with the scope it was set in, which is whom it is shared by."""
+class Form:
+    """What limits with the same settings have in common, wherever they are set."""
 
-    name = "rate_limits"
+    __slots__ = ("adaptive", "holds", "legacy", "limits", "refusals", "rules", "single", "subjects", "template", "who")
 
-    def __init__(self, places: Sequence[tuple[str, RateLimit | Quota]], means: Means) -> None:
-        self._lateness_s = means.lateness_s
-        self._now = means.clock.now
-        self._store = means.limits
-        self._take, self._take_one = means.limits.take, means.limits.take_one
-        self._met = means.charges
-        limits = [limit for _, limit in places]
-        self._rules = [rule_of(limit) for limit in limits]
-        self._prefixes = [f"{scope}/{limit.name}/{limit.by}:" for scope, limit in places]
-        self._subjects = [subject_of(limit.by) for limit in limits]
-        self._who = _together([subject_of(by) for by in dict.fromkeys(limit.by for limit in limits)])
-        self._refusals = [
+    def __init__(self, limits: Sequence[RateLimit | Quota]) -> None:
+        self.limits = tuple(limits)
+        self.rules = tuple(rule_of(limit) for limit in limits)
+        self.subjects = tuple(subject_of(limit.by) for limit in limits)
+        self.who = _together([subject_of(by) for by in dict.fromkeys(limit.by for limit in limits)])
+        self.refusals = [
             ("quota_exceeded" if isinstance(limit, Quota) else "rate_limited", f'The limit "{limit.name}" is used up.')
             for limit in limits
         ]
-        self._adaptive = [isinstance(limit, RateLimit) and limit.adaptive for limit in limits]
-        self._any_adaptive = any(self._adaptive)
-        self._legacy = any(isinstance(limit, RateLimit) and limit.legacy_headers for limit in limits)
-        self._holds = any(isinstance(rule, Concurrency) for rule in self._rules)
-        self._template = _template([limit.name for limit in limits], self._rules)
-        self._single = len(places) == 1 and not self._holds and not self._any_adaptive
+        self.adaptive = tuple(isinstance(limit, RateLimit) and limit.adaptive for limit in limits)
+        self.legacy = any(isinstance(limit, RateLimit) and limit.legacy_headers for limit in limits)
+        self.holds = any(isinstance(rule, Concurrency) for rule in self.rules)
+        self.single = len(limits) == 1 and not self.holds and not any(self.adaptive)
+        self.template = _template([limit.name for limit in limits], self.rules)
+
+
+class Limits(Policy):
+    """`scopes`: where each of the form's limits was set, which is whom it is shared by."""
+
+    name = "rate_limits"
+    __slots__ = ("_any_adaptive", "_form", "_means", "_met", "_scopes", "_single", "_take", "_take_one", "_who")
+
+    def __init__(self, scopes: Sequence[str], form: Form, means: Means) -> None:
+        self._scopes = tuple(scopes)
+        self._form = form
+        self._means = means
+        self._take, self._take_one = means.limits.take, means.limits.take_one
+        self._met = means.charges
+        self._who = form.who
+        self._single = form.single
+        self._any_adaptive = any(form.adaptive)
 
     def admit(self, request: Request) -> Verdict | None:
         """Take from all of them; delay, or refuse with the reason of the first that would not give."""
@@ -114,11 +124,11 @@ class Limits(Policy):
         charges = self._met.get((self, who)) or self._meet(request, who)
         if self._single:
             charge = charges[0]
-            taken = self._take_one(charge.rule, charge.subject, request.now_s, self._now())
+            taken = self._take_one(charge.rule, charge.subject, request.now_s, self._means.clock.now())
         else:
-            if self._any_adaptive and (factor := cost_factor(self._lateness_s())) != 1.0:
+            if self._any_adaptive and (factor := cost_factor(self._means.lateness_s())) != 1.0:
                 charges = self._costing(charges, factor)
-            taken = self._take(charges, request.now_s, self._now())
+            taken = self._take(charges, request.now_s, self._means.clock.now())
         if type(taken) is Taken:
             return self._judge(request, taken, charges)
         return Ask(self._later(request, cast("Awaitable[Taken]", taken), charges))
@@ -128,9 +138,10 @@ class Limits(Policy):
 
     def _meet(self, request: Request, who: object) -> _Charges:
         """The charges of somebody who was not met before, or not lately."""
+        form = self._form
         charges = tuple(
-            Charge(rule, (prefix + subject(request)).encode("utf-8", "surrogateescape"))
-            for rule, prefix, subject in zip(self._rules, self._prefixes, self._subjects, strict=True)
+            Charge(rule, f"{scope}/{limit.name}/{limit.by}:{subject(request)}".encode("utf-8", "surrogateescape"))
+            for scope, limit, rule, subject in zip(self._scopes, form.limits, form.rules, form.subjects, strict=True)
         )
         if len(self._met) >= MET_MAX:
             self._met.clear()
@@ -139,18 +150,18 @@ class Limits(Policy):
 
     def _costing(self, charges: _Charges, factor: float) -> _Charges:
         """The same at the price of a loaded machine, for the limits that shrink with it."""
-        pairs = zip(charges, self._adaptive, strict=True)
+        pairs = zip(charges, self._form.adaptive, strict=True)
         return tuple(Charge(rule, subject, factor if adaptive else cost) for (rule, subject, cost), adaptive in pairs)
 
     def _judge(self, request: Request, taken: Taken, charges: _Charges) -> Verdict | None:
         lines = self._lines(taken)
         if not taken.allowed:
             wait_s = max(1, ceil(taken.retry_after_s))
-            code, detail = self._refusals[taken.refused_by]
+            code, detail = self._form.refusals[taken.refused_by]
             return Refuse(code, detail, b"retry-after: %d\r\n%s" % (wait_s, lines))
         request.answer_lines += lines
-        if self._holds:
-            request.ends(lambda _: self._store.release(charges))
+        if self._form.holds:
+            request.ends(lambda _: self._means.limits.release(charges))
         if taken.wait_s > 0.0:
             request.note("rate_limits:delayed")
             return Wait(taken.wait_s)
@@ -160,19 +171,19 @@ class Limits(Policy):
         """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers), the older names where wanted."""
         remaining = taken.remaining
         if self._single:
-            lines = self._template % (remaining[0], ceil(taken.reset_s[0]))
+            lines = self._form.template % (remaining[0], ceil(taken.reset_s[0]))
         else:
             values: list[float] = []
             for left, reset_s in zip(remaining, taken.reset_s, strict=True):
                 values += (left, ceil(reset_s))
-            lines = self._template % tuple(values)
-        return lines + self._older(taken) if self._legacy else lines
+            lines = self._form.template % tuple(values)
+        return lines + self._older(taken) if self._form.legacy else lines
 
     def _older(self, taken: Taken) -> bytes:
         """X-RateLimit-* of the limit that has least left."""
-        tightest = min(range(len(self._rules)), key=lambda index: taken.remaining[index])
+        tightest = min(range(len(self._form.rules)), key=lambda index: taken.remaining[index])
         return b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n" % (
-            shown(self._rules[tightest])[0],
+            shown(self._form.rules[tightest])[0],
             taken.remaining[tightest],
             ceil(taken.reset_s[tightest]),
         )
