@@ -56,6 +56,11 @@ async def fail_later() -> Verdict | None:
     raise RuntimeError("a bug of somebody else")
 
 
+def fail_at_the_end(request: Request) -> Verdict | None:
+    request.ends(fail)
+    return None
+
+
 def fail(request: Request) -> Verdict | None:
     raise RuntimeError("a bug of somebody else")
 
@@ -71,6 +76,10 @@ def fail(request: Request) -> Verdict | None:
         (lambda request: Ask(refuse_later()), 403, "doing:refused"),
         (lambda request: Ask(fail_later()), 500, "doing:refused"),
         (fail, 500, "doing:refused"),
+        (fail_at_the_end, 200, "doing:passed"),
+        (lambda request: Refuse("no such code"), 500, "doing:refused"),
+        (lambda request: Answer(200, b"", "text"), 500, "doing:refused"),
+        (lambda request: "no verdict", 500, "doing:refused"),
     ],
 )
 def test_whatever_a_policy_says_the_request_gets_one_answer_one_event_one_end(
@@ -125,6 +134,37 @@ def test_a_policy_that_needs_the_body_gets_it_whole_and_may_change_it() -> None:
             assert seen.requests[0].header("content-length") == "6"
             assert (await ask(world, "POST", b"x" * 1_001))[0] == 413
             assert len(seen.requests) == 1
+
+    run(main)
+
+
+def test_a_body_that_waited_for_one_policy_is_read_on_for_the_next() -> None:
+    waiting = Doing(lambda request: Wait(0.1))
+    reading = Doing(lambda request: None, 1_000_000)
+    both = {"waiting": lambda settings: waiting, "reading": lambda settings: reading}
+
+    async def main() -> None:
+        routes = [route(auth=(), extensions=(Extension("waiting"), Extension("reading")))]
+        async with upstream() as (seen, port), gateway([service(port)], routes, extensions=both) as world:
+            body = b"z" * 300_000
+            assert (await ask(world, "POST", body))[0] == 200
+            assert seen.bodies == [body]
+
+    run(main)
+
+
+@pytest.mark.parametrize("field", [("x-a", b"b"), (b"x-a", b"b\r\nx-evil: 1"), (b"x-a", 1)])
+def test_a_policy_that_spoils_an_answers_head_gives_500_and_nobody_waits(field: Any) -> None:
+    class Spoiling(Policy):
+        name = "spoiling"
+
+        def answered(self, request: Request, status: int, headers: list[Any]) -> list[Any]:
+            return [*headers, field]
+
+    async def main() -> None:
+        async with upstream() as (_, port), gateway([service(port)], **with_policy(Spoiling())) as world:
+            assert (await ask(world))[0] == 500
+            assert world.event.error == "internal"
 
     run(main)
 

@@ -84,6 +84,26 @@ def test_metrics_are_for_those_who_may_see_them() -> None:
             answer = await world.client.request("GET", world.url("/metrics"))
             assert answer.status == 403
             assert b"svc" not in await answer.read()
+        async with gateway([service(1)]) as world:  # from here, but on behalf of somebody
+            told = [(b"x-forwarded-for", b"9.9.9.9")]
+            answer = await world.client.request("GET", world.url("/metrics"), headers=told)
+            assert (answer.status, b"svc" in await answer.read()) == (403, False)
+
+    run(main)
+
+
+def test_a_long_page_of_metrics_leaves_time_for_requests() -> None:
+    async def main() -> None:
+        routes = [OPEN, *(route(f"/r{number}") for number in range(3_000))]
+        async with upstream() as (_, port), gateway([service(port)], routes) as world:
+            scraping = asyncio.get_running_loop().create_task(world.client.request("GET", world.url("/metrics")))
+            answer = await scraping
+            reading = asyncio.get_running_loop().create_task(answer.read())
+            asked = await world.client.request("GET", world.url("/a"))
+            assert asked.status == 200
+            assert not reading.done()  # it was answered in between
+            page = (await reading).decode()
+            assert sum(1 for _ in text_string_to_metric_families(page)) > 10
 
     run(main)
 

@@ -46,10 +46,21 @@ class Admission:
             self.failed(request, error)
             return
         if verdict is None:
-            self._forward(request)
+            self._send_on(request)
         else:
             request.step = steps.index(step)
             self._perform(request, verdict)
+
+    def _send_on(self, request: Request) -> None:
+        """All steps are content. What goes wrong from here on is our mistake, and must not leave a client waiting."""
+        try:
+            self._forward(request)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._log("request failed", {"route": request.route.name, "error": _shown(error)})
+            if not request.exchange.head_sent:
+                self.refuse(request, Refuse("internal"))
+            else:
+                request.exchange.abort()
 
     def resume(self, request: Request) -> None:
         """Go on at `request.step`."""
@@ -64,12 +75,15 @@ class Admission:
                 self._perform(request, verdict)
                 return
             request.step += 1
-        self._forward(request)
+        self._send_on(request)
 
     def _perform(self, request: Request, verdict: Verdict) -> None:
         """Do what the step at `request.step` wants."""
         kind = type(verdict)
-        if kind is Refuse:
+        wrong = _wrong(verdict)
+        if wrong:
+            self.failed(request, TypeError(wrong))
+        elif kind is Refuse:
             self.refuse(request, verdict)  # type: ignore[arg-type]
         elif kind is Answer:
             self._answer(request, verdict)  # type: ignore[arg-type]
@@ -93,7 +107,7 @@ class Admission:
     def failed(self, request: Request, error: BaseException) -> None:
         """A step raised: our fault, or an extension's. The request is refused, never let through."""
         step = request.chain.names[request.step]
-        self._log("policy failed", {"policy": step, "route": request.route.name, "error": repr(error)})
+        self._log("policy failed", {"policy": step, "route": request.route.name, "error": _shown(error)})
         self.refuse(request, Refuse("internal"))
 
     # --- answers without an upstream -------------------------------------------------------------------------
@@ -142,6 +156,21 @@ class Admission:
         self._recorder.finished(request, ERRORS[code].status, code, self._monotonic())
 
 
+def _wrong(verdict: object) -> str:
+    """What no step may say; "" when it may. Policies of others are checked here, where it still can be mended."""
+    if isinstance(verdict, Refuse):
+        return "" if verdict.code in ERRORS else f"there is no error code {verdict.code!r}"
+    if isinstance(verdict, Answer):
+        fine = isinstance(verdict.lines, bytes) and isinstance(verdict.body, bytes) and 200 <= verdict.status <= 599
+        return "" if fine else "an Answer has a status of 200 to 599, and lines and body as bytes"
+    return "" if isinstance(verdict, Wait | Ask | NeedBody | Switch) else f"{type(verdict).__name__} is no verdict"
+
+
+def _shown(error: BaseException) -> str:
+    """An error for the log: bounded, and without the text that it may carry of a request."""
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
 class _Held:
     """A request that waits for a step's verdict: it keeps what comes of the body, within a bound."""
 
@@ -162,6 +191,8 @@ class _Held:
         else:
             assert type(verdict) is NeedBody  # noqa: S101 - for the type checker
             self._body_bytes_max = verdict.bytes_max
+            if not exchange.told_complete:
+                exchange.pause_body(False)  # an earlier step may have waited with more than was to be kept
             exchange.send_continue()
             self._collect(exchange.told_complete)
 

@@ -13,7 +13,7 @@ from foregate.kernel.errors import ERRORS, problem
 def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
     """Write a whole answer; `lines` are further header lines with their CRLF."""
     head = b"%scontent-type: %s\r\ncache-control: no-store\r\n%s" % (status_line(status), content_type, lines)
-    exchange.send_whole(status, head, len(body), [body])
+    exchange.send_whole(status, (head,), len(body), [body])
     exchange.end()
 
 

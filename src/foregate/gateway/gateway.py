@@ -21,6 +21,7 @@ from foregate.gateway.policies.policy import Consumer, Log, Means, Policy, Refus
 from foregate.gateway.record import Recorder
 from foregate.gateway.request import Request
 from foregate.gateway.routes import RouteEntry
+from foregate.gateway.streamed import Streamed
 from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
@@ -93,7 +94,7 @@ class Gateway:
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
         self._worker, self._codes = worker, dict(zip(codes, counted, strict=True))
-        self._recorder = Recorder(worker, self._codes, sink, clock, snapshot.org, snapshot.environment)
+        self._recorder = Recorder(worker, self._codes, sink, clock, log, snapshot.org, snapshot.environment)
         self._admission = Admission(self._recorder, self._send_on, log)
         self._contexts: list[ServerContext] = []
         self._servers: list[asyncio.Server] = []
@@ -319,7 +320,7 @@ class Gateway:
         if method := _stand_in(request):
             found = self._find(method, request.host, request.path, query, request.headers)
             # A preflight is for the policy that answers it; no other OPTIONS goes where only GET may.
-            if isinstance(found, Match) and (request.method == b"HEAD" or "cors" in found.value.chain.resolved.one):
+            if isinstance(found, Match) and (request.method == b"HEAD" or "cors" in found.value.chain.names):
                 self._enter(request, found)
                 return
         methods = table.router.methods(request.host, request.path, query, request.headers)
@@ -335,11 +336,12 @@ class Gateway:
         if request.method not in (b"GET", b"HEAD"):
             respond_problem(exchange, "method_not_allowed", request.request_id, b"allow: GET, HEAD\r\n")
         elif request.path == b"/metrics":
-            if request.client and not table.watchers.sees(request.client):
+            # Behind a proxy that nobody told us to trust, everybody would seem to come from this machine.
+            disguised = request.fields.forwarded and not (request.client and table.trust.sees(exchange.peer))
+            if disguised or (request.client and not table.watchers.sees(request.client)):
                 respond_problem(exchange, "forbidden", request.request_id)
-                return
-            body = metrics.render(table.snapshot, self._blocks)
-            respond(exchange, 200, b"", metrics.CONTENT_TYPE, body)
+            else:
+                Streamed(exchange, metrics.CONTENT_TYPE, metrics.pieces(table.snapshot, self._blocks))
         elif request.path == b"/health/ready" and any(context.draining for context in self._contexts):
             respond_problem(exchange, "draining", request.request_id)
         else:

@@ -26,6 +26,13 @@ _TARGET_FAMILIES = (
     ("foregate_target_ejected", "gauge", "Workers that have ejected this target as an outlier.", layout.EJECTED),
     ("foregate_target_failures_total", "counter", "Failed attempts.", layout.FAILURES),
 )
+_WORKER_FAMILIES = (
+    ("foregate_events_shed_total", "counter", "Events lost to a full spool.", layout.EVENTS_SHED),
+    ("foregate_connections", "gauge", "Open client connections.", layout.CONNECTIONS),
+    ("foregate_reloads_total", "counter", "Configurations put in force after the first.", layout.RELOADS),
+    ("foregate_reloads_failed_total", "counter", "Configurations that a worker refused.", layout.RELOADS_FAILED),
+)
+LINES_MAX = 500
 
 
 def version_number(version: str) -> float:
@@ -37,42 +44,45 @@ def version_number(version: str) -> float:
 
 
 def render(snapshot: Snapshot, blocks: Blocks) -> bytes:
-    """The text exposition format."""
+    """The text exposition format, whole."""
+    return b"".join(pieces(snapshot, blocks))
+
+
+def pieces(snapshot: Snapshot, blocks: Blocks) -> Iterator[bytes]:
+    """The text exposition format, a piece of at most `LINES_MAX` samples at a time: with thousands of routes the whole
+    takes a second, in which a worker has better to do."""
     lines: list[str] = []
+    for name, kind, text, samples in _families(snapshot, blocks):
+        lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
+        for sample, labels, value in samples:
+            lines.append(f"{sample}{_labels(labels)} {value:.17g}")
+            if len(lines) >= LINES_MAX:
+                yield ("\n".join(lines) + "\n").encode()
+                lines.clear()
+    yield ("\n".join(lines) + "\n").encode()
 
-    def family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> None:
-        lines.append(f"# HELP {name} {text}")
-        lines.append(f"# TYPE {name} {kind}")
-        lines.extend(f"{sample}{_labels(labels)} {value:.17g}" for sample, labels, value in samples)
 
+def _families(snapshot: Snapshot, blocks: Blocks) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
     routes = _routes(snapshot, blocks)
     services = _services(snapshot, blocks)
     targets = _targets(snapshot, blocks)
     (worker,) = blocks.claim([(layout.WORKER, layout.WORKER_CELLS)])
     name = "foregate_http_requests_total"
-    family(name, "counter", "Requests answered, by status class.", _requests(routes, name))
+    yield name, "counter", "Requests answered, by status class.", _requests(routes, name)
     name = "http_server_request_duration_seconds"
-    family(name, "histogram", "Duration of requests.", _durations(routes, name))
+    yield name, "histogram", "Duration of requests.", _durations(routes, name)
     name = "foregate_limited_total"
-    family(name, "counter", "Requests refused by a limit or quota.", _cell(routes, name, layout.LIMITED))
+    yield name, "counter", "Requests refused by a limit or quota.", _cell(routes, name, layout.LIMITED)
     for name, kind, text, cell in _SERVICE_FAMILIES:
-        family(name, kind, text, _cell(services, name, cell))
+        yield name, kind, text, _cell(services, name, cell)
     for name, kind, text, cell in _TARGET_FAMILIES:
-        family(name, kind, text, _cell(targets, name, cell))
+        yield name, kind, text, _cell(targets, name, cell)
     name = "foregate_errors_total"
-    family(name, "counter", "Requests and messages answered with a problem, by code.", _codes(blocks, name))
-    name = "foregate_events_shed_total"
-    family(name, "counter", "Events lost to a full spool.", [(name, {}, worker.total(layout.EVENTS_SHED))])
-    name = "foregate_connections"
-    family(name, "gauge", "Open client connections.", [(name, {}, worker.total(layout.CONNECTIONS))])
+    yield name, "counter", "Requests and messages answered with a problem, by code.", _codes(blocks, name)
     name = "foregate_config_info"
-    family(name, "gauge", "The configuration that each worker serves by.", _versions(worker, name))
-    name = "foregate_reloads_total"
-    family(name, "counter", "Configurations put in force after the first.", [(name, {}, worker.total(layout.RELOADS))])
-    name = "foregate_reloads_failed_total"
-    failed = worker.total(layout.RELOADS_FAILED)
-    family(name, "counter", "Configurations that a worker could not put in force.", [(name, {}, failed)])
-    return ("\n".join(lines) + "\n").encode()
+    yield name, "gauge", "The configuration that each worker serves by.", _versions(worker, name)
+    for name, kind, text, cell in _WORKER_FAMILIES:
+        yield name, kind, text, [(name, {}, worker.total(cell))]
 
 
 def _routes(snapshot: Snapshot, blocks: Blocks) -> Named:

@@ -14,6 +14,7 @@ from foregate.ports.sink import EventSink
 from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
 
 if TYPE_CHECKING:
+    from foregate.gateway.policies.policy import Log
     from foregate.gateway.request import Request
 
 # What a status adds to the cells of its route; a status has three digits.
@@ -24,11 +25,19 @@ _LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded"})
 class Recorder:
     """Counts and reports; shared by all requests of a worker. `codes` has a block for every error code."""
 
-    __slots__ = ("_codes", "_put", "_worker", "clock", "environment", "org")
+    __slots__ = ("_codes", "_log", "_put", "_worker", "clock", "environment", "org")
 
     def __init__(
-        self, worker: Block, codes: Mapping[str, Block], sink: EventSink, clock: Clock, org: str, environment: str
+        self,
+        worker: Block,
+        codes: Mapping[str, Block],
+        sink: EventSink,
+        clock: Clock,
+        log: Log,
+        org: str,
+        environment: str,
     ) -> None:
+        self._log = log
         self._worker = worker.own
         self._codes = {code: block.own for code, block in codes.items()}
         self._put = sink.put
@@ -39,6 +48,18 @@ class Recorder:
     def refused(self, code: str) -> None:
         """Count a message that was refused for its form, before it was a request."""
         self._codes[code][REFUSED] += 1.0
+
+    def _release(self, request: Request) -> None:
+        """Let every policy take back its own; one that fails keeps nobody else from it."""
+        for release in request.at_end or ():
+            try:
+                release(request)
+            except Exception as error:  # noqa: BLE001 - whatever a policy does, the others get their due
+                facts: dict[str, object] = {
+                    "route": request.route.name,
+                    "error": f"{type(error).__name__}: {error}"[:200],
+                }
+                self._log("policy failed at the end", facts)
 
     def finished(
         self,
@@ -61,8 +82,7 @@ class Recorder:
         request.status = status
         request.error = error
         if request.at_end is not None:
-            for release in request.at_end:
-                release(request)
+            self._release(request)
         chain, route, exchange = request.chain, request.route, request.exchange
         limit: LimitOutcome = "none"
         if chain.limited:

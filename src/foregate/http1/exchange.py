@@ -172,8 +172,11 @@ class Exchange:
                 return
         self._connection.out.append(chunk)
 
-    def send_whole(self, status: int, lines: bytes, length: int | None, chunks: list[bytes]) -> None:
-        """`send_head` and the whole body, in one step where nothing is unusual; `end()` is to follow."""
+    def send_whole(self, status: int, lines: tuple[bytes, ...], length: int | None, chunks: list[bytes]) -> None:
+        """`send_head` and the whole body, in one step where nothing is unusual; `end()` is to follow.
+
+        `lines` may be in pieces, so that nobody joins them before all goes out in one.
+        """
         connection = self._connection
         if (
             not self._plain
@@ -184,14 +187,15 @@ class Exchange:
             or connection.context.draining
             or self.answered
         ):
-            self.send_head(status, lines, length)
+            self.send_head(status, b"".join(lines), length)
             for chunk in chunks:
                 self.write(chunk)
             return
         self.head_sent = True
         self.response_bytes = length
         out = connection.out
-        out.append(b"%scontent-length: %d\r\n\r\n" % (lines, length))
+        out += lines
+        out.append(b"content-length: %d\r\n\r\n" % length)
         out += chunks
 
     def end(self, trailers: Fields = trailer_fields.NONE) -> None:

@@ -170,6 +170,7 @@ class HedgeAttempt:
                 return
             rare.hedges.remove(self)
             self._win(rare)
+            proxied.connection = connection  # also when it is done: its trailers are still to be passed on
         proxied.response_head(connection, chunks, complete)
 
     def _win(self, rare: Rare) -> None:

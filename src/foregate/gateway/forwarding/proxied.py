@@ -219,12 +219,10 @@ class Proxied:
         elif (fields := self._fields(connection, complete)) is None:
             return
         timing = f"x-gateway-response-time: {first_byte_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
-        lines = fields + timing.encode()
-        if request.answer_lines:
-            lines += request.answer_lines
+        lines = fields, timing.encode(), request.answer_lines
         exchange = self.exchange
         if not complete or connection.trailers:
-            self._stream(connection, lines, chunks, complete, now_s)
+            self._stream(connection, b"".join(lines), chunks, complete, now_s)
             return
         length = connection.content_length
         if length is None and exchange.method != b"HEAD" and status != 304:

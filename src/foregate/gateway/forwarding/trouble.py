@@ -10,6 +10,7 @@ from foregate.gateway.answers import respond_problem, retry_after_line
 from foregate.gateway.forwarding import fallbacks, hedging
 from foregate.gateway.forwarding.rare import rare_of
 from foregate.gateway.policies import retry
+from foregate.http1.headers import encode
 from foregate.kernel.errors import ERRORS
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ def reshaped(proxied: Proxied, connection: ClientConnection, complete: bool) -> 
     try:
         for answered in request.chain.answerers:
             headers = answered(request, connection.status, headers)
+        encode(headers)  # raises for what is no field, or would break out of its line
     except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
         proxied.means.log("policy failed", {"route": request.route.name, "error": repr(error)})
         proxied.depart(proxied.monotonic(), None)
