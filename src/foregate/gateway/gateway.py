@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -78,7 +79,6 @@ class Gateway:
         self._lateness = Lateness()
         self._outbound = Outbound(clock)
         self._clients_max = clients_max
-        self._extensions = dict(extensions or {})
         self._services = Services(clock, self._upstream_deadlines, rng, log)
         self._means = Means(
             clock,
@@ -88,7 +88,7 @@ class Gateway:
             log,
             self._lateness.smoothed_s,
             self._consumer,
-            self._extensions,
+            dict(extensions or {}),
             self._named,
         )
         codes = sorted(ERRORS)
@@ -102,7 +102,7 @@ class Gateway:
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
-        self._take_effect(_whole(self._build(snapshot, None)))
+        self._take_effect(_whole(self._build(snapshot, None, self._means)))
         self._reset_gauges()
 
     # --- life ------------------------------------------------------------------------------------------------
@@ -150,10 +150,10 @@ class Gateway:
         is wrong with the snapshot; then the present one stays.
         """
         async with self._applying:
-            self._extensions.update(extensions or {})
+            means = replace(self._means, extensions={**self._means.extensions, **(extensions or {})})
             worker = self._worker.own
             try:
-                building = self._build(snapshot, self._table)
+                building = self._build(snapshot, self._table, means)
                 while True:
                     try:
                         next(building)
@@ -168,13 +168,14 @@ class Gateway:
                 before = self._table.snapshot
                 self._services.apply(before.services, self._table.cells_of, before.policies)
                 raise
+            self._means = means  # not before: chains of the present table are still made by what it was built with
             self._take_effect(table)
             worker[layout.RELOADS] += 1.0
 
-    def _build(self, snapshot: Snapshot, before: Table | None) -> Generator[None, None, Table]:
+    def _build(self, snapshot: Snapshot, before: Table | None, means: Means) -> Generator[None, None, Table]:
         return build(
             snapshot,
-            means=self._means,
+            means=means,
             services=self._services,
             blocks=self._blocks,
             pepper=self._pepper,
