@@ -92,6 +92,20 @@ def test_metrics_are_for_those_who_may_see_them() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("hop", [b"junk", b"unknown", b"127.0.0.1, _hidden", b"", b"127.0.0.1, [::1"])
+def test_metrics_are_not_for_somebody_behind_a_trusted_proxy_of_whom_nothing_is_known(hop: bytes) -> None:
+    async def main() -> None:
+        async with gateway([service(1)], trusted_proxies=("127.0.0.0/8",)) as world:
+            for told in ((b"x-forwarded-for", hop), (b"forwarded", b"for=" + hop)):
+                answer = await world.client.request("GET", world.url("/metrics"), headers=[told])
+                assert (answer.status, b"svc" in await answer.read()) == (403, False), told
+            told = (b"x-forwarded-for", b"::1")  # whom it knows is let in
+            answer = await world.client.request("GET", world.url("/metrics"), headers=[told])
+            assert (answer.status, b"svc" in await answer.read()) == (200, True)
+
+    run(main)
+
+
 def test_a_long_page_of_metrics_leaves_time_for_requests() -> None:
     async def main() -> None:
         routes = [OPEN, *(route(f"/r{number}") for number in range(3_000))]

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tests.gateway.world import NO_RETRY, gateway, run, service, upstream
+import pytest
+from tests.gateway.world import NO_RETRY, gateway, raw_upstream, run, service, talk, upstream
 
 from foregate.gateway import layout
 from foregate.http1 import Request, Response
@@ -60,6 +61,33 @@ def test_the_faster_answer_wins_and_the_slow_attempt_is_dropped_without_blame() 
             assert [target.inflight for target in state.targets] == [0, 0]
             assert [target.cells[layout.FAILURES] for target in state.targets] == [0.0, 0.0]
             assert (state.inflight, state.budget.active, state.cells[layout.HEDGES]) == (0, 0, 1.0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+def test_a_hedge_that_wins_keeps_its_trailers(pause_s: float) -> None:
+    order: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        order.append(number)
+        if len(order) == 2:  # the first attempt gets no answer
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+            if pause_s:
+                await asyncio.sleep(pause_s)
+            writer.write(b"0\r\nX-Checksum: abc\r\n\r\n")
+        await reader.read()
+
+    async def main() -> None:
+        async with (
+            raw_upstream(serve) as one,
+            raw_upstream(serve) as two,
+            gateway([service(one, two, hedge=HEDGE)]) as world,
+        ):
+            raw = await talk(world.port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert raw.endswith(b"2\r\nok\r\n0\r\nx-checksum: abc\r\n\r\n")
+            assert "hedge:won" in world.event.policies
 
     run(main)
 

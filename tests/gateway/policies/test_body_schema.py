@@ -100,12 +100,25 @@ def test_a_body_that_cannot_be_checked_does_not_pass(headers: list[tuple[bytes, 
         b'\xef\xbb\xbf{"id": 1}',
         b'{"id": "\xff"}',
         b"[" * 100_000,
+        b'{"id": "\\ud800"}',
+        b'{"\\udFff": 1}',
+        b'["\\ude00\\ud83d"]',
         b'{"id": ' + b"9" * 5_000 + b"}",
     ],
 )
 def test_what_readers_could_understand_differently_is_refused(body: bytes) -> None:
     found = invalid(verdict(body, schema={}))
     assert 0 < len(found.detail) <= MESSAGE_CHARS_MAX
+
+
+@pytest.mark.parametrize("body", [b"[" * 500 + b"]" * 500, b'{"a":' * 500 + b"1" + b"}" * 500])
+def test_what_is_wrong_and_nested_deeper_than_the_checker_tells_of_is_refused(body: bytes) -> None:
+    assert "nested too deeply" in invalid(verdict(body, schema={"type": "string"})).detail
+
+
+def test_whole_surrogate_pairs_and_shallow_nesting_pass() -> None:
+    for body in (b'{"id": "\\ud83d\\ude00"}', b"[" * 100 + b"]" * 100, '{"id": "\U0001f600"}'.encode()):
+        assert verdict(body, schema={}) is None
 
 
 def test_a_reference_reaches_no_other_document() -> None:

@@ -128,6 +128,12 @@ def test_a_wrong_time_is_refused_before_the_body_is_read() -> None:
     refused(policy().identify(request))
 
 
+def test_no_body_is_read_for_a_key_that_nobody_holds() -> None:
+    request = asked(sign(b"POST", body=b"x").replace(b"acme", b"nobody"), b"POST", body=b"x")
+    request.body = None
+    assert "does not fit" in refused(policy().identify(request))
+
+
 def test_bodies_may_be_left_unsigned() -> None:
     value = b"keyid=acme,ts=%d,sig=" % NOW
     text = signed_text(b"POST", b"/a?b=1", NOW, None)
