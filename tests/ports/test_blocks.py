@@ -105,8 +105,20 @@ def test_names_beyond_the_bound_share_one_block_and_are_counted(open_store: Open
     blocks[lost[0]].own[5] += 1.0
     assert blocks[lost[1]].total(5) == 1.0
     assert all(block.total(5) == 0.0 for block in blocks[: lost[0]])
-    store.claim(wanted[:2])
-    assert reader.overflowed() == 0
+    store.claim(wanted[:2])  # those that have cells of their own say nothing of the others
+    assert reader.overflowed() == len(lost)
+    store.claim([*wanted[-2:], ("one more", 1024)])
+    assert reader.overflowed() == len(lost) + 1
+
+
+def test_no_more_names_without_a_block_are_told_apart_than_the_bound(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "HOMELESS_MAX", 5)
+    store = open_store(0, chunks_max=1)
+    for number in range(CHUNK_CELLS // 1024 + 10):
+        store.claim([(f"{number}", 1024)])
+    assert store.overflowed() == 5
 
 
 def test_a_full_disk_makes_names_share_a_block_until_there_is_room(

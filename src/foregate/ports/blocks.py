@@ -46,7 +46,7 @@ class Blocks(Protocol):
         ...
 
     def overflowed(self) -> int:
-        """How many names share the overflow block, at the worker that has most of them."""
+        """How many names share the overflow block, at the worker that has most of them: of all it has claimed."""
         ...
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from foregate.ports.blocks import BLOCK_CELLS_MAX, Block
 CHUNK_CELLS = 16_384  # per worker
 CHUNK_NAMES = 2_047  # with the count they fill 64 KB
 CHUNKS_MAX = 64  # a million cells per worker: 43,000 routes of 24
+HOMELESS_MAX = 65_536  # names without a block, told apart by a worker; beyond it further ones are not counted
 
 _UNIT = 65_536  # what a mapping may start at: a multiple of every page size in use
 _HEADER = struct.Struct("<8sQQQ")
@@ -114,6 +115,7 @@ class MappedBlocks:
         self._chunks_max = chunks_max
         self._chunks: list[_Chunk] = []
         self._places: dict[bytes, tuple[int, int]] = {}  # digest of name and size → (chunk, first cell)
+        self._homeless: set[bytes] = set()  # digests of the names that share the overflow block
         self._overflow: tuple[Block, Block] | None = None
 
     def claim(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Block]:
@@ -133,11 +135,12 @@ class MappedBlocks:
                     if digest not in self._places and not self._add(digest, size):
                         break  # no room: what is smaller might fit, but then order would decide who counts
         blocks = [self._found(digest, size) for digest, (_, size) in zip(digests, wanted, strict=True)]
-        overflowed.own[0] = float(sum(block is None for block in blocks))
+        self._count(digests, blocks)
+        overflowed.own[0] = float(len(self._homeless))
         return [block or overflow for block in blocks]
 
     def overflowed(self) -> int:
-        """How many names share the overflow block, at the worker that has most of them."""
+        """How many names share the overflow block, at the worker that has most of them: all since it opened."""
         if self._worker is None:
             self._refresh()
         block = self._found(_digest(*_OVERFLOWED), _OVERFLOWED[1])
@@ -151,6 +154,14 @@ class MappedBlocks:
         self._chunks.clear()
         self._places.clear()
         os.close(self._file)
+
+    def _count(self, digests: Sequence[bytes], blocks: Sequence[Block | None]) -> None:
+        """Keep account of who shares the overflow block: a claim tells of its own names alone."""
+        for digest, block in zip(digests, blocks, strict=True):
+            if block is not None:
+                self._homeless.discard(digest)
+            elif len(self._homeless) < HOMELESS_MAX:
+                self._homeless.add(digest)
 
     def _reserved(self) -> tuple[Block, Block]:
         """(the overflow block, how many use it): the first two names of every file."""
