@@ -11,7 +11,7 @@ from bench.open_loop import Plan, head, send
 from bench.peers import start_upstream
 from bench.process import Missing, free_port, tool
 from bench.report import Goal, Outcome, finish, percentile
-from bench.wrk import Load
+from bench.wrk import SAME, Load
 from foregate.wire import policies as wire
 from foregate.wire.policies import Policies
 
@@ -55,7 +55,7 @@ def _measure(folder: Path, rounds: int, seconds: float) -> Outcome:
     try:
         for name, load in loads.items():
             contest.add(name, gateway.running[0], port, load)
-        tables = contest.measure({"saturated": 0, "paced": 16}, rounds, seconds)
+        tables = contest.measure(SAME, rounds, seconds)
         p99_ms, answered = _open_circuit_under_load(folder, port, loads)
     finally:
         gateway.stop()

@@ -10,7 +10,7 @@ from bench.gateway import PLAIN, Workers, route, service, start_workers
 from bench.peers import start_upstream
 from bench.process import Missing, free_port
 from bench.report import Goal, Outcome, finish
-from bench.wrk import Load
+from bench.wrk import SAME, Load
 from foregate.kernel.secrets import new_key
 
 COST_MAX = 1.10
@@ -54,7 +54,7 @@ def _measure(folder: Path, rounds: int, seconds: float) -> Outcome:
             started_s[name] = time.monotonic() - begin_s
             gateways.append(gateway)
             contest.add(name, gateway.running[0], port, Load(script=script(sample(paths), sample(secrets))))
-        tables = contest.measure({"saturated": 0, "paced": 16}, rounds, seconds)
+        tables = contest.measure(SAME, rounds, seconds)
     finally:
         for gateway in gateways:
             gateway.stop()

@@ -52,6 +52,7 @@ class Pace:
 
 
 LOADS = {"saturated": Pace(), "varied": Pace(script=_VARIED), "paced": Pace(rest_ms=16)}
+SAME = {name: LOADS[name] for name in ("saturated", "paced")}  # for who asks what the same requests cost elsewhere
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from foregate.gateway.heads import status_line
@@ -12,9 +13,13 @@ from foregate.kernel.errors import ERRORS, problem
 
 def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
     """Write a whole answer; `lines` are further header lines with their CRLF."""
-    head = b"%scontent-type: %s\r\ncache-control: no-store\r\n%s" % (status_line(status), content_type, lines)
-    exchange.send_whole(status, (head,), len(body), [body])
+    exchange.send_whole(status, (_start(status, content_type), lines), len(body), [body])
     exchange.end()
+
+
+@lru_cache(maxsize=64)  # as many as there are statuses we answer with
+def _start(status: int, content_type: bytes) -> bytes:
+    return b"%scontent-type: %s\r\ncache-control: no-store\r\n" % (status_line(status), content_type)
 
 
 def respond_problem(
@@ -27,8 +32,10 @@ def respond_problem(
 ) -> int:
     """Write a problem; returns its status."""
     spec = ERRORS[code]
-    lines += b"x-request-id: " + request_id.encode() + b"\r\n"
-    respond(exchange, spec.status, lines, b"application/problem+json", problem(spec, request_id, detail, members))
+    body = problem(spec, request_id, detail, members)
+    start = _start(spec.status, b"application/problem+json")
+    exchange.send_whole(spec.status, (start, lines, b"x-request-id: %s\r\n" % request_id.encode()), len(body), [body])
+    exchange.end()
     return spec.status
 
 

@@ -134,7 +134,7 @@ class ServerConnection(asyncio.Protocol):
         self._awaits_head = False
         self.deadline_s = NEVER
         self.context.application(exchange)
-        if exchange.answered or not exchange.told_complete:
+        if queue and (exchange.answered or not exchange.told_complete):  # otherwise `finished` has done the rest
             self._advance()
 
     def expire(self) -> None:

@@ -105,28 +105,23 @@ def problem(spec: ErrorSpec, request_id: str, detail: str = "", members: Mapping
     `request_id` has plain characters only (`kernel.ids.valid_request_id`). A refusal must cost little: what does not
     change from one occurrence to the next is encoded once.
     """
-    body = _template(spec) + request_id.encode() + b'"'
-    if detail:
-        body += b', "detail": ' + _encoded(detail)
+    before_id, after_id = _around(spec.code, detail)
     if members:
-        body += b", " + json.dumps(dict(members), ensure_ascii=False).encode()[1:-1]
-    return body + b"}"
-
-
-@lru_cache(maxsize=256)  # as many as there are codes, and to spare
-def _template(spec: ErrorSpec) -> bytes:
-    """What stands before the request id."""
-    body = {
-        "type": f"urn:foregate:error:{spec.code}",
-        "title": spec.title,
-        "status": spec.status,
-        "code": spec.code,
-        "retryable": spec.retryable,
-        "request_id": "",
-    }
-    return json.dumps(body, ensure_ascii=False).encode()[:-2]
+        after_id += b", " + json.dumps(dict(members), ensure_ascii=False).encode()[1:-1]
+    return b"%s%s%s}" % (before_id, request_id.encode(), after_id)
 
 
 @lru_cache(maxsize=1_024)  # details that name a value of the request come and go; those of settings stay
-def _encoded(detail: str) -> bytes:
-    return json.dumps(detail, ensure_ascii=False).encode()
+def _around(code: str, detail: str) -> tuple[bytes, bytes]:
+    """What stands before the request id, and after it."""
+    spec = ERRORS[code]
+    body = {
+        "type": f"urn:foregate:error:{code}",
+        "title": spec.title,
+        "status": spec.status,
+        "code": code,
+        "retryable": spec.retryable,
+        "request_id": "",
+    }
+    before_id = json.dumps(body, ensure_ascii=False).encode()[:-2]
+    return before_id, b'"' + (b', "detail": ' + json.dumps(detail, ensure_ascii=False).encode() if detail else b"")

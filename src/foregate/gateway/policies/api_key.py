@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES_MAX = 256  # a longer key is unknown without being hashed
 REMEMBERED_MAX = 32_768  # keys in use that need no HMAC: 300 bytes each
+UNKNOWN_MAX = 4_096  # the same for keys that are unknown: what was withdrawn goes on being sent
 _DIGEST_BYTES = 16  # of the HMAC's 32: nobody guesses these either
 _ALWAYS_DROPPED = b"x-api-key"  # the request keeps it out of what is forwarded by itself
 _HINT = b"fg_"  # what our keys begin with: a bearer token that does not is not ours to judge
@@ -29,11 +30,11 @@ class KeyRing:
     """The keys of a snapshot, found by what a client sends.
 
     Of each key it keeps a digest and, packed, whose it is: 200 bytes a key, without the snapshot. A raw key that was
-    right is remembered, so the HMAC is paid once; at REMEMBERED_MAX all are forgotten and paid for again. The ring
+    right or wrong is remembered, so the HMAC is paid once; at the bounds all are forgotten and paid for again. The ring
     lives in memory alone and is taken over by the next snapshot with the same keys.
     """
 
-    __slots__ = ("_by_digest", "_named", "_pepper", "_plans", "remembered")
+    __slots__ = ("_by_digest", "_named", "_pepper", "_plans", "_unknown", "remembered")
 
     def __init__(self, plans: Sequence[Plan], pepper: bytes, names: bool) -> None:
         """An empty ring: see `build`."""
@@ -42,6 +43,7 @@ class KeyRing:
         self._by_digest: dict[bytes, bytes] = {}
         self._named: dict[str, bytes] | None = {} if names else None
         self.remembered: dict[bytes, Consumer] = {}  # by what was sent
+        self._unknown: set[bytes] = set()
 
     @classmethod
     def build(
@@ -97,10 +99,13 @@ class KeyRing:
         return self.remembered.get(raw) or self._look_up(raw)
 
     def _look_up(self, raw: bytes) -> Consumer | None:
-        if len(raw) > KEY_BYTES_MAX or not raw.isascii():
+        if raw in self._unknown or len(raw) > KEY_BYTES_MAX or not raw.isascii():
             return None
         packed = self._by_digest.get(key_digest(raw, self._pepper)[:_DIGEST_BYTES])
         if packed is None:
+            if len(self._unknown) >= UNKNOWN_MAX:
+                self._unknown.clear()
+            self._unknown.add(raw)
             return None
         if len(self.remembered) >= REMEMBERED_MAX:
             self.remembered.clear()
