@@ -9,6 +9,8 @@ from tests.gateway.world import PEPPER, World, gateway, route, run, service, sta
 
 from foregate.gateway.policies.policy import Answer, Ask, Policy, Refuse, Verdict, Wait
 from foregate.gateway.request import Request
+from foregate.http1 import Request as UpstreamRequest
+from foregate.http1 import Response
 from foregate.kernel.secrets import hash_key
 from foregate.wire.policies import Bounds, Extension, IpFilter, Policies, Rate, RateLimit
 from foregate.wire.snapshot import Key, Plan, Weighted
@@ -239,5 +241,67 @@ def test_a_canary_gets_its_share_and_a_client_stays_where_it_is() -> None:
             assert len(old.requests) + len(new.requests) == 240
             assert 30 <= len(new.requests) <= 90
             assert all(len(side.requests) % 2 == 0 for side in (old, new))
+
+    run(main)
+
+
+def test_bodies_that_policies_read_share_one_budget_and_give_it_back_however_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("foregate.gateway.gateway.HELD_BODY_BYTES_MAX", 10_000)
+    verdicts: list[Verdict | None] = []
+    policy = Doing(lambda request: verdicts.pop() if verdicts else None, 100_000)
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n"
+
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            bodies = world.gateway._admission.bodies
+            _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(head + b"x" * 8_000)
+            while bodies.held < 8_000:
+                await asyncio.sleep(0.01)
+            answer = await world.client.request("POST", world.url(), body=b"y" * 3_000)
+            assert (answer.status, answer.header("retry-after")) == (503, "1")
+            assert b'"overloaded"' in await answer.read()
+            assert (await ask(world, "POST", b"z" * 2_000))[0] == 200  # there is room for a smaller one
+            assert bodies.held == 8_000
+            writer.close()  # a client that leaves
+            while bodies.held:
+                await asyncio.sleep(0.01)
+            for verdict, status in ((None, 200), (Refuse("forbidden"), 403), (Answer(204), 204), ("nonsense", 500)):
+                verdicts[:] = [verdict]  # type: ignore[list-item]
+                assert (await ask(world, "POST", b"z" * 10_000))[0] == status
+                assert bodies.held == 0
+            assert (await ask(world, "POST", b"z" * 10_001))[0] == 503
+            too_large = head.replace(b"9000", b"100001")  # is known beforehand: nothing of it is held, or waited for
+            assert statuses(await talk(world.port, too_large)) == [413]
+            page = await talk(world.port, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert b"\nforegate_held_bodies_refused_total 2\n" in page
+            assert b"\nforegate_held_body_bytes 0\n" in page
+            assert [len(body) for body in seen.bodies] == [2_000, 10_000]
+
+    run(main)
+
+
+def test_a_body_is_held_as_long_as_its_request_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foregate.gateway.gateway.HELD_BODY_BYTES_MAX", 10_000)
+    going = asyncio.Event()
+
+    async def answer(request: UpstreamRequest) -> Response:
+        await request.body(100_000)
+        await going.wait()
+        return Response(200, b"done")
+
+    async def main() -> None:
+        policy = Doing(lambda request: None, 100_000)
+        async with upstream(answer) as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            first = asyncio.get_running_loop().create_task(ask(world, "POST", b"x" * 6_000))
+            while not seen.requests:
+                await asyncio.sleep(0.01)
+            assert (await ask(world, "POST", b"x" * 6_000))[0] == 503
+            going.set()
+            assert (await first)[0] == 200
+            assert (await ask(world, "POST", b"x" * 6_000))[0] == 200
+            assert world.gateway._admission.bodies.held == 0
 
     run(main)

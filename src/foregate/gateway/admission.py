@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from foregate.gateway.answers import respond_problem
+from foregate.gateway.answers import respond_problem, retry_after_line
 from foregate.gateway.forwarding.fallbacks import respond_fixed
 from foregate.gateway.heads import status_line
+from foregate.gateway.held_bodies import Share
 from foregate.gateway.policies.policy import Answer, Ask, NeedBody, Refuse, Switch, Verdict, Wait
 from foregate.gateway.record import Recorder
 from foregate.kernel.errors import ERRORS
@@ -16,16 +17,18 @@ from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 from foregate.kernel.tasks import spawn
 
 if TYPE_CHECKING:
+    from foregate.gateway.held_bodies import HeldBodies
     from foregate.gateway.policies.policy import Log
     from foregate.gateway.request import Request
 
 
 class Admission:
-    """`forward(request)` is called for each request that all steps have let pass."""
+    """`forward(request)` is called for each request that all steps have let pass. `bodies`: what steps have read."""
 
-    __slots__ = ("_forward", "_log", "_monotonic", "_recorder")
+    __slots__ = ("_forward", "_log", "_monotonic", "_recorder", "bodies")
 
-    def __init__(self, recorder: Recorder, forward: Callable[[Request], None], log: Log) -> None:
+    def __init__(self, recorder: Recorder, forward: Callable[[Request], None], log: Log, bodies: HeldBodies) -> None:
+        self.bodies = bodies
         self._recorder = recorder
         self._monotonic = recorder.clock.monotonic
         self._forward = forward
@@ -156,6 +159,9 @@ class Admission:
         self._recorder.finished(request, ERRORS[code].status, code, self._monotonic())
 
 
+_SOON = retry_after_line(1.0)
+
+
 def _wrong(verdict: object) -> str:
     """What no step may say; "" when it may. Policies of others are checked here, where it still can be mended."""
     if isinstance(verdict, Refuse):
@@ -174,7 +180,7 @@ def _shown(error: BaseException) -> str:
 class _Held:
     """A request that waits for a step's verdict: it keeps what comes of the body, within a bound."""
 
-    __slots__ = ("_admission", "_body_bytes_max", "_pending", "_request", "_size")
+    __slots__ = ("_admission", "_body_bytes_max", "_pending", "_request", "_share", "_size")
 
     def __init__(self, admission: Admission, request: Request, verdict: Wait | Ask | NeedBody) -> None:
         self._admission = admission
@@ -191,6 +197,11 @@ class _Held:
         else:
             assert type(verdict) is NeedBody  # noqa: S101 - for the type checker
             self._body_bytes_max = verdict.bytes_max
+            if (exchange.head.content_length or 0) > verdict.bytes_max:
+                admission.refuse(request, Refuse("body_too_large"))  # before anything is held of it
+                return
+            self._share = Share(admission.bodies)
+            request.ends(self._share.end)
             if not exchange.told_complete:
                 exchange.pause_body(False)  # an earlier step may have waited with more than was to be kept
             exchange.send_continue()
@@ -217,6 +228,8 @@ class _Held:
         request = self._request
         if self._size > self._body_bytes_max:
             self._admission.refuse(request, Refuse("body_too_large"))
+        elif not self._share.grow(self._size):
+            self._admission.refuse(request, Refuse("overloaded", lines=_SOON))
         elif complete:
             request.body = b"".join(request.chunks)
             request.chunks = []

@@ -14,6 +14,7 @@ from foregate.gateway.answers import health_body, respond, respond_problem
 from foregate.gateway.chains import Chain
 from foregate.gateway.fields import FORWARDED
 from foregate.gateway.forwarding import Forwarding, Proxied
+from foregate.gateway.held_bodies import HeldBodies
 from foregate.gateway.lateness import Lateness
 from foregate.gateway.match import UNSAFE, Match, Split
 from foregate.gateway.outbound import Outbound
@@ -31,7 +32,7 @@ from foregate.http1.server import ServerConnection, ServerContext
 from foregate.http1.tls import Certificate, ServerCertificates
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
-from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, TLS_HANDSHAKE_TIMEOUT_S
+from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX, TLS_HANDSHAKE_TIMEOUT_S
 from foregate.ports.blocks import Blocks
 from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
@@ -95,7 +96,7 @@ class Gateway:
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
         self._worker, self._codes = worker, dict(zip(codes, counted, strict=True))
         self._recorder = Recorder(worker, self._codes, sink, clock, log, snapshot.org, snapshot.environment)
-        self._admission = Admission(self._recorder, self._send_on, log)
+        self._admission = Admission(self._recorder, self._send_on, log, HeldBodies(HELD_BODY_BYTES_MAX, worker.own))
         self._contexts: list[ServerContext] = []
         self._servers: list[asyncio.Server] = []
         self._certificates: list[tuple[Listener, ServerCertificates]] = []
@@ -217,7 +218,7 @@ class Gateway:
 
     def _reset_gauges(self) -> None:
         """A worker that begins or ends has nothing under way; its predecessor's cells may say otherwise."""
-        self._worker.own[layout.CONNECTIONS] = 0.0
+        self._worker.own[layout.CONNECTIONS] = self._worker.own[layout.HELD_BYTES] = 0.0
         for service in self._table.services.values():
             service.cells[layout.INFLIGHT] = service.cells[layout.SERVICE_OPEN] = 0.0
             for target in service.targets:

@@ -15,6 +15,8 @@ CONNECTIONS = 1
 CONFIG_VERSION = 2  # the first 12 hex digits of the snapshot's version, as a number (48 bits: exact in a float64)
 RELOADS = 3
 RELOADS_FAILED = 4
+HELD_BYTES = 5  # of bodies that policies read whole
+HELD_REFUSED = 6  # pieces of them for which there was no room
 WORKER_CELLS = 8
 
 # within a route's

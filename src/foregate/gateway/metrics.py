@@ -31,6 +31,8 @@ _WORKER_FAMILIES = (
     ("foregate_connections", "gauge", "Open client connections.", layout.CONNECTIONS),
     ("foregate_reloads_total", "counter", "Configurations put in force after the first.", layout.RELOADS),
     ("foregate_reloads_failed_total", "counter", "Configurations that a worker refused.", layout.RELOADS_FAILED),
+    ("foregate_held_body_bytes", "gauge", "Bytes of bodies that policies read whole.", layout.HELD_BYTES),
+    ("foregate_held_bodies_refused_total", "counter", "Requests refused for want of room there.", layout.HELD_REFUSED),
 )
 LINES_MAX = 500
 

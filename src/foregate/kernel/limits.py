@@ -18,6 +18,7 @@ TLS_HANDSHAKE_TIMEOUT_S = 10.0  # a TLS client that has not shaken hands by then
 IDLE_TIMEOUT_S = 75.0  # a keep-alive connection without a request is closed
 UPSTREAM_IDLE_S = 60.0  # a pooled upstream connection unused for so long is closed
 UPSTREAM_IDLE_CONNECTIONS_MAX = 256  # per target and worker; beyond it a finished connection is closed, not pooled
+HELD_BODY_BYTES_MAX = 268_435_456  # of bodies that policies read whole, per worker: 503 `overloaded`, Retry-After: 1
 REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so cannot be retried; a pipelined one waits
 
 # --- events ----------------------------------------------------------------------------------------------------
