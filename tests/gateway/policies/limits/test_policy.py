@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
-from tests.gateway.world import KEY, World, gateway, route, run, service, talk, upstream
+from tests.gateway.world import KEY, PEPPER, World, gateway, route, run, service, talk, upstream
 
 from foregate.gateway.policies.limits.policy import rule_of, shown
 from foregate.http1 import Request, Response
+from foregate.kernel.secrets import hash_key
 from foregate.ports.limits import CalendarWindow, Concurrency, FixedWindow, LeakyBucket, SlidingWindow, TokenBucket
-from foregate.wire.policies import Quota, Rate, RateLimit
+from foregate.wire.policies import Policies, Quota, Rate, RateLimit
+from foregate.wire.snapshot import Key
 
 SLOW = Rate(1.0, 1_000.0)  # nothing comes back while a test runs
 
@@ -175,5 +177,23 @@ def test_a_quota_that_is_used_up_is_refused_by_its_own_code() -> None:
             assert [(await ask(world)).status for _ in range(3)] == [200, 200, 429]
             assert world.sink.events[-1].error == "quota_exceeded"
             assert world.sink.events[-1].limit == "refused"
+
+    run(main)
+
+
+@pytest.mark.parametrize("by", ["org", "plan"])
+def test_an_org_or_plan_that_is_called_like_a_key_or_an_address_shares_nothing_with_it(by: str) -> None:
+    names = {"fg_test_lonely": "", "fg_test_like_key": "k_lonely", "fg_test_like_address": "127.0.0.1"}
+    keys = tuple(Key(f"k_{raw[8:]}", raw, hash_key(raw, PEPPER), **{by: name}) for raw, name in names.items())
+
+    async def main() -> None:
+        policies = Policies(rate_limits=(RateLimit(by=by, rate=SLOW, burst=1.0),))
+        routes = [route("/", auth=()), route("/keyed")]
+        async with upstream() as (_, port), gateway([service(port)], routes, policies=policies, keys=keys) as world:
+            lonely, *others = ([(b"x-api-key", raw.encode())] for raw in names)
+            for path, headers in [("/", []), ("/keyed", lonely), *(("/keyed", other) for other in others)]:
+                for expected in (200, 429):
+                    answer = await world.client.request("GET", world.url(path), headers=headers)
+                    assert (answer.status, await answer.read() != b"") == (expected, True)
 
     run(main)

@@ -59,15 +59,19 @@ def shown(rule: Rule) -> tuple[int, int]:
 
 
 def subject_of(by: str) -> Callable[[Request], str]:
-    """Whose limit it is, by the word in the configuration. Without a key, "key", "org" and "plan" mean the address."""
+    """Whose limit it is, by the word in the configuration: the store's name for them.
+
+    Who has no plan or org counts as their key, who has no key as their address. Each says which of them it is, so that
+    an org that is called like a key or an address shares nothing with it.
+    """
     if by == "key":
-        return lambda request: request.consumer.id or request.client
+        return _key_or_address
     if by == "org":
-        return lambda request: request.consumer.org or request.consumer.id or request.client
+        return lambda request: f"org:{request.consumer.org}" if request.consumer.org else _key_or_address(request)
     if by == "plan":
-        return lambda request: request.consumer.plan or request.consumer.id or request.client
+        return lambda request: f"plan:{request.consumer.plan}" if request.consumer.plan else _key_or_address(request)
     if by == "ip":
-        return lambda request: request.client
+        return _address
     if by == "route":
         return lambda request: request.route.name
     if by == "service":
@@ -76,6 +80,25 @@ def subject_of(by: str) -> Callable[[Request], str]:
         return lambda request: ""
     name = by.partition(":")[2].lower().encode()
     return lambda request: (request.header(name) or b"")[:_HEADER_SUBJECT_BYTES_MAX].decode("latin-1")
+
+
+def _key_or_address(request: Request) -> str:
+    return f"key:{request.consumer.id}" if request.consumer.id else _address(request)
+
+
+def _address(request: Request) -> str:
+    return f"ip:{request.client}"
+
+
+def known_by(by: str) -> Callable[[Request], Any]:
+    """What tells the same subjects apart, made with every request: nothing is put together for it."""
+    if by == "key":
+        return lambda request: request.consumer.id or (request.client,)
+    if by == "org":
+        return lambda request: request.consumer.org or (request.consumer.id, request.client)
+    if by == "plan":
+        return lambda request: request.consumer.plan or (request.consumer.id, request.client)
+    return (lambda request: request.client) if by == "ip" else subject_of(by)
 
 
 _Charges: TypeAlias = tuple[Charge, ...]
@@ -90,7 +113,7 @@ class Form:
         self.limits = tuple(limits)
         self.rules = tuple(rule_of(limit) for limit in limits)
         self.subjects = tuple(subject_of(limit.by) for limit in limits)
-        self.who = _together([subject_of(by) for by in dict.fromkeys(limit.by for limit in limits)])
+        self.who = _together([known_by(by) for by in dict.fromkeys(limit.by for limit in limits)])
         self.refusals = [
             ("quota_exceeded" if isinstance(limit, Quota) else "rate_limited", f'The limit "{limit.name}" is used up.')
             for limit in limits
