@@ -1,6 +1,7 @@
 """Who is let in and what is reshaped, through a real gateway."""
 
 import asyncio
+import base64
 import hmac
 import json
 import time
@@ -23,7 +24,7 @@ from foregate.wire.policies import (
     RequestTransform,
     ResponseTransform,
 )
-from foregate.wire.snapshot import Key, Plan
+from foregate.wire.snapshot import AuthMethod, Key, Plan
 
 JSON = (b"content-type", b"application/json")
 SECRET = "a shared secret"
@@ -58,6 +59,35 @@ def test_any_of_several_methods_lets_in_and_the_event_says_who_and_how() -> None
                 assert [event.key_id for event in world.sink.events] == ["key_demo", alice, alice, ""]
                 assert "jwt:passed" in world.sink.events[1].policies
                 assert len(issuer.requests) == 1
+
+    run(main)
+
+
+def test_whichever_credentials_were_right_the_upstream_sees_none_of_them() -> None:
+    def basic(name: str, key: str) -> bytes:
+        return b"Basic " + base64.b64encode(f"{name}:{key}".encode())
+
+    async def main() -> None:
+        methods: tuple[AuthMethod, ...] = ("api_key", "basic", "hmac")
+        source = ApiKeySource(header="x-token", query="key", bearer=True)
+        several = route("/all", auth=methods, api_key=source, hmac=Hmac({"demo": SECRET}))
+        only = route("/only", auth=("api_key",), api_key=source)
+        told = [(b"x-token", KEY.encode()), (b"x-signature", b"keyid=demo,ts=1,sig=" + b"a" * 64)]
+        asked = (
+            ("/all?key=" + KEY, [*told, (b"authorization", basic("demo", KEY))]),
+            ("/all", [*told[1:], (b"authorization", basic("demo", KEY))]),
+            ("/all?x=1&key=" + KEY, [told[1]]),
+            ("/only?key=" + KEY, [told[0], (b"authorization", b"Bearer " + KEY.encode())]),
+            ("/only?key=wrong", [told[0], (b"authorization", b"Bearer fg_wrong")]),
+        )
+        async with upstream() as (handler, port), gateway([service(port)], [several, only]) as world:
+            for path, headers in asked:
+                answer = await world.client.request("GET", world.url(path), headers=headers)
+                assert answer.status == 200, await answer.read()
+                await answer.read()
+            for request in handler.requests:
+                assert request.query in ("", "x=1")
+                assert [request.header(name) for name in ("x-token", "authorization", "x-signature")] == [None] * 3
 
     run(main)
 

@@ -180,6 +180,32 @@ def test_a_bearer_token_that_looks_like_a_key_is_one() -> None:
     assert not request.kept
 
 
+def test_a_key_in_several_places_is_sent_on_from_none() -> None:
+    asked = ask(
+        path=b"/a?key=fg_live_right&x=1&k%65y=fg_live_other",
+        headers=[
+            (b"x-token", b""),
+            (b"x-token", RAW),
+            (b"authorization", b"Basic YTpi"),
+            (b"authorization", b"BEARER  " + RAW),
+            (b"authorization", b"bearer other"),
+        ],
+    )
+    assert policy(header="x-token", query="key", bearer=True).identify(asked) == ACME
+    assert asked.query == b"?x=1"
+    assert list(asked.kept) == [b"authorization: Basic YTpi", b"authorization: bearer other"]
+
+
+def test_what_is_no_key_is_left_when_another_method_has_let_it_in() -> None:
+    asked = ask(path=b"/?key=a", headers=[(b"authorization", b"Bearer eyJ.a.b"), (b"x-token", b"a"), (b"a", b"b")])
+    policy(header="x-token", query="key", bearer=True).strip(asked)
+    assert (asked.query, list(asked.kept)) == (b"", [b"authorization: Bearer eyJ.a.b", b"a: b"])
+    kept = asked.kept
+    policy(header="x-token", query="key", bearer=True, keep=True).strip(asked)
+    policy().strip(asked)
+    assert asked.kept is kept
+
+
 def test_other_bearer_tokens_are_left_for_other_methods() -> None:
     request = ask(headers=[(b"authorization", b"Bearer eyJ.a.b")])
     assert policy(header=None, bearer=True).identify(request) is None

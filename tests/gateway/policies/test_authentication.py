@@ -20,11 +20,14 @@ class Said(Policy):
         self.name = name
         self.challenge = name.encode()
         self._said = list(said)
-        self.asked = 0
+        self.asked = self.stripped = 0
 
     def identify(self, request: Request) -> Found:
         self.asked += 1
         return self._said.pop(0) if len(self._said) > 1 else self._said[0]
+
+    def strip(self, request: Request) -> None:
+        self.stripped += 1
 
 
 class Chains:
@@ -72,6 +75,15 @@ def test_the_event_says_which_of_several_it_was() -> None:
     request = asked()
     Authentication([Said("api_key", None), Said("jwt", ACME)]).admit(request)
     assert request.outcomes == ["jwt:passed"]
+
+
+def test_the_others_let_nothing_of_theirs_be_sent_on_and_only_after_a_success() -> None:
+    methods = [Said("api_key", None), Said("jwt", ACME), Said("basic", None)]
+    Authentication(methods).admit(asked())
+    assert [method.stripped for method in methods] == [1, 0, 1]
+    methods = [Said("api_key", Refuse("key_invalid")), Said("jwt", ACME)]
+    Authentication(methods).admit(asked())
+    assert [method.stripped for method in methods] == [0, 0]
 
 
 def test_a_method_may_want_the_body_first() -> None:

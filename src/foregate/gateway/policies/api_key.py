@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from foregate.gateway.policies.credentials import drop_authorization
 from foregate.gateway.policies.policy import Consumer, Means, Place, Policy, Refuse
 from foregate.kernel.secrets import HASH_SCHEME, key_digest
 from foregate.wire.policies import NO_POLICIES, ApiKeySource
@@ -128,7 +129,8 @@ def _digest(stored: str) -> bytes:
 
 
 class ApiKeyPolicy(Policy):
-    """Looks where `settings` say; the first place that holds something counts."""
+    """Looks where `settings` say; the first place that holds something counts, and what the others hold is not sent on
+    either."""
 
     name = "api_key"
 
@@ -158,19 +160,26 @@ class ApiKeyPolicy(Policy):
         return self._consumers(raw) or self._invalid
 
     def _anywhere(self, request: Request) -> Consumer | Refuse | None:
-        raw = self._from_header(request) or self._from_query(request) or self._from_bearer(request)
+        given = self._from_header(request), self._from_query(request), self._from_bearer(request)
+        raw = given[0] or given[1] or given[2]
         if not raw:
             return None
+        if self._keep and self._header == _ALWAYS_DROPPED and given[0]:
+            request.set_header(_ALWAYS_DROPPED, given[0])
         return self._consumers(raw) or self._invalid
+
+    def strip(self, request: Request) -> None:
+        """Another method has let it in: send no key on."""
+        self._from_header(request)
+        self._from_query(request)
+        self._from_bearer(request)
 
     def _from_header(self, request: Request) -> bytes | None:
         name = self._header
         if not name:
             return None
         raw = request.header(name)
-        if raw and self._keep and name == _ALWAYS_DROPPED:
-            request.set_header(name, raw)
-        elif raw and not self._keep and name != _ALWAYS_DROPPED:
+        if raw is not None and not self._keep and name != _ALWAYS_DROPPED:
             request.remove_header(name)
         return raw
 
@@ -178,7 +187,7 @@ class ApiKeyPolicy(Policy):
         if not self._query or not request.query:
             return None
         raw, rest = split_query(request.query, self._query)
-        if raw and not self._keep:
+        if raw is not None and not self._keep:
             request.query = rest
         return raw
 
@@ -186,7 +195,11 @@ class ApiKeyPolicy(Policy):
         if not self._bearer:
             return None
         value = request.header(b"authorization")
-        if value is None or value[:7].lower() != b"bearer " or not (raw := value[7:].strip()).startswith(_HINT):
+        if value is None:
+            return None
+        if value[:7].lower() != b"bearer " or not (raw := value[7:].strip()).startswith(_HINT):
+            if not self._keep:
+                drop_authorization(request, b"bearer", _HINT)  # of a second line, which others might read
             return None
         if not self._keep:
             request.remove_header(b"authorization")

@@ -3,7 +3,7 @@
 A method is a policy with `challenge`, what WWW-Authenticate says of it (RFC 9110 section 11.6.1), and `identify`, which
 answers with the consumer, a refusal, None (no credentials of mine here), or that it needs the body or has to ask
 somebody first: then it is called again. Wrong credentials are refused even where another method
-might have taken others.
+might have taken others. What else of credentials a request carries is not sent on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ class Method(Protocol):
     challenge: bytes
 
     def identify(self, request: Request) -> Found: ...
+
+    def strip(self, request: Request) -> None:
+        """Another method has let the request in: what would be credentials here was not looked at, so unless this
+        method's are to be sent on, let them not be."""
 
 
 class Authentication(Policy):
@@ -65,6 +69,9 @@ class Authentication(Policy):
         request.consumer = found
         if self._only is None:
             request.note(f"{method.name}:passed")
+            for other in self._methods:
+                if other is not method:
+                    other.strip(request)
         return Switch(request.chain.of(found.scope)) if found.scope else None
 
     async def _after(self, request: Request, method: Method, ask: Ask) -> Verdict | None:

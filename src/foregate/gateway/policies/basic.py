@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING
 
+from foregate.gateway.policies.credentials import drop_authorization
 from foregate.gateway.policies.policy import Consumer, Means, Place, Policy, Refuse
 from foregate.wire.policies import Basic
 
@@ -48,3 +49,7 @@ class BasicPolicy(Policy):
             return self._invalid
         request.remove_header(b"authorization")
         return consumer
+
+    def strip(self, request: Request) -> None:
+        """Another method has let it in: send no user and password on."""
+        drop_authorization(request, b"basic")
