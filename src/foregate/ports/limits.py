@@ -88,7 +88,8 @@ def _settings(rule: Rule) -> bytes:
 
 
 class Charge(NamedTuple):
-    """`subject` names policy and subject uniquely (b"orders/key:abc"). A cost above the limit needs all of it free."""
+    """`subject` names limit and subject uniquely, a NUL between them (b"route:a/per-key\\0abc"): a store that is full
+    is fair to limits. A cost above the limit needs all of it free."""
 
     rule: Rule
     subject: bytes

@@ -55,6 +55,19 @@ def test_another_shape_carries_the_sums_over_but_no_slots(tmp_path: Path, worker
     store.close()
 
 
+def test_a_flood_of_one_limits_subjects_resets_none_of_another(tmp_path: Path) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, capacity=1024, boot=BOOT)
+    quick = TokenBucket(1.0, 100.0)  # would expire long before what floods
+    for number in range(300):
+        left(store, quick, b"calm\0%d" % number)
+    for number in range(20_000):
+        left(store, QUOTA, b"flooded\0%d" % number)
+    assert store.stats().evicted > 15_000
+    kept = sum(left(store, quick, b"calm\0%d" % number) == 98.0 for number in range(300))
+    assert kept == 300
+    store.close()
+
+
 def test_after_a_boot_only_quotas_are_kept(tmp_path: Path) -> None:
     for boot, expected in ((BOOT, 99.0), (b"c" * 16, 98.0)):
         store = open_limits(tmp_path / "l.bin", 1, 0, boot=boot)

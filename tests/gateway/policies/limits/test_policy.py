@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from tests.gateway.policies.asking import ask as asked
 from tests.gateway.world import KEY, PEPPER, World, gateway, route, run, service, talk, upstream
 
-from foregate.gateway.policies.limits.policy import rule_of, shown
+from foregate.gateway.policies.limits.policy import rule_of, shown, subject_of
 from foregate.http1 import Request, Response
 from foregate.kernel.secrets import hash_key
 from foregate.ports.limits import CalendarWindow, Concurrency, FixedWindow, LeakyBucket, SlidingWindow, TokenBucket
@@ -197,3 +198,19 @@ def test_an_org_or_plan_that_is_called_like_a_key_or_an_address_shares_nothing_w
                     assert (answer.status, await answer.read() != b"") == (expected, True)
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8:0:0:ffff::2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+    ],
+)
+@pytest.mark.parametrize("by", ["ip", "key"])
+def test_an_address_is_what_one_client_has_of_them(by: str, one: str, other: str, same: bool) -> None:
+    subject = subject_of(by)
+    assert (subject(asked(peer=one)) == subject(asked(peer=other))) is same

@@ -11,6 +11,7 @@ since the last `sync()`: call it every few seconds from a thread.
 
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 from foregate.adapters.embedded.limits.rules import compiled, merged
 from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm
@@ -191,7 +192,7 @@ class EmbeddedLimits:
             if len(self._algorithms) >= RULES_MAX:
                 self._algorithms.clear()
             algorithm = self._algorithms[rule] = compiled(rule)
-        name, lifetime_s = fingerprint(rule, subject), algorithm.lifetime_s
+        name, lifetime_s = _name(rule, subject), algorithm.lifetime_s
         found = self._table.find(name, wall_s)
         if found is None:
             found = self._table.claim(name, algorithm.kind, wall_s, wall_s + 2.0 * lifetime_s)
@@ -211,9 +212,14 @@ class EmbeddedLimits:
         """The entry that was charged, even of a rule that a reload has replaced meanwhile."""
         entry = self._known.get(charge.subject)
         if entry is None or (entry.rule is not charge.rule and entry.rule != charge.rule):
-            found = self._table.find(fingerprint(charge.rule, charge.subject), 0.0)
+            found = self._table.find(_name(charge.rule, charge.subject), 0.0)
             return None if found is None else _Entry(charge.rule, compiled(charge.rule), *found)
         return entry if self._table.generation(entry.place) == entry.generation else None
+
+
+def _name(rule: Rule, subject: bytes) -> bytes:
+    """An entry's fingerprint: of the subject, and of the limit that it belongs to."""
+    return fingerprint(rule, subject)[:12] + crc32(subject.partition(b"\0")[0]).to_bytes(4, "little")
 
 
 def open_limits(

@@ -2,6 +2,7 @@
 
     file  = header (4 KB) · entries, open addressing with double hashing, at most PROBES places per subject
     entry = fingerprint (16 bytes) · generation · expires_s · a0 b0 a1 b1 …          all float64 but the first
+    fingerprint = 12 bytes of the subject · 4 bytes of the limit that it is a subject of
 
 An entry is claimed under a file lock, once per subject; looked up and used without any. `generation` is written last
 (and set to BUSY first), so whoever holds an older one knows that the entry is somebody else's now: generation =
@@ -9,14 +10,18 @@ number · 8 + kind, and 0 marks a place that was never used. A worker that is be
 entry is taken away may write one stale pair; it takes a full table and a coincidence of a microsecond, and algorithms
 forgive numbers that cannot be.
 
-At the bound: an expired entry in reach is taken; if none is, the one that would expire first is evicted and counted.
+At the bound: an expired entry in reach is taken; if none is, the one of a limit that would expire first is evicted and
+counted: of the newcomer's own limit when that has at least half as many in reach as any other, else of the limit that
+has most. The places in reach are a sample of the table; so a flood of subjects of one limit pushes out its own.
 """
 
 import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,9 +34,10 @@ HEADER_BYTES = 4_096
 BUSY = -1.0
 
 _HEADER = struct.Struct("<8sQQ16s")  # magic, workers, capacity, boot
-_MAGIC = b"FGLIMIT1"
+_MAGIC = b"FGLIMIT2"
 _NUMBER, _ENTRIES, _EVICTED = 16, 17, 18  # words of the header, changed under the lock alone
-_FINGERPRINT = 16
+_FINGERPRINT, _SUBJECT = 16, 12
+_LIMIT = 3  # of an entry's 32-bit numbers
 _HASHES = struct.Struct("<QQ").unpack
 _FIRST = HEADER_BYTES // 8  # the first entry
 GENERATION, _EXPIRES, CELLS = 2, 3, 4  # words of an entry
@@ -68,6 +74,7 @@ class Table:
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.map = mmap.mmap(self._file, shape.bytes_total)
         self.words = memoryview(self.map).cast("d")
+        self._numbers = memoryview(self.map).cast("I")
         self.read = struct.Struct(f"{2 * shape.workers}d").unpack_from  # (map, 8 * the place's first cell) → cells
 
     def cells(self, place: int) -> tuple[float, ...]:
@@ -154,28 +161,40 @@ class Table:
     def close(self) -> None:
         """Let go; the numbers stay in the file."""
         self.words.release()
+        self._numbers.release()
         self.map.close()
         os.close(self._file)
         os.close(self._lock)
 
     def _room(self, fingerprint: bytes, wall_s: float) -> int:
-        words, first_to_go = self.words, -1
-        for place in self._places(fingerprint):
-            if words[place + GENERATION] == 0.0:
+        words, reach = self.words, []
+        at, step = _HASHES(fingerprint)
+        step |= 1
+        for _ in range(self._probes):
+            place = _FIRST + (at & self._mask) * self._words
+            generation = words[place + GENERATION]
+            if generation == 0.0:
                 words[_ENTRIES] += 1.0
                 return place
-            if words[place + GENERATION] < 0.0 or words[place + _EXPIRES] < wall_s:
+            if generation < 0.0 or words[place + _EXPIRES] < wall_s:
                 return place
-            if first_to_go < 0 or words[place + _EXPIRES] < words[first_to_go + _EXPIRES]:
-                first_to_go = place
+            reach.append(place)
+            at += step
         words[_EVICTED] += 1.0
-        return first_to_go
+        return self._first_to_go(reach, int.from_bytes(fingerprint[_SUBJECT:], sys.byteorder))
 
-    def _places(self, fingerprint: bytes) -> Iterator[int]:
-        at, step = _HASHES(fingerprint)
-        for _ in range(self._probes):
-            yield _FIRST + (at & self._mask) * self._words
-            at += step | 1
+    def _first_to_go(self, reach: Sequence[int], own: int) -> int:
+        """Of the limit that has to make room in these places for one of `own`, the entry that would expire first."""
+        numbers, words = self._numbers, self.words
+        limits = [numbers[2 * place + _LIMIT] for place in reach]
+        mine, giving = limits.count(own), {own}
+        if 3 * mine < len(limits):  # else no other can have more than twice as many
+            counts = Counter(limits)
+            most = max(counts.values())
+            if 2 * mine < most:
+                giving = {limit for limit, count in counts.items() if count == most}
+        pairs = zip(reach, limits, strict=True)
+        return min([(words[place + _EXPIRES], place) for place, limit in pairs if limit in giving])[1]
 
 
 Merge = Callable[[int, tuple[float, ...]], tuple[float, float]]  # (kind, cells) → one pair

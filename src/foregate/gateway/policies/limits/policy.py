@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from math import ceil, floor
+from socket import inet_ntoa
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from foregate.gateway.policies.limits.adaptive import cost_factor
+from foregate.gateway.policies.networks import packed
 from foregate.gateway.policies.policy import Ask, Means, Policy, Refuse, Verdict, Wait
 from foregate.ports.limits import (
     CalendarWindow,
@@ -87,7 +89,11 @@ def _key_or_address(request: Request) -> str:
 
 
 def _address(request: Request) -> str:
-    return f"ip:{request.client}"
+    """Of IPv6 the first 64 bits: whoever has one of these addresses has all of them."""
+    client = request.client
+    if ":" in client and (raw := packed(client)) is not None:
+        return f"ip:{raw[:8].hex()}/64" if len(raw) == 16 else f"ip:{inet_ntoa(raw)}"
+    return f"ip:{client}"
 
 
 def known_by(by: str) -> Callable[[Request], Any]:
@@ -163,7 +169,7 @@ class Limits(Policy):
         """The charges of somebody who was not met before, or not lately."""
         form = self._form
         charges = tuple(
-            Charge(rule, f"{scope}/{limit.name}/{limit.by}:{subject(request)}".encode("utf-8", "surrogateescape"))
+            Charge(rule, f"{scope}/{limit.name}/{limit.by}\0{subject(request)}".encode("utf-8", "surrogateescape"))
             for scope, limit, rule, subject in zip(self._scopes, form.limits, form.rules, form.subjects, strict=True)
         )
         if len(self._met) >= MET_MAX:
