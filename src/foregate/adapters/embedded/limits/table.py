@@ -167,7 +167,8 @@ class Table:
         os.close(self._lock)
 
     def _room(self, fingerprint: bytes, wall_s: float) -> int:
-        words, reach = self.words, []
+        words = self.words
+        reach: list[int] = []
         at, step = _HASHES(fingerprint)
         step |= 1
         for _ in range(self._probes):
