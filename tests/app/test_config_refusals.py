@@ -110,7 +110,7 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
         ("service: ai, auth", "services: [{service: ai, weight: 0}], auth", "routes[1]: services: every weight is 0"),
         ("100/s", "fast", 'policies.rate_limits[0].rate: "fast" is not a rate like 100/s, 600/m, 5000/h or 100/10s'),
         ("path: /status", "path: status", 'routes[1].path: "status" must start with "/"'),
-        ("path: /status", "path: /..;x", 'routes[1].path: "/..;x" has the dot segment'),
+        ("path: /status", "path: /..", 'routes[1].path: "/.." has the dot segment'),
         ("path: /status", "path: '/a/(x+)+', match: regex", "routes[1].path: "),
         ("path: /status", "path: '/{id}/{id}', match: template", "routes[1].path: "),
         ("path: /status", "path: /status, hosts: ['*']", 'routes[1].hosts: host "*" takes every host'),

@@ -30,6 +30,26 @@ JSON = (b"content-type", b"application/json")
 SECRET = "a shared secret"
 
 
+def test_no_spelling_of_a_closed_path_goes_to_an_open_route() -> None:
+    async def main() -> None:
+        routes = [route("/", auth=()), route("/private")]
+        async with upstream() as (handler, port), gateway([service(port)], routes) as world:
+            for path, status in (
+                ("/private;x", 401),
+                ("/private;x/a;y", 401),
+                ("/%70rivate%3bx", 401),
+                ("/;x/private", 400),
+                ("/private%00", 400),
+                ("/x/.%00./private", 400),
+                ("/public;x", 200),
+            ):
+                answer = await talk(world.port, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+                assert statuses(answer) == [status], path
+            assert [request.path for request in handler.requests] == ["/public;x"]
+
+    run(main)
+
+
 def test_any_of_several_methods_lets_in_and_the_event_says_who_and_how() -> None:
     async def keys(request: Request) -> Response:
         return Response(200, tokens.jwks(tokens.EC).encode())

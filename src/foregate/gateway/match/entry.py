@@ -23,7 +23,8 @@ class Match(msgspec.Struct, Generic[T], frozen=True):
 
     `end` is how many bytes of the raw path the rule's fixed beginning covers: what `strip` removes (0 for a regex).
     `params` are those of a template, or a regular expression's groups by number and name; None where there are none.
-    Their values may hold any character a path can name, control characters too; what is not UTF-8 becomes U+FFFD.
+    Their values may hold any character but control characters, and no parameters (`;x`); what is not UTF-8 becomes
+    U+FFFD.
     `index` is the rule's place among all.
     """
 
@@ -100,8 +101,8 @@ class Entry(Generic[T]):
             return Match(self.value, 0, self.index, {**numbered, **named} or None)
         if not self.path.names:
             return self.match if segments.ends is None else Match(self.value, segments.end(self.fixed), self.index)
-        names = segments.names
-        params = {name: names[place].decode("utf-8", "replace") for name, place in self.places}
+        values = segments.values
+        params = {name: values[place].decode("utf-8", "replace") for name, place in self.places}
         if self.path.rest:
-            params[self.path.names[-1]] = b"/".join(names[len(self.path.parts) :]).decode("utf-8", "replace")
+            params[self.path.names[-1]] = b"/".join(values[len(self.path.parts) :]).decode("utf-8", "replace")
         return Match(self.value, segments.end(self.fixed), self.index, params)

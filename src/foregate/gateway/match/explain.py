@@ -30,7 +30,7 @@ def explain(
     """One reason per rule, in the order of the file. Takes time in proportion to the rules."""
     segments = split(path)
     if segments is UNSAFE:
-        sentence = "the path is refused for every rule: it has a dot segment or a backslash"
+        sentence = "the path is refused for every rule: it can be read in two ways"
         return [Reason(index, False, sentence) for index in sorted({entry.index for entry in router.entries})]
     asked = Asked(query, headers)
     refusals: dict[int, str] = {}

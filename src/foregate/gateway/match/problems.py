@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from foregate.gateway.match.hosts import problem_with_host
-from foregate.gateway.match.path import is_dots
+from foregate.gateway.match.path import DOTS
 from foregate.gateway.match.regexes import compile_regex, problem_with_regex
 from foregate.gateway.match.template import problem_with_template, read_template
 from foregate.wire.match import HeaderRule, QueryRule, Rule
@@ -12,7 +12,7 @@ from foregate.wire.match import HeaderRule, QueryRule, Rule
 PATH_LENGTH_MAX = 1_024
 SEGMENTS_MAX = 64
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_NOT_PLAIN = re.compile(r"[^!-~]|[?#%\\]")
+_NOT_PLAIN = re.compile(r"[^!-~]|[?#%;\\]")
 
 
 def problem_with(rule: Rule) -> str | None:
@@ -58,8 +58,8 @@ def _problem_with_path(rule: Rule) -> str | None:
     if len(path) > 1 and path.endswith("/"):
         return f'"{path}" must not end with "/": a trailing slash makes no difference'
     if "//" in path or _NOT_PLAIN.search(path):
-        return f'"{path}" must be plain and decoded: ASCII, without "//", "%", "?", "#", backslashes and spaces'
-    dots = next((segment for segment in path.split("/") if is_dots(segment.encode())), None)
+        return f'"{path}" must be plain and decoded: ASCII, without "//", "%", "?", "#", ";", backslashes and spaces'
+    dots = next((segment for segment in path.split("/") if segment.encode() in DOTS), None)
     if dots is not None:
         return f'"{path}" has the dot segment "{dots}", which is refused in requests'
     return problem_with_template(path) if rule.kind == "template" else None

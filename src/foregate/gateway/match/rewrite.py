@@ -16,6 +16,7 @@ from foregate.gateway.match.regexes import REGEX_TEXT_MAX, compile_regex, proble
 from foregate.wire.snapshot import Rewrite
 
 _SAFE = "!$&'()*+,;=:@~"  # RFC 3986 pchar, beyond letters, digits and -._
+_SAFE_IN_VALUE = _SAFE.replace(";", "") + "/"  # what a value says is data: it adds no parameters to a segment
 _SLASHES = re.compile(rb"(?:/|%2[fF])+")
 _PLACE = re.compile(r"\$?\{(?:param\.)?([A-Za-z0-9_]+)\}")
 _LITERAL = re.compile(r"[!-~]*")
@@ -72,7 +73,7 @@ class PathTemplate:
             value = given.get(piece)
             if value is None:
                 return None
-            out.append(quote(value, safe=_SAFE + "/"))
+            out.append(quote(value, safe=_SAFE_IN_VALUE))
         return _checked("".join(out).encode())
 
 

@@ -55,7 +55,7 @@ class Router(Generic[T]):
         known = self._known.get(asked)
         if known is not None:
             return known
-        if b"%" in path or b"/." in path or b"//" in path or b"\\" in path:
+        if b"%" in path or b"/." in path or b"//" in path or b"\\" in path or b";" in path:
             segments = split(path)
             return UNSAFE if segments is UNSAFE else self._choose(method, host, segments, query, headers)
         for each in self._trees(host) if hosted else (self._any,):

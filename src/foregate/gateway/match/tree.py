@@ -1,7 +1,7 @@
 """A tree of path segments: finding costs O(segments of the path), whatever the number of rules.
 
 Beside its rules each node keeps what a plain path that leads there gets: the best rule, when that is certain without
-another look, else CAREFUL. A plain path is one without "%", "/.", "//" and backslash.
+another look, else CAREFUL. A plain path is one without "%", "/.", "//", ";" and backslash.
 """
 
 from __future__ import annotations
