@@ -243,7 +243,7 @@ class Forwarding:
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
         lines = b"HTTP/1.1 %d X\r\n" % connection.status
         if complete and connection.content_length is not None:
-            self._exchange.send_whole(connection.status, lines, connection.content_length, chunks)
+            self._exchange.send_whole(connection.status, (lines,), connection.content_length, chunks)
             self._exchange.end()
             return
         self._exchange.send_head(connection.status, lines, connection.content_length)
