@@ -1,6 +1,7 @@
 """Mutated requests with a fixed seed: no crash, no hang, and every body that arrives was framed without ambiguity."""
 
 import random
+from types import SimpleNamespace
 
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal, RequestHead, judge
@@ -25,7 +26,9 @@ SPICE = [
 
 
 class _Nobody:
-    """Stands where the connection is; the intake only hands it on."""
+    """Stands where the connection is; the intake asks it for nothing but whether to hand on names with "_"."""
+
+    context = SimpleNamespace(underscores=True)
 
 
 def mutate(rng: random.Random) -> bytes:

@@ -127,6 +127,7 @@ class Gateway:
             connections_per_address_max=clients.connections_per_address_max,
             requests_per_connection_max=clients.requests_per_connection_max,
             body_bytes_per_s_min=clients.body_bytes_per_s_min,
+            underscores=clients.underscores,
         )
         self._contexts.append(context)
         if certificates is not None:
@@ -319,10 +320,10 @@ class Gateway:
         if not unknown:
             self._admission.refuse(request, Refuse("malformed_request", "The path is ambiguous."))
             return
-        if method := _stand_in(request):
+        if method := _preflighted(request):
             found = self._find(method, request.host, request.path, query, request.headers)
             # A preflight is for the policy that answers it; no other OPTIONS goes where only GET may.
-            if isinstance(found, Match) and (request.method == b"HEAD" or "cors" in found.value.chain.names):
+            if isinstance(found, Match) and "cors" in found.value.chain.names:
                 self._enter(request, found)
                 return
         methods = table.router.methods(request.host, request.path, query, request.headers)
@@ -351,10 +352,8 @@ class Gateway:
             respond(exchange, 200, b"", b"application/json", body)
 
 
-def _stand_in(request: Request) -> bytes:
-    """The method whose route takes this request, where none is for its own: GET for HEAD, a preflight's for OPTIONS."""
-    if request.method == b"HEAD":
-        return b"GET"
+def _preflighted(request: Request) -> bytes:
+    """The method that a preflight asks for; b"" when the request is none."""
     return (request.header(b"access-control-request-method") or b"") if request.method == b"OPTIONS" else b""
 
 

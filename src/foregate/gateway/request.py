@@ -97,7 +97,7 @@ class Request:
         self.upstream_ms = 0.0
         fields = head.notes
         if fields is None:
-            fields = head.notes = Fields(exchange.headers, head.connection_tokens)
+            fields = head.notes = Fields(exchange.headers, head.connection_tokens, exchange.underscores)
         self.fields: Fields = fields
         self.noted: Mapping[bytes, bytes] = fields.noted
         self.kept: tuple[bytes, ...] = fields.kept

@@ -29,7 +29,7 @@ class ServerContext:
     Unix peers are one address), is answered 503 and closed. With `requests_per_connection_max` (0: no bound) the last
     answer closes its connection. A request body slower than `body_bytes_per_s_min` (0: no bound) over a whole window
     of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not count, nor the time after
-    the answer has begun.
+    the answer has begun. `underscores` is for who answers: whether fields with "_" in their name are to be sent on.
     """
 
     application: Callable[[Exchange], None]
@@ -44,6 +44,7 @@ class ServerContext:
     connections_max: int = limits.CLIENT_CONNECTIONS_MAX
     connections_per_address_max: int = 0
     requests_per_connection_max: int = 0
+    underscores: bool = True
     draining: bool = False
     connections: set[ServerConnection] = field(default_factory=set)
     turned_away: set[ServerConnection] = field(default_factory=set)  # those that are being told

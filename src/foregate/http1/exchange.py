@@ -114,6 +114,11 @@ class Exchange:
         return self._connection.congested
 
     @property
+    def underscores(self) -> bool:
+        """Whether fields with "_" in their name may be sent on."""
+        return self._connection.context.underscores
+
+    @property
     def peer(self) -> str:
         """The client's address; "" behind a Unix socket, which knows none: whoever needs one takes it from a header."""
         return self._connection.peer

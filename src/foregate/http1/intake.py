@@ -250,6 +250,8 @@ class RequestIntake:
     def _take_trailers(self, exchange: Exchange) -> None:
         fields, self._headers = self._headers, []
         self._bound_headers(fields)
+        if not exchange.underscores:
+            fields = [field for field in fields if b"_" not in field[0]]
         exchange.trailers = trailers.kept(fields, exchange.head.connection_tokens)
 
     # --- called by httptools ---------------------------------------------------------------------------------

@@ -205,6 +205,7 @@ class ClientBounds(Settings, frozen=True):
     header_timeout_s: Seconds = 10.0
     idle_timeout_s: Seconds = 75.0
     body_bytes_per_s_min: Annotated[int, Meta(ge=0)] = 128  # a client that sends its body slower is refused
+    underscores: bool = False  # send on header fields with "_" in their name; some upstreams take it for "-"
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -146,10 +146,11 @@ def test_a_header_of_another_name_is_removed_unless_kept() -> None:
         assert b"accept: */*" in request.kept
 
 
-def test_the_ordinary_header_can_be_kept() -> None:
-    request = ask(headers=[(b"x-api-key", RAW)])
-    assert policy(keep=True).identify(request) == ACME
-    assert request.kept.count(b"x-api-key: " + RAW) == 1
+@pytest.mark.parametrize("name", ["x-api-key", "x-token", "api_key"])
+def test_any_header_can_be_kept(name: str) -> None:
+    request = ask(headers=[(name.encode(), RAW)])
+    assert policy(header=name, keep=True).identify(request) == ACME
+    assert request.kept.count(name.encode() + b": " + RAW) == 1
 
 
 def test_a_parameter_of_the_query_is_removed_unless_kept() -> None:

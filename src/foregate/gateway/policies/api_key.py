@@ -164,8 +164,8 @@ class ApiKeyPolicy(Policy):
         raw = given[0] or given[1] or given[2]
         if not raw:
             return None
-        if self._keep and self._header == _ALWAYS_DROPPED and given[0]:
-            request.set_header(_ALWAYS_DROPPED, given[0])
+        if self._keep and given[0] and (self._header == _ALWAYS_DROPPED or b"_" in self._header):
+            request.set_header(self._header, given[0])  # which else would not be sent on
         return self._consumers(raw) or self._invalid
 
     def strip(self, request: Request) -> None:
