@@ -153,7 +153,17 @@ def test_a_head_request_goes_where_get_would_and_a_foreign_method_learns_which_a
         async with upstream() as (_, port), gateway([service(port)], routes) as world:
             assert (await world.client.request("HEAD", world.url())).status == 200
             answer = await world.client.request("POST", world.url())
-            assert (answer.status, answer.header("allow")) == (405, "GET")
+            assert (answer.status, answer.header("allow")) == (405, "GET, HEAD")
+
+    run(main)
+
+
+def test_head_does_not_slip_past_a_closed_route_for_get_to_an_open_one_for_all() -> None:
+    async def main() -> None:
+        routes = [OPEN, route("/admin", rule=Rule("/admin", methods=("GET",)))]
+        async with upstream() as (seen, port), gateway([service(port)], routes) as world:
+            assert (await world.client.request("HEAD", world.url("/admin"))).status == 401
+            assert seen.requests == []
 
     run(main)
 

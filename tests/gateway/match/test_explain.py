@@ -37,10 +37,19 @@ def test_each_rule_gets_its_reason() -> None:
         "the host is h, not *.example.com or example.com:80",
         "the path /a is not what /a/.+ matches",
         "matches too, but rule 0 goes first: its path is more specific",
-        "the method is POST, not GET",
+        "the method is POST, not GET, HEAD",
     ]
     assert said(b"/a/x", [(b"x-v", b"secret")])[1] == "matches too, but rule 3 goes first: its priority is higher"
     assert said(b"/a", [])[0] == "matches too, but rule 5 goes first: it has more conditions"
+
+
+def test_it_says_which_of_two_rules_names_head() -> None:
+    router = Router([(Rule("/a", methods=("GET",)), 0), (Rule("/a", methods=("HEAD",)), 1)])
+    reasons = explain(router, b"HEAD", b"h", b"/a", b"", [])
+    assert [reason.sentence for reason in reasons] == [
+        "matches too, but rule 1 goes first: it names HEAD",
+        "matched",
+    ]
 
 
 def test_an_unsafe_path_is_refused_for_all() -> None:
@@ -50,7 +59,7 @@ def test_an_unsafe_path_is_refused_for_all() -> None:
 @settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(RULES), max_size=5),
-    st.sampled_from([b"GET", b"POST"]),
+    st.sampled_from([b"GET", b"POST", b"HEAD"]),
     st.sampled_from([b"h", b"x.example.com", b"example.com:80"]),
     st.sampled_from([b"/", b"/a", b"/a/b", b"/a/c", b"/a%2fb/", b"/a/../b"]),
     st.sampled_from([b"", b"debug"]),

@@ -19,7 +19,7 @@ REGEX = st.sampled_from(
 HOSTS = st.lists(
     st.sampled_from(["a.com", "*.a.com", "x.a.com", "*.x.a.com", "a.com:80", "*.a.com:80"]), max_size=2, unique=True
 )
-METHODS = st.lists(st.sampled_from(["GET", "POST", "PUT"]), max_size=2, unique=True)
+METHODS = st.lists(st.sampled_from(["GET", "POST", "PUT", "HEAD"]), max_size=2, unique=True)
 KIND = st.sampled_from(["present", "absent", "exact", "prefix", "regex"])
 
 
@@ -58,7 +58,7 @@ RULES = st.builds(
 )
 Request = tuple[bytes, bytes, str, bytes, list[tuple[bytes, bytes]]]  # method, host, path, query, headers
 REQUEST = st.tuples(
-    st.sampled_from([b"GET", b"POST"]),
+    st.sampled_from([b"GET", b"POST", b"HEAD"]),
     st.sampled_from([b"a.com", b"A.com.", b"x.a.com:80", b"y.x.a.com", b"other", b"a.com:80", b""]),
     st.lists(SEGMENT, max_size=5).map(lambda parts: "/" + "/".join(parts)),
     st.sampled_from([b"", b"q=1", b"q=2&q=%31", b"x=1&q"]),
@@ -123,11 +123,17 @@ def slow(rules: list[Rule], request: Request) -> int | None:
     found = []
     for index, rule in enumerate(rules):
         by_host, by_path = host_rank(rule, host), path_rank(rule, index, path)
-        if by_host is None or by_path is None or (rule.methods and method.decode() not in rule.methods):
+        named = method.decode() in rule.methods
+        if (
+            by_host is None
+            or by_path is None
+            or not (named or not rule.methods or (method == b"HEAD" and "GET" in rule.methods))
+        ):
             continue
         if all(holds(each, fields) for each in rule.headers) and all(holds(each, values) for each in rule.queries):
             conditions = len(rule.headers) + len(rule.queries) + (1 if rule.methods else 0)
-            found.append((-rule.priority, by_host, by_path, -conditions, index))
+            borrows = method == b"HEAD" and bool(rule.methods) and not named
+            found.append((-rule.priority, by_host, by_path, -conditions, borrows, index))
     return min(found)[-1] if found else None
 
 
@@ -234,7 +240,7 @@ def test_methods_are_those_that_find_would_take(rules: list[Rule], request_: Req
     router = router_of(rules)
     if router.find(b"BREW", host, path.encode(), query, headers) is None:
         taken = router.methods(host, path.encode(), query, headers)
-        for method in ("GET", "POST", "PUT"):
+        for method in ("GET", "POST", "PUT", "HEAD"):
             assert (method.encode() in taken) == (
                 slow(rules, (method.encode(), host, path, query, headers)) is not None
             )
@@ -333,6 +339,15 @@ def test_a_rule_whose_conditions_fail_is_no_dead_end() -> None:
     assert index_of(find(rules, b"/a/b", method=b"POST")) == 1
     with_header = router_of(rules).find(b"POST", b"h", b"/a/b", b"", [(b"x", b"")])
     assert index_of(with_header) == 2
+
+
+def test_head_goes_where_get_goes_and_not_past_it() -> None:
+    rules = [Rule("/"), Rule("/a", methods=("GET",)), Rule("/a/b", methods=("POST",))]
+    assert index_of(find(rules, b"/a", method=b"HEAD")) == 1
+    assert index_of(find(rules, b"/a/b", method=b"HEAD")) == 1
+    assert index_of(find([*rules, Rule("/a", methods=("HEAD",))], b"/a", method=b"HEAD")) == 3
+    assert index_of(find([*rules, Rule("/a", methods=("HEAD",))], b"/a")) == 1
+    assert router_of(rules[1:]).methods(b"h", b"/a", b"", []) == (b"GET", b"HEAD")
 
 
 def test_hosts_are_compared_without_case_port_and_trailing_dot() -> None:

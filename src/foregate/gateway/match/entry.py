@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -37,11 +39,13 @@ class Match(msgspec.Struct, Generic[T], frozen=True):
 class Entry(Generic[T]):
     """`path` of a regex is its fixed lead. `plain`: whoever comes to its place in the tree gets `match`, unasked.
 
-    `asks`: it has conditions on headers or the query.
+    `asks`: it has conditions on headers or the query. `methods` are those it takes: HEAD with GET (RFC 9110 section
+    9.3.2), `borrows_head` where the rule does not name it.
     """
 
     __slots__ = (
         "asks",
+        "borrows_head",
         "fixed",
         "headers",
         "host",
@@ -70,7 +74,9 @@ class Entry(Generic[T]):
         else:
             parts = tuple(part.encode() for part in rule.path.split("/") if part)
             self.path = Template(parts, (), rule.kind == "prefix")
-        self.methods = frozenset(method.encode() for method in rule.methods)
+        named = frozenset(method.encode() for method in rule.methods)
+        self.methods = named | {b"HEAD"} if b"GET" in named else named
+        self.borrows_head = self.methods != named
         self.headers = tuple(header_condition(header) for header in rule.headers)
         self.queries = tuple(query_condition(query) for query in rule.queries)
         self.rank = rank(rule, host, self.path, index)
@@ -106,3 +112,16 @@ class Entry(Generic[T]):
         if self.path.rest:
             params[self.path.names[-1]] = b"/".join(values[len(self.path.parts) :]).decode("utf-8", "replace")
         return Match(self.value, segments.end(self.fixed), self.index, params)
+
+
+_BY_RANK = attrgetter("rank")
+
+
+def order(method: bytes) -> Callable[[Entry[Any]], Any]:
+    """By what to sort the rules that take a request: by rank; for HEAD, who names it goes before who borrows it."""
+    return _for_head if method == b"HEAD" else _BY_RANK
+
+
+def _for_head(entry: Entry[Any]) -> tuple[object, ...]:
+    *before, index = entry.rank
+    return *before, entry.borrows_head, index

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from foregate.gateway.match.conditions import Asked, Condition
-from foregate.gateway.match.entry import Entry
+from foregate.gateway.match.entry import Entry, order
 from foregate.gateway.match.hosts import normalise
 from foregate.gateway.match.path import UNSAFE, Segments, split
 from foregate.gateway.match.router import Router
@@ -43,12 +43,12 @@ def explain(
             refusals[entry.index] = sentence
         elif refusals[entry.index].startswith(_OTHER_HOST):  # a rule has several hosts, and this is none of them
             refusals[entry.index] += f" or {_shown_host(entry)}"
-    takers.sort(key=lambda entry: entry.rank)
+    takers.sort(key=order(method))
     answers = {index: Reason(index, False, sentence) for index, sentence in refusals.items()}
     for place, entry in reversed(list(enumerate(takers))):
         if place:
             before = takers[0]
-            sentence = f"matches too, but rule {before.index} goes first: {_why_first(before, entry)}"
+            sentence = f"matches too, but rule {before.index} goes first: {_why_first(before, entry, method)}"
         else:
             sentence = "matched"
         answers[entry.index] = Reason(entry.index, place == 0, sentence)
@@ -103,7 +103,7 @@ def _shown_host(entry: Entry[T]) -> str:
     return f"{'*' if entry.host.wildcard else ''}{entry.host.name.decode()}{port}"
 
 
-def _why_first(first: Entry[T], second: Entry[T]) -> str:
+def _why_first(first: Entry[T], second: Entry[T], method: bytes) -> str:
     names = (
         "its priority is higher",
         "its host is more specific",
@@ -113,4 +113,6 @@ def _why_first(first: Entry[T], second: Entry[T]) -> str:
     for name, one, other in zip(names, first.rank, second.rank, strict=False):
         if one != other:
             return name
+    if method == b"HEAD" and second.borrows_head and not first.borrows_head:
+        return "it names HEAD"
     return "it comes first in the file"

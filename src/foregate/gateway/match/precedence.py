@@ -5,7 +5,8 @@
 3. the path: exact, template (more fixed segments, then without "{rest...}", then more segments, then the one whose
    first fixed segment stands further left), prefix (the longest), regex (in the order given);
 4. more conditions on method, headers and query (each header and each parameter is one, methods together are one);
-5. the order in the file.
+5. for HEAD: a rule that names it, before one that takes it because it takes GET (`entry.order`);
+6. the order in the file.
 A rule whose conditions do not hold never hides the next one: there are no dead ends.
 """
 

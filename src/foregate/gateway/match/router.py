@@ -8,11 +8,10 @@ path alone decides is remembered: at most REMEMBERED_MAX short paths, beyond the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from typing import Generic, TypeVar
 
 from foregate.gateway.match.conditions import Asked
-from foregate.gateway.match.entry import Entry, Match
+from foregate.gateway.match.entry import Entry, Match, order
 from foregate.gateway.match.hosts import HostPattern, normalise, read_host
 from foregate.gateway.match.path import UNSAFE, Segments, Unsafe, split, split_plain
 from foregate.gateway.match.tree import CAREFUL, Tree
@@ -20,7 +19,6 @@ from foregate.http1.headers import HeaderList
 from foregate.wire.match import Rule
 
 T = TypeVar("T")
-_BY_RANK = attrgetter("rank")
 REMEMBERED_MAX = 1_024
 _REMEMBERED_BYTES_MAX = 256  # of a path with its host
 
@@ -81,7 +79,7 @@ class Router(Generic[T]):
             return ()
         asked = Asked(query, headers)
         taken: set[bytes] = set()
-        for entry in self._candidates(host, segments):
+        for entry in self._candidates(b"", host, segments):
             if entry.wants(asked) and (entry.pattern is None or entry.groups(segments)):
                 taken |= entry.methods
         return tuple(sorted(taken))
@@ -91,7 +89,7 @@ class Router(Generic[T]):
     ) -> Match[T] | Unsafe | None:
         """The same for every kind of rule and of path."""
         asked: Asked | None = None
-        for entry in self._candidates(host, segments):
+        for entry in self._candidates(method, host, segments):
             if entry.methods and method not in entry.methods:
                 continue
             if entry.asks:
@@ -107,14 +105,14 @@ class Router(Generic[T]):
                 return entry.matched(segments, groups)
         return None
 
-    def _candidates(self, host: bytes, segments: Segments) -> list[Entry[T]]:
-        """Rules for this host and path, in the order of precedence."""
+    def _candidates(self, method: bytes, host: bytes, segments: Segments) -> list[Entry[T]]:
+        """Rules for this host and path, whatever methods they take, in the order of precedence."""
         if self._exact or self._wildcards:
             found = [entry for tree in self._trees(host) for entry in tree.candidates(segments.names)]
         else:
             found = self._any.candidates(segments.names)
         if len(found) > 1:
-            found.sort(key=_BY_RANK)
+            found.sort(key=order(method))
         return found
 
     def _trees(self, host: bytes) -> list[Tree[T]]:
