@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from foregate.gateway.lately import Lately
 from foregate.gateway.policies import make
 from foregate.gateway.policies.limits.policy import Form, Limits
-from foregate.gateway.policies.policy import Means, NeedBody, Place, Policy, Verdict
+from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Verdict
 from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
 from foregate.gateway.scopes import Resolved, Set, resolve
+from foregate.gateway.shapes import Shape
 from foregate.http1.headers import HeaderList
 from foregate.kernel.limits import BODY_BYTES_MAX
 from foregate.wire.policies import Policies, Timeouts
@@ -31,8 +33,10 @@ AFTER = ("load_shedding", "bounds")  # … these after it, then limits, …
 SHAPING = ("body_schema", "request_transform")
 LAST = ("adaptive_concurrency", "bulkhead")  # what they admit is under way
 ANSWERING = ("cors", "response_transform")
+CONSUMERS = ("plan:", OWN)  # what the scopes of those begin with who are known by then
 _PER_SERVICE = frozenset(LAST)
-SCOPES_MAX = 10_000  # consumers with policies of their own, remembered per chain; beyond it all are built anew
+CHAINS_MAX = 20_000  # for consumers with policies of their own, of all routes; beyond it the unused are built anew
+PARTS_MAX = 20_000  # policies of such chains alone; likewise
 
 _TIMEOUTS, _RETRY = Timeouts(), RetrySettings()
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -43,8 +47,6 @@ class Chain:
 
     __slots__ = (
         "_builder",
-        "_route",
-        "_scoped",
         "_told",
         "answerers",
         "body_bytes_max",
@@ -56,6 +58,7 @@ class Chain:
         "passed",
         "priority",
         "retry",
+        "route",
         "service",
         "service_name",
         "steady",
@@ -94,24 +97,15 @@ class Chain:
         bounds = _settings(one, "bounds", None)
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
         self._builder = builder
-        self._route = route
-        self._scoped: dict[str, Chain] | None = None  # these two are made when they are needed: most never are
-        self._told: dict[tuple[int, str], str] | None = None
+        self.route = route
+        self._told: dict[tuple[int, str], str] | None = None  # made when it is needed: most never is
 
     def of(self, scope: str) -> Chain:
         """The chain of a consumer whose plan or key has policies of its own (`Consumer.scope`)."""
-        scoped = self._scoped
-        if scoped is None:
-            if self._builder is None:
-                return self
-            scoped = self._scoped = {}
-        known = scoped.get(scope)
-        if known is None:
-            assert self._builder is not None and self._route is not None  # noqa: S101, PT018 - for the type checker
-            if len(scoped) >= SCOPES_MAX:
-                scoped.clear()
-            known = scoped[scope] = self._builder.scoped(self._route, self.service, scope)
-        return known
+        builder = self._builder
+        if builder is None or (shape := builder.shapes.get(scope)) is None:
+            return self
+        return builder.scoped.younger.get((self, shape)) or builder.of(self, shape)
 
     def told(self, request: Request) -> str:
         """What the event says of a request that did not simply pass: see `Request.stopped` and `.outcomes`."""
@@ -136,18 +130,20 @@ class Chain:
 class ChainBuilder:
     """Makes chains for one snapshot. Policies whose settings have not changed are taken over from `before`.
 
-    `consumers`: the policies of plans and keys by `Consumer.scope`, the more general first.
+    `shapes`: what plans and keys bring along, by `Consumer.scope`.
     """
 
     def __init__(
         self,
         general: Policies,
-        consumers: Callable[[str], Sequence[tuple[str, Policies]]],
+        shapes: Mapping[str, Shape],
         means: Means,
         before: Mapping[bytes, Policy],
     ) -> None:
         self._general = general
-        self._consumers = consumers
+        self.shapes = shapes
+        self.scoped: Lately[tuple[Chain, Shape], Chain] = Lately(CHAINS_MAX)
+        self._parts: Lately[Any, Any] = Lately(PARTS_MAX)
         self._means = means
         self._before = before
         self.policies: dict[bytes, Policy] = {}  # all that were made, to be taken over by the next builder
@@ -160,7 +156,7 @@ class ChainBuilder:
         key = (service.name if service is not None else "", route.auth)
         if plain and (known := self._shared.get(key)) is not None:
             return known
-        chain = self._build(route, service, "")
+        chain = self._build(route, service)
         if plain:
             self._shared[key] = chain
         return chain
@@ -169,19 +165,19 @@ class ChainBuilder:
         """Of a request that no route takes: nothing applies, it is only counted."""
         return Chain(resolve([]), [], [], None)
 
-    def _build(self, route: Route, service: ServiceState | None, scope: str) -> Chain:
+    def _build(self, route: Route, service: ServiceState | None, shape: Shape | None = None) -> Chain:
         places = [("", self._general)]
         if service is not None:
             places.append((f"service:{service.name}", service.settings.policies))
         places.append((f"route:{route.name}", route.policies))
         outside = resolve(places)
-        inside = resolve([*places, *self._consumers(scope)]) if scope else outside
+        inside = resolve([*places, *shape.places]) if shape is not None else outside
         service_name = service.name if service is not None else ""
         policies = [self._make(kind, outside.one[kind], service_name) for kind in BEFORE if kind in outside.one]
         if route.auth:
             methods = [self._method(kind, outside, service_name) for kind in route.auth]
             policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods)))
-        if scope and (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(("plan:", "key:")):
+        if (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(CONSUMERS):
             policies.append(self._make("ip_filter", own, service_name))
         policies += [self._make(kind, inside.one[kind], service_name) for kind in AFTER if kind in inside.one]
         if limits := [*inside.many["rate_limits"], *inside.many["quotas"]]:
@@ -196,15 +192,21 @@ class ChainBuilder:
             policies += [self._make(kind, inside.one[kind], service_name) for kind in LAST if kind in inside.one]
         answering = [self._make(kind, inside.one[kind], service_name) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
-        chain = Chain(inside, policies, answering, service, *(() if scope else (self, route)))
+        if shape is not None:
+            return Chain(inside, policies, answering, service)
+        chain = Chain(inside, policies, answering, service, self, route)
         for part in ("answerers", "steps", "names", "passed"):
             value = getattr(chain, part)
             setattr(chain, part, self._same.setdefault(value, value))
         return chain
 
-    def scoped(self, route: Route, service: ServiceState | None, scope: str) -> Chain:
-        """The chain of a consumer with policies of its own."""
-        return self._build(route, service, scope)
+    def of(self, chain: Chain, shape: Shape) -> Chain:
+        """The chain of consumers of this shape, instead of `chain`: kept for a while."""
+        found = self.scoped.get((chain, shape))
+        if found is None:
+            assert chain.route is not None  # noqa: S101 - for the type checker: only chains of routes ask
+            self.scoped.put((chain, shape), found := self._build(chain.route, chain.service, shape))
+        return found
 
     def _once(self, key: Any, build: Callable[[], Any]) -> Any:
         """What several chains have in common, made once."""
@@ -218,26 +220,35 @@ class ChainBuilder:
         return self._make(kind, resolved.one.get(kind) or Set("", make.DEFAULTS[kind]()), service)
 
     def _limits(self, places: Sequence[Set]) -> Policy:
-        key = b"limits" + _encode([(place.scope, place.settings) for place in places])
-        return self._known(key, lambda: self._new_limits(places))
-
-    def _new_limits(self, places: Sequence[Set]) -> Policy:
+        scopes = [OWN if place.scope.startswith(OWN) else place.scope for place in places]
         limits = [place.settings for place in places]
-        form = self._once((Form, _encode(limits)), lambda: Form(limits))
-        return Limits([place.scope for place in places], form, self._means)
+        kept = not any(scope.startswith(CONSUMERS) for scope in scopes)
+
+        def build() -> Policy:
+            own, parts = OWN in scopes, self._parts
+            key = (Form, own, _encode(limits))
+            form = parts.get(key)
+            if form is None:
+                parts.put(key, form := Form(limits, own))
+            return Limits(scopes, form, self._means)
+
+        return self._known(b"limits" + _encode([scopes, limits]), build, kept)
 
     def _make(self, kind: str, place: Set, service: str) -> Policy:
         scope = place.scope if kind == "extension" else ""
         of = service if kind in _PER_SERVICE else ""
         key = b"%s\0%s\0%s\0%s" % (kind.encode(), scope.encode(), of.encode(), _encode(place.settings))
-        return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope, of)))
+        kept = kind == "extension" or not place.scope.startswith(OWN)
+        return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope, of)), kept)
 
-    def _known(self, key: bytes, build: Callable[[], Policy]) -> Policy:
+    def _known(self, key: bytes, build: Callable[[], Policy], kept: bool = True) -> Policy:
+        """`kept`: there are only as many as the configuration has places; others are forgotten and made anew."""
         key = blake2b(key, digest_size=16).digest()
-        found = self.policies.get(key) or self._before.get(key)
-        if found is None:
-            found = build()
-        self.policies[key] = found
+        found: Policy | None = self.policies.get(key) or self._before.get(key)
+        if kept:
+            self.policies[key] = found = found or build()
+        elif found is None and (found := self._parts.get(key)) is None:
+            self._parts.put(key, found := build())
         return found
 
 

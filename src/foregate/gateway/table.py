@@ -18,11 +18,11 @@ from foregate.gateway.policies.api_key import KeyRing
 from foregate.gateway.policies.forwarded import Trust
 from foregate.gateway.policies.policy import Means, Policy
 from foregate.gateway.routes import RouteEntry
+from foregate.gateway.shapes import shapes_of
 from foregate.gateway.upstream import Services, ServiceState
 from foregate.ports.blocks import Block, Blocks, Cells
 from foregate.wire.match import Rule
-from foregate.wire.policies import NO_POLICIES, Policies
-from foregate.wire.snapshot import Key, Route, Snapshot
+from foregate.wire.snapshot import Route, Snapshot
 
 SLICE_ROUTES = 25  # compiled in one go; about a millisecond
 SLICE_NODES = 200  # of the router's trees, finished in one go
@@ -58,17 +58,9 @@ def build(
     held = before.keys if before is not None else None
     names = any(method != "api_key" for route in snapshot.routes for method in route.auth)
     keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS, held, names)
-    own = yield from _own_policies(snapshot.keys)
-    plans = {plan.name: plan.policies for plan in snapshot.plans}
-
-    def consumers(scope: str) -> Sequence[tuple[str, Policies]]:
-        """The places of a consumer's own policies, the more general first."""
-        plan, policies = own.get(scope, (scope.removeprefix("plan:"), None))
-        places = [(f"plan:{plan}", plans[plan])] if plan in plans else []
-        return places if policies is None else [*places, (scope, policies)]
-
+    shapes = yield from shapes_of(snapshot.keys, snapshot.plans, SLICE_KEYS)
     states = services.apply(snapshot.services, lambda name: known[name].own, snapshot.policies)
-    chains = ChainBuilder(snapshot.policies, consumers, means, before.policies if before is not None else {})
+    chains = ChainBuilder(snapshot.policies, shapes, means, before.policies if before is not None else {})
     router: RouterBuilder[RouteEntry] = RouterBuilder()
     entries: list[RouteEntry] = []
     for index, route in enumerate(snapshot.routes):
@@ -97,17 +89,6 @@ def build(
         chains.policies,
         known,
     )
-
-
-def _own_policies(keys: Sequence[Key]) -> Generator[None, None, dict[str, tuple[str, Policies]]]:
-    """Scope → (plan, policies) of the keys that have policies of their own."""
-    own: dict[str, tuple[str, Policies]] = {}
-    for index, key in enumerate(keys):
-        if key.policies is not NO_POLICIES and key.policies != NO_POLICIES:
-            own[f"key:{key.id}"] = (key.plan, key.policies)
-        if index % SLICE_KEYS == SLICE_KEYS - 1:
-            yield
-    return own
 
 
 def _claim(snapshot: Snapshot, blocks: Blocks, before: Table | None) -> dict[str, Block]:

@@ -92,6 +92,9 @@ def _nobody(name: str) -> Consumer | None:
     return None
 
 
+OWN = "key:"  # where a limit was set, when that is the key of whoever asks
+
+
 class Place(NamedTuple):
     """Where a policy was set ("", "service:x", "route:y", "plan:z", "key:k") and, if it is one's, the service."""
 

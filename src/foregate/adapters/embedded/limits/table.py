@@ -172,7 +172,7 @@ class Table:
         at, step = _HASHES(fingerprint)
         step |= 1
         for _ in range(self._probes):
-            place = _FIRST + (at & self._mask) * self._words
+            place: int = _FIRST + (at & self._mask) * self._words
             generation = words[place + GENERATION]
             if generation == 0.0:
                 words[_ENTRIES] += 1.0

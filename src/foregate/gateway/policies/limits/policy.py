@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from foregate.gateway.policies.limits.adaptive import cost_factor
 from foregate.gateway.policies.networks import packed
-from foregate.gateway.policies.policy import Ask, Means, Policy, Refuse, Verdict, Wait
+from foregate.gateway.policies.policy import OWN, Ask, Means, Policy, Refuse, Verdict, Wait
 from foregate.ports.limits import (
     CalendarWindow,
     Charge,
@@ -111,15 +111,17 @@ _Charges: TypeAlias = tuple[Charge, ...]
 
 
 class Form:
-    """What limits with the same settings have in common, wherever they are set."""
+    """What limits with the same settings have in common, wherever they are set. `own`: one of them is set on keys."""
 
     __slots__ = ("adaptive", "holds", "legacy", "limits", "refusals", "rules", "single", "subjects", "template", "who")
 
-    def __init__(self, limits: Sequence[RateLimit | Quota]) -> None:
+    def __init__(self, limits: Sequence[RateLimit | Quota], own: bool = False) -> None:
         self.limits = tuple(limits)
         self.rules = tuple(rule_of(limit) for limit in limits)
         self.subjects = tuple(subject_of(limit.by) for limit in limits)
-        self.who = _together([known_by(by) for by in dict.fromkeys(limit.by for limit in limits)])
+        self.who = _together(
+            [known_by(by) for by in dict.fromkeys([*(limit.by for limit in limits), *(["key"] if own else [])])]
+        )
         self.refusals = [
             ("quota_exceeded" if isinstance(limit, Quota) else "rate_limited", f'The limit "{limit.name}" is used up.')
             for limit in limits
@@ -132,7 +134,7 @@ class Form:
 
 
 class Limits(Policy):
-    """`scopes`: where each of the form's limits was set, which is whom it is shared by."""
+    """`scopes`: where each of the form's limits was set, which is whom it is shared by. `OWN`: each key has its own."""
 
     name = "rate_limits"
     __slots__ = ("_any_adaptive", "_form", "_means", "_met", "_scopes", "_single", "_take", "_take_one", "_who")
@@ -169,7 +171,7 @@ class Limits(Policy):
         """The charges of somebody who was not met before, or not lately."""
         form = self._form
         charges = tuple(
-            Charge(rule, f"{scope}/{limit.name}/{limit.by}\0{subject(request)}".encode("utf-8", "surrogateescape"))
+            Charge(rule, _named(scope, limit, request, subject))
             for scope, limit, rule, subject in zip(self._scopes, form.limits, form.rules, form.subjects, strict=True)
         )
         if len(self._met) >= MET_MAX:
@@ -216,6 +218,12 @@ class Limits(Policy):
             taken.remaining[tightest],
             ceil(taken.reset_s[tightest]),
         )
+
+
+def _named(scope: str, limit: RateLimit | Quota, request: Request, subject: Callable[[Request], str]) -> bytes:
+    """`Charge.subject`."""
+    whose = f"{request.consumer.id}/{subject(request)}" if scope == OWN else subject(request)
+    return f"{scope}/{limit.name}/{limit.by}\0{whose}".encode("utf-8", "surrogateescape")
 
 
 def _template(names: Sequence[str], rules: Sequence[Rule]) -> bytes:
