@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.wire.origins import problem_with
 from foregate.wire.placeholders import problem_in
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -56,7 +57,9 @@ class IpFilter(Settings, frozen=True):
 class Cors(Settings, frozen=True):
     """Cross-origin requests of browsers (Fetch standard). Preflights are answered here, before authentication."""
 
-    origins: Annotated[tuple[str, ...], Meta(min_length=1, description='exact, "https://*.example.com", or "*"')]
+    origins: Annotated[
+        tuple[str, ...], Meta(min_length=1, description='exact, "https://*.example.com", "null", or "*"')
+    ]
     methods: tuple[str, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     headers: tuple[HeaderName, ...] = ()  # none: whatever the browser asks for
     expose: tuple[HeaderName, ...] = ()
@@ -66,7 +69,7 @@ class Cors(Settings, frozen=True):
     def problem(self) -> str | None:
         if self.credentials and "*" in self.origins:
             return "credentials with the origin * would let every page act as its visitor: name the origins"
-        return None
+        return next((said for origin in self.origins if (said := problem_with(origin)) is not None), None)
 
 
 class ApiKeySource(Settings, frozen=True):

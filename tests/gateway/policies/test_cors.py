@@ -88,6 +88,66 @@ def test_with_any_origin_answers_are_the_same_for_all() -> None:
     assert request.answer_lines == b"access-control-allow-origin: *\r\n"
 
 
+_NO_ORIGIN = [
+    b"nonsense",
+    b"null",
+    b"*",
+    b"https://*.example.com",
+    b"https://",
+    b"//app.example.com",
+    b"app.example.com",
+    b"https://app.example.com/",
+    b"https://app.example.com, https://app.example.com",
+    b"https:app.example.com",
+    b"",
+]
+
+
+@pytest.mark.parametrize("origin", _NO_ORIGIN)
+def test_what_is_no_origin_is_never_echoed(origin: bytes) -> None:
+    for cors in (policy(PAGE.decode(), "https://*.example.com", credentials=True), policy("*"), _unloadable()):
+        request = ask(headers=[(b"origin", origin)])
+        assert cors.admit(request) is None
+        found = cors.admit(preflight(origin))
+        lines = request.answer_lines + (found.lines if isinstance(found, Answer) else b"")
+        allowed = [line for line in lines.split(b"\r\n") if line.startswith(b"access-control-allow-origin")]
+        assert set(allowed) <= {b"access-control-allow-origin: *"}
+
+
+def _unloadable() -> CorsPolicy:
+    """No configuration can have these settings."""
+    settings = Cors(("*",), credentials=True)
+    assert settings.problem() is not None
+    return CorsPolicy(settings, means(), Place())
+
+
+def test_null_is_taken_where_it_is_named() -> None:
+    request = ask(headers=[(b"origin", b"null")])
+    policy("null").admit(request)
+    assert b"access-control-allow-origin: null\r\n" in request.answer_lines
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["nonsense", "", "app.example.com", "https://a.example/", "https://*", "https://a.*.example", "*.example.com",
+     "https://*.a.example/x", "https://u@a.example", "https://a.example:443", "http://a.example:80", "https://a b",
+     "https://a.example:0", "https://a.example:x", "*://a.example", "https://*a.example", "https://a.example,b"],
+)  # fmt: skip
+def test_an_origin_that_no_browser_sends_does_not_load(origin: str) -> None:
+    said = Cors((PAGE.decode(), origin)).problem()
+    assert said is not None
+    assert f'"{origin}"' in said
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.example", "http://localhost:3000", "https://*.a.example:8443", "http://127.0.0.1:8044",
+     "http://[::1]:8080", "chrome-extension://abcdef", "null", "*", "HTTPS://A.example", "https://a.example:80"],
+)  # fmt: skip
+def test_an_origin_that_a_browser_may_send_loads(origin: str) -> None:
+    assert Cors((origin,)).problem() is None
+
+
 def test_options_without_a_preflights_fields_is_the_upstreams_business() -> None:
     assert policy().admit(ask(b"OPTIONS", b"/", [(b"origin", PAGE)])) is None
 

@@ -25,14 +25,17 @@ _PREFLIGHT_VARY = b"vary: Origin, Access-Control-Request-Method, Access-Control-
 
 
 class Origins:
-    """`*`, exact origins, and those with a wildcard for the first labels of the host (`https://*.example.com`)."""
+    """`*`, exact origins, and those with a wildcard for the first labels of the host (`https://*.example.com`).
+
+    What is no origin fits none of them but `*`; `null`, which any page can have sent for itself, only by name.
+    """
 
     __slots__ = ("_exact", "_wild", "anyone")
 
     def __init__(self, origins: tuple[str, ...]) -> None:
         lower = [origin.lower().encode() for origin in origins]
         self.anyone = b"*" in lower
-        self._exact = frozenset(lower)
+        self._exact = frozenset(text for text in lower if b"*" not in text)
         self._wild = tuple(
             (before, after) for before, star, after in (text.partition(b"*") for text in lower) if before
         )
@@ -60,7 +63,7 @@ class CorsPolicy(Policy):
 
     def __init__(self, settings: Cors, means: Means, place: Place) -> None:
         self._origins = Origins(settings.origins)
-        self._any = self._origins.anyone and not settings.credentials
+        self._any = self._origins.anyone  # with credentials that does not load; if it did, "*" gives them to nobody
         self._vary = b"" if self._any else b"vary: Origin\r\n"
         credentials = b"access-control-allow-credentials: true\r\n" if settings.credentials else b""
         expose = _line(b"access-control-expose-headers", settings.expose)
