@@ -54,6 +54,18 @@ def test_check_speaks_json_either_way(file: str) -> None:
     assert problem["where"].endswith("b.yaml:2")
 
 
+def test_check_warns_of_a_closed_path_that_is_open_by_other_methods(file: str) -> None:
+    routes = "routes: [{name: all, path: /, service: a, auth: none}, {path: /admin, methods: [GET], service: a}]"
+    doubtful = changed(file, "routes: [{path: /a, service: a}]", routes)
+    done = run("check", "-c", doubtful)
+    sentence = 'GET /admin needs a key, but other methods of /admin go to the open route "all"'
+    assert (done.exit_code, done.stderr) == (0, f"warning: {doubtful}:2: routes[1].methods: {sentence}\n")
+    said = json.loads(run("check", "-c", doubtful, "-o", "json").stdout)
+    assert said["valid"]
+    assert [each["warning"] for each in said["warnings"]] == [sentence]
+    assert json.loads(run("check", "-c", file, "-o", "json").stdout)["warnings"] == []
+
+
 def test_check_looks_at_certificates_too(file: str) -> None:
     listen = "listen: {gateway: [{address: '127.0.0.1:1', tls: [{certificate: no.pem, key: no.pem}]}]}\nservices:"
     done = run("check", "-c", changed(file, "services:", listen))

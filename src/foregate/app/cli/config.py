@@ -15,8 +15,10 @@ from foregate.app.config import Config, ConfigRefused, Loaded, load
 from foregate.app.config.difference import differences
 from foregate.app.config.document import default_environ
 from foregate.app.config.explain import Asked, Explanation, Met, explain
+from foregate.app.config.problems import Problem
 from foregate.app.config.reference import reference
 from foregate.app.config.verify import verified
+from foregate.app.config.warnings import WARNINGS_MAX, warnings
 from foregate.app.launch import default_file
 from foregate.app.paths import DataDir
 from foregate.kernel.clock import SystemClock
@@ -32,13 +34,18 @@ _ANY_PEPPER = b"foregate config"
 
 @app.command()
 def check(config: ConfigFile = None, output: Output = "text") -> None:
-    """Say every problem of a configuration, or that there is none."""
+    """Say every problem of a configuration, or that there is none; and what it may not have been meant to say."""
     file: Path | None = config or default_file()
     if output == "json":
         _check_json(file)
         return
     with refusals("not a valid configuration"):
         loaded, _ = _checked(file)
+    doubts = _doubts(loaded)
+    for doubt in doubts[:WARNINGS_MAX]:
+        typer.echo(f"warning: {doubt}", err=True)
+    if len(doubts) > WARNINGS_MAX:
+        typer.echo(f"warning: and {len(doubts) - WARNINGS_MAX} more", err=True)
     typer.echo(f"{file or 'the default configuration'} is valid: {_counts(loaded)}")
 
 
@@ -49,16 +56,15 @@ def _check_json(file: Path | None) -> None:
         _print_json(
             {
                 "valid": False,
-                "problems": [
-                    {"where": problem.where, "key": problem.key, "problem": problem.sentence}
-                    for problem in refused.problems
-                ],
+                "problems": [{**_where(problem), "problem": problem.sentence} for problem in refused.problems],
+                "warnings": [],
             }
         )
         raise typer.Exit(EXIT_USAGE) from None
     config = loaded.config
     counts = {name: len(getattr(config, name)) for name in ("services", "routes", "plans", "keys")}
-    _print_json({"valid": True, "problems": [], "listeners": len(snapshot.listeners), **counts})
+    said = [{**_where(doubt), "warning": doubt.sentence} for doubt in _doubts(loaded)]
+    _print_json({"valid": True, "problems": [], "warnings": said, "listeners": len(snapshot.listeners), **counts})
 
 
 @app.command()
@@ -139,6 +145,14 @@ def reload(data_dir: DataDirectory = Path(".foregate"), output: Output = "text")
 def _checked(file: Path | None) -> tuple[Loaded, Snapshot]:
     loaded = load(file, default_environ())
     return loaded, verified(loaded, _ANY_PEPPER)
+
+
+def _doubts(loaded: Loaded) -> list[Problem]:
+    return [loaded.problem(path, sentence) for path, sentence in warnings(loaded.config)]
+
+
+def _where(problem: Problem) -> dict[str, str]:
+    return {"where": problem.where, "key": problem.key}
 
 
 def _counts(loaded: Loaded) -> str:

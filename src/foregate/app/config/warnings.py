@@ -1,0 +1,61 @@
+"""What a valid configuration may not have been meant to say: nothing is refused for it. Pure."""
+
+from collections.abc import Iterator
+
+from foregate.app.config.contradictions import Found
+from foregate.app.config.schema import Config, Route
+from foregate.gateway.match import Match, Router
+from foregate.gateway.match.template import read_template
+from foregate.wire.match import Rule
+
+WARNINGS_MAX = 100  # said; the others are counted
+# The last one stands for those that nobody has thought of: some servers answer any method as they answer GET.
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER")
+
+
+def warnings(config: Config) -> Iterator[Found]:
+    """Closed routes whose path is open by other methods, each with its place and a sentence."""
+    open_to_all = [not route.auth and bool(route.shares) for route in config.routes]
+    closed = [index for index, route in enumerate(config.routes) if route.auth and route.methods]
+    if not closed or not any(open_to_all):
+        return
+    router: Router[int] = Router([(route.rule, index) for index, route in enumerate(config.routes)])
+    for index in closed:
+        route = config.routes[index]
+        past = next((other for other in _others(router, route) if open_to_all[other]), None)
+        if past is not None and not _said(config.routes[past], route):
+            yield ("routes", index, "methods"), _sentence(route, config.routes[past])
+
+
+def _others(router: Router[int], route: Route) -> Iterator[int]:
+    """The routes that take this one's path by methods that it does not take. A regex has no path to be tried with."""
+    if route.match == "regex":
+        return
+    taken = {*route.methods, *(("HEAD",) if "GET" in route.methods else ())}
+    for host in route.hosts or ("",):
+        for method in _METHODS:
+            if method not in taken:
+                asked = host.replace("*", "any", 1).encode()
+                found = router.find(method.encode(), asked, _path(route.rule).encode(), b"", [])
+                if isinstance(found, Match):
+                    yield found.value
+
+
+def _path(rule: Rule) -> str:
+    """A path that this rule takes."""
+    if rule.kind != "template":
+        return rule.path
+    return "/" + "/".join("-" if part is None else part.decode() for part in read_template(rule.path).parts)
+
+
+def _said(opened: Route, closed: Route) -> bool:
+    """Whether somebody wrote that these methods are open here: another route of the same path names them."""
+    return bool(opened.methods) and (opened.path, opened.match) == (closed.path, closed.match)
+
+
+def _sentence(closed: Route, opened: Route) -> str:
+    needs = "a key" if closed.auth == ("api_key",) else " or ".join(closed.auth)
+    return (
+        f"{', '.join(closed.methods)} {closed.path} needs {needs}, but other methods of {closed.path} go to the open "
+        f'route "{opened.name or opened.path}"'
+    )
