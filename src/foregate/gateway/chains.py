@@ -161,9 +161,15 @@ class ChainBuilder:
             self._shared[key] = chain
         return chain
 
-    def unmatched(self) -> Chain:
-        """Of a request that no route takes: nothing applies, it is only counted."""
-        return Chain(resolve([]), [], [], None)
+    def unmatched(self, last: Policy) -> Chain:
+        """Of a request that no route takes: what goes by its address and its form, set globally; then `last`."""
+        general = self._general
+        by_address = tuple(limit for limit in general.rate_limits if limit.by == "ip")
+        own = resolve([("", Policies(ip_filter=general.ip_filter, bounds=general.bounds, rate_limits=by_address))])
+        policies = [self._make(kind, place, "") for kind, place in own.one.items()]
+        if by_address:
+            policies.append(self._limits(own.many["rate_limits"]))
+        return Chain(own, [*policies, last], [], None)
 
     def _build(self, route: Route, service: ServiceState | None, shape: Shape | None = None) -> Chain:
         places = [("", self._general)]

@@ -313,25 +313,14 @@ class Gateway:
         Proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
 
     def _nowhere(self, request: Request, unknown: bool, query: bytes) -> None:
-        """No route takes it: 404, or 405 where another method would be taken, or 400 where the path is a trick."""
-        table = self._table
-        request.route = table.unmatched
-        request.chain = table.unmatched.chain
-        if not unknown:
-            self._admission.refuse(request, Refuse("malformed_request", "The path is ambiguous."))
-            return
-        if method := _preflighted(request):
+        """No route takes it, unless it is a preflight for one that will."""
+        if unknown and (method := _preflighted(request)):
             found = self._find(method, request.host, request.path, query, request.headers)
             # A preflight is for the policy that answers it; no other OPTIONS goes where only GET may.
             if isinstance(found, Match) and "cors" in found.value.chain.names:
                 self._enter(request, found)
                 return
-        methods = table.router.methods(request.host, request.path, query, request.headers)
-        if methods:
-            allow = b"allow: " + b", ".join(sorted(methods)) + b"\r\n"
-            self._admission.refuse(request, Refuse("method_not_allowed", lines=allow))
-        else:
-            self._admission.refuse(request, Refuse("route_not_found"))
+        self._enter(request, Match(self._table.unmatched, 0, -1))
 
     def _answer_own(self, request: Request) -> None:
         """Health and metrics: no events, no routes, no keys. Metrics name targets: not everybody may see them."""

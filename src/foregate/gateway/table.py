@@ -19,6 +19,7 @@ from foregate.gateway.policies.forwarded import Trust
 from foregate.gateway.policies.policy import Means, Policy
 from foregate.gateway.routes import RouteEntry
 from foregate.gateway.shapes import shapes_of
+from foregate.gateway.unrouted import Unrouted
 from foregate.gateway.upstream import Services, ServiceState
 from foregate.ports.blocks import Block, Blocks, Cells
 from foregate.wire.match import Rule
@@ -76,7 +77,8 @@ def build(
     for _ in router.sealing():
         yield
     nowhere = Route(layout.UNMATCHED, Rule(), auth=())
-    unmatched = RouteEntry(nowhere, [chains.unmatched()], known[layout.route_block(layout.UNMATCHED)[0]])
+    last = Unrouted(router.build())
+    unmatched = RouteEntry(nowhere, [chains.unmatched(last)], known[layout.route_block(layout.UNMATCHED)[0]])
     return Table(
         msgspec.structs.replace(snapshot, keys=()),
         router.build(),
