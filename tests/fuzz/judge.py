@@ -71,6 +71,11 @@ def _compare(rig: Rig, messages: list[Message], tail: str) -> None:
 def _hop_by_hop(message: Message, sent: Message) -> None:
     named = {token.strip().lower() for value in sent.values(b"connection") for token in value.split(b",")}
     names = {name for name, _ in message.fields}
+    if b"te" in names:  # that trailers are welcome each hop says for itself
+        takes = b",".join(sent.values(b"te")).lower().split(b",")
+        assert b"trailers" in map(bytes.strip, takes), "trailers were asked for by nobody"
+        assert (message.values(b"te"), message.values(b"connection")) == ([b"trailers"], [b"te"])
+        names -= {b"te", b"connection"}
     assert not names & (named - {b"host", b"content-length", b"transfer-encoding"}), "a hop-by-hop field was forwarded"
     assert not names & {b"connection", b"upgrade", b"te", b"proxy-connection"}, "a hop-by-hop field was forwarded"
 

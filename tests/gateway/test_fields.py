@@ -2,11 +2,13 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.gateway.world import gateway, raw_upstream, run, service, talk
+from tests.gateway.world import gateway, raw_upstream, run, service, talk, upstream
 
 from foregate.gateway.fields import Fields
+from foregate.http1.head import RequestHead, judge
 from foregate.wire.snapshot import ClientBounds
 
 _NAMES = st.text("abx-_", min_size=1, max_size=8).map(str.encode)
@@ -44,3 +46,35 @@ def test_names_that_upstreams_confuse_with_ours_are_not_sent_on() -> None:
     run(lambda: main(ClientBounds(), []))
     wanted = [b"x_forwarded_for: 1.2.3.4", b"content_length: 7", b"x_forwarded_proto: https"]
     run(lambda: main(ClientBounds(underscores=True), wanted))
+
+
+@pytest.mark.parametrize(
+    ("lines", "sent"),
+    [
+        ([b"trailers"], True),
+        ([b"Trailers , deflate;q=0.5"], True),
+        ([b"deflate", b"trailers", b"trailers"], True),
+        ([b"deflate"], False),
+        ([b"x-trailers"], False),
+        ([], False),
+    ],
+)
+def test_that_a_client_takes_trailers_is_said_to_the_upstream_and_nothing_else_of_te(
+    lines: list[bytes], sent: bool
+) -> None:
+    headers = [(b"connection", b"te, x-hop"), *((b"te", value) for value in lines), (b"x-hop", b"1"), (b"a", b"b")]
+    head = judge(b"GET", [(b"host", b"a"), *headers], "1.1")
+    assert isinstance(head, RequestHead)
+    kept = Fields(headers, head.connection_tokens).kept
+    assert sorted(kept) == sorted([b"a: b", *([b"te: trailers", b"connection: te"] if sent else [])])
+
+
+def test_te_trailers_reaches_the_upstream() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world:
+            for line, told in (("TE: trailers\r\n", ("trailers", "te")), ("TE: gzip\r\n", (None, None))):
+                await talk(world.port, f"GET / HTTP/1.1\r\nHost: a\r\n{line}Connection: TE, close\r\n\r\n".encode())
+                request = seen.requests.pop()
+                assert (request.header("te"), request.header("connection")) == told
+
+    run(main)

@@ -68,7 +68,7 @@ def test_hop_by_hop_fields_stay_on_their_hop_in_both_directions() -> None:
         async with upstream(answer) as (seen, port), gateway([service(port)]) as world:
             data = (
                 b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\n"
-                b"TE: trailers\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nX-Kept: 1\r\nX-Api-Key: secret\r\n\r\n"
+                b"TE: gzip\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nX-Kept: 1\r\nX-Api-Key: secret\r\n\r\n"
             )
             raw = await talk(world.port, data)
             request = seen.requests[0]

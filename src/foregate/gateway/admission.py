@@ -142,8 +142,9 @@ class Admission:
     def _answer(self, request: Request, answer: Answer) -> None:
         request.stopped = "answered"
         exchange = request.exchange
-        head = b"%s%sx-request-id: %s\r\n%s" % (
+        head = b"%s%s%sx-request-id: %s\r\n%s" % (
             status_line(answer.status),
+            b"" if b"date:" in answer.lines.lower() else exchange.date_line,
             request.answer_lines,
             request.request_id.encode(),
             answer.lines,

@@ -13,7 +13,7 @@ from foregate.kernel.errors import ERRORS, problem
 
 def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
     """Write a whole answer; `lines` are further header lines with their CRLF."""
-    exchange.send_whole(status, (_start(status, content_type), lines), len(body), [body])
+    exchange.send_whole(status, (_start(status, content_type), exchange.date_line, lines), len(body), [body])
     exchange.end()
 
 
@@ -34,7 +34,8 @@ def respond_problem(
     spec = ERRORS[code]
     body = problem(spec, request_id, detail, members)
     start = _start(spec.status, b"application/problem+json")
-    exchange.send_whole(spec.status, (start, lines, b"x-request-id: %s\r\n" % request_id.encode()), len(body), [body])
+    head = start, exchange.date_line, lines, b"x-request-id: %s\r\n" % request_id.encode()
+    exchange.send_whole(spec.status, head, len(body), [body])
     exchange.end()
     return spec.status
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList
+from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList, tokens
 from foregate.kernel.ids import parse_traceparent, valid_request_id
 from foregate.kernel.secrets import CONSOLE_COOKIE
 
@@ -39,6 +39,8 @@ _ORDINARY = frozenset(
     b"upgrade-insecure-requests user-agent x-requested-with".split()
 )
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+# We pass trailers on, so a client that takes them may say so (RFC 9110 section 10.1.4): each hop for itself.
+_TE = (b"te: trailers", b"connection: te")
 _JOINED = frozenset({b"x-forwarded-for", b"forwarded"})  # lists: a further field continues the first
 _CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 
@@ -98,6 +100,8 @@ class Fields:
         if name in _NOTED:
             if name in FORWARDED:
                 self.forwarded = True
+            elif name == b"te" and b"trailers" in tokens(value) and _TE[0] not in kept:
+                kept += _TE
             if name in _JOINED and name in noted:
                 noted[name] += b", " + value
             else:

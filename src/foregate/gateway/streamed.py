@@ -16,7 +16,8 @@ class Streamed:
         self._writable = asyncio.Event()
         self._writable.set()
         exchange.receiver = self
-        head = b"%scontent-type: %s\r\ncache-control: no-store\r\n" % (status_line(200), content_type)
+        date = exchange.date_line
+        head = b"%s%scontent-type: %s\r\ncache-control: no-store\r\n" % (status_line(200), date, content_type)
         exchange.send_head(200, head, None)
         self._task = spawn(self._send(pieces), name="streamed answer")
 

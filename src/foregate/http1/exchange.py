@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from foregate.http1 import trailers as trailer_fields
+from foregate.http1.date import date_line
 from foregate.http1.headers import HeaderList
 from foregate.http1.trailers import Fields
 
@@ -112,6 +113,11 @@ class Exchange:
     def paused(self) -> bool:
         """Whether the client's side is congested: stop writing until `response_paused(False)`."""
         return self._connection.congested
+
+    @property
+    def date_line(self) -> bytes:
+        """The Date field of an answer that is made now, with its CRLF."""
+        return date_line(self._connection.context.clock.now())
 
     @property
     def underscores(self) -> bool:

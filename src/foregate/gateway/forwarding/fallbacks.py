@@ -65,8 +65,9 @@ def _answer(proxied: Proxied, settings: Fallback, error: str, now_s: float) -> N
 def respond_fixed(request: Request, settings: Fallback, service_line: bytes, now_s: float) -> None:
     """Write the fixed answer. The event has been left already."""
     exchange, body = request.exchange, (settings.body or "").encode()
-    head = b"%s%s%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
+    head = b"%s%s%s%s%sx-gateway-response-time: %.2f\r\nx-request-id: %s\r\n" % (
         status_line(settings.status),
+        exchange.date_line,
         fallback.fixed_head(settings),
         request.answer_lines,
         service_line,

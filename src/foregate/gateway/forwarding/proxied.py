@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from foregate.wire.event import BreakerOutcome
 
 _VERSION = b" HTTP/1.1\r\n"
+_DATELESS = object()  # marks a head that is kept without a Date: each answer gets its own
 
 
 class Proxied:
@@ -189,7 +190,9 @@ class Proxied:
 
     def _fields(self, connection: ClientConnection, complete: bool) -> bytes | None:
         """The head for the client, kept for the next answer; None when a policy failed and the client was told so."""
-        chain = self.request.chain
+        chain, notes = self.request.chain, connection.notes
+        if notes is not None and notes[0] is connection.headers and notes[1] == (_DATELESS, chain.answerers):
+            return notes[2] + self.exchange.date_line
         headers: HeaderList = connection.headers
         if chain.answerers:
             reshaped = trouble.reshaped(self, connection, complete)
@@ -197,9 +200,10 @@ class Proxied:
                 return None
             headers = reshaped
         fields = answer_fields(connection.status, headers) + self.service.header_line
+        dated = b"\r\ndate: " in fields
         if chain.steady:
-            connection.notes = connection.headers, chain.answerers, fields
-        return fields
+            connection.notes = connection.headers, chain.answerers if dated else (_DATELESS, chain.answerers), fields
+        return fields if dated else fields + self.exchange.date_line
 
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
         now_s = self.monotonic()
