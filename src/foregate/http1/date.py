@@ -16,7 +16,8 @@ def http_date(now_s: float) -> bytes:
 
 def date_line(now_s: float) -> bytes:
     """The field with its CRLF, for answers of our own and for those that came without one."""
-    return _of(now_s)[2]
+    last = _last
+    return last[2] if last[0] == int(now_s) else _of(now_s)[2]
 
 
 def _of(now_s: float) -> tuple[int, bytes, bytes]:

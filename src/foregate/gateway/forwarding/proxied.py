@@ -8,7 +8,7 @@ still answer is in its slots; what is not ordinary is done by the modules beside
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from foregate.gateway.forwarding import trouble
 from foregate.gateway.forwarding.judging import Outcome, tell_service, tell_target
@@ -18,6 +18,7 @@ from foregate.http1.headers import HeaderList
 from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 
 if TYPE_CHECKING:
+    from foregate.gateway.chains import Answerer
     from foregate.gateway.forwarding.means import Forwarding
     from foregate.gateway.forwarding.rare import Rare
     from foregate.gateway.policies.breaker import State
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from foregate.wire.event import BreakerOutcome
 
 _VERSION = b" HTTP/1.1\r\n"
-_DATELESS = object()  # marks a head that is kept without a Date: each answer gets its own
+
+
+class _Dateless(NamedTuple):
+    """Whose answerers have made a head that is kept without a Date: each answer gets its own."""
+
+    answerers: tuple[Answerer, ...]
 
 
 class Proxied:
@@ -191,8 +197,10 @@ class Proxied:
     def _fields(self, connection: ClientConnection, complete: bool) -> bytes | None:
         """The head for the client, kept for the next answer; None when a policy failed and the client was told so."""
         chain, notes = self.request.chain, connection.notes
-        if notes is not None and notes[0] is connection.headers and notes[1] == (_DATELESS, chain.answerers):
-            return notes[2] + self.exchange.date_line
+        if notes is not None and notes[0] is connection.headers:
+            kind = notes[1]
+            if type(kind) is _Dateless and kind.answerers is chain.answerers:
+                return notes[2] + self.exchange.date_line
         headers: HeaderList = connection.headers
         if chain.answerers:
             reshaped = trouble.reshaped(self, connection, complete)
@@ -202,7 +210,7 @@ class Proxied:
         fields = answer_fields(connection.status, headers) + self.service.header_line
         dated = b"\r\ndate: " in fields
         if chain.steady:
-            connection.notes = connection.headers, chain.answerers if dated else (_DATELESS, chain.answerers), fields
+            connection.notes = connection.headers, chain.answerers if dated else _Dateless(chain.answerers), fields
         return fields if dated else fields + self.exchange.date_line
 
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
