@@ -103,6 +103,22 @@ def test_what_has_no_service_says_how_it_is_answered(folder: Path) -> None:
     assert explained(folder, Asked("GET", "/old/x")).outcome == "is sent to https://new.example${path} (301)"
 
 
+def test_what_no_route_takes_meets_the_policies_that_go_by_its_address(folder: Path) -> None:
+    for asked, outcome in (
+        (Asked("GET", "/nowhere", client="10.1.1.1"), "404 route_not_found"),
+        (Asked("GET", "/a/./b", client="10.1.1.1"), "400 malformed_request: the path is ambiguous"),
+    ):
+        found = explained(folder, asked)
+        assert found.outcome == outcome
+        said = [(each.policy, each.set_by, each.verdict) for each in found.policies]
+        assert said == [("ip_filter", "global", "refuses 10.1.1.1: it is denied (403)")]
+
+
+def test_head_is_taken_where_get_is(folder: Path) -> None:
+    (folder / "foregate.yaml").write_text(TEXT.replace("methods: [PUT]", "methods: [GET]"))
+    assert explained(folder, Asked("HEAD", "/a")).ways[0].service == "b"
+
+
 def test_conditions_are_looked_at(folder: Path) -> None:
     assert explained(folder, Asked("GET", "/x")).outcome == "404 route_not_found"
     assert explained(folder, Asked("GET", "/x", [(b"x-canary", b"1")])).route == "/x"

@@ -13,7 +13,7 @@ from foregate.gateway.policies import make
 from foregate.gateway.policies.limits.policy import Form, Limits
 from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Verdict
 from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
-from foregate.gateway.scopes import Resolved, Set, resolve
+from foregate.gateway.scopes import Resolved, Set, resolve, without_route
 from foregate.gateway.shapes import Shape
 from foregate.http1.headers import HeaderList
 from foregate.kernel.limits import BODY_BYTES_MAX
@@ -163,12 +163,10 @@ class ChainBuilder:
 
     def unmatched(self, last: Policy) -> Chain:
         """Of a request that no route takes: what goes by its address and its form, set globally; then `last`."""
-        general = self._general
-        by_address = tuple(limit for limit in general.rate_limits if limit.by == "ip")
-        own = resolve([("", Policies(ip_filter=general.ip_filter, bounds=general.bounds, rate_limits=by_address))])
+        own = resolve([("", without_route(self._general))])
         policies = [self._make(kind, place, "") for kind, place in own.one.items()]
-        if by_address:
-            policies.append(self._limits(own.many["rate_limits"]))
+        if limits := own.many["rate_limits"]:
+            policies.append(self._limits(limits))
         return Chain(own, [*policies, last], [], None)
 
     def _build(self, route: Route, service: ServiceState | None, shape: Shape | None = None) -> Chain:

@@ -22,6 +22,12 @@ class Resolved(NamedTuple):
     many: Mapping[str, tuple[Set, ...]]
 
 
+def without_route(general: Policies) -> Policies:
+    """Which of the global policies a request meets that no route takes: those that go by its address and its form."""
+    by_address = tuple(limit for limit in general.rate_limits if limit.by == "ip")
+    return Policies(ip_filter=general.ip_filter, bounds=general.bounds, rate_limits=by_address)
+
+
 def resolve(places: Sequence[tuple[str, Policies]]) -> Resolved:
     """`places` from the most general to the most specific."""
     one: dict[str, Set] = {}

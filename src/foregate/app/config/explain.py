@@ -8,19 +8,21 @@ import msgspec
 
 from foregate.app.config.shown import shown
 from foregate.gateway.chains import AFTER, BEFORE, LAST, SHAPING
-from foregate.gateway.match import UNSAFE, Match, Router
+from foregate.gateway.match import Match, Router
 from foregate.gateway.match.explain import explain as explain_rules
 from foregate.gateway.match.rewrite import rewritten, stripped
 from foregate.gateway.policies.make import DEFAULTS
 from foregate.gateway.policies.networks import Networks
-from foregate.gateway.scopes import Resolved, Set, resolve
+from foregate.gateway.scopes import Resolved, Set, resolve, without_route
 from foregate.http1.headers import HeaderList
+from foregate.wire.match import Rule
 from foregate.wire.policies import CircuitBreaker, IpFilter, Policies, Retry, Timeouts
 from foregate.wire.snapshot import Key, Route, Service, Snapshot
 
 _ON_THE_WAY = {"timeouts": Timeouts, "retry": Retry, "circuit_breaker": CircuitBreaker}  # they always hold
 _ON_THE_WAY_TOO = ("service_breaker", "hedge", "fallback", "response_transform")
 _BY_CLIENT = ("key", "org", "plan")
+_NOWHERE = Route("", Rule(), auth=())  # what a request is taken for that no route takes
 
 
 class Asked(NamedTuple):
@@ -84,13 +86,14 @@ def explain(snapshot: Snapshot, asked: Asked, environment: Mapping[str, str]) ->
         for reason in reasons
     )
     found = router.find(method, host, path, query, asked.headers)
-    if found is UNSAFE:
-        return Explanation("400 malformed_request: the path is ambiguous", None, considered)
+    if isinstance(found, Match):
+        return _matched(snapshot, found, asked, considered, environment, path, host)
+    said = "400 malformed_request: the path is ambiguous"
     if found is None:
         taken = [each.decode() for each in router.methods(host, path, query, asked.headers)]
         said = f"405 method_not_allowed (Allow: {', '.join(taken)})" if taken else "404 route_not_found"
-        return Explanation(said, None, considered)
-    return _matched(snapshot, found, asked, considered, environment, path, host)
+    met = _met(resolve([("", without_route(snapshot.policies))]), _NOWHERE, asked, None, environment)
+    return Explanation(said, None, considered, tuple(met))
 
 
 def _matched(
