@@ -10,6 +10,7 @@ import msgspec
 
 from foregate.gateway.lately import Lately
 from foregate.gateway.policies import make
+from foregate.gateway.policies.gate import DOORS
 from foregate.gateway.policies.limits.policy import Form, Limits
 from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Verdict
 from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
@@ -31,10 +32,9 @@ Answerer: TypeAlias = "Callable[[Request, int, HeaderList], HeaderList]"
 BEFORE = ("ip_filter", "cors")  # these come before it is known who asks …
 AFTER = ("load_shedding", "bounds")  # … these after it, then limits, …
 SHAPING = ("body_schema", "request_transform")
-LAST = ("adaptive_concurrency", "bulkhead")  # what they admit is under way
+LAST = DOORS  # one of each per service: what they admit is under way
 ANSWERING = ("cors", "response_transform")
 CONSUMERS = ("plan:", OWN)  # what the scopes of those begin with who are known by then
-_PER_SERVICE = frozenset(LAST)
 CHAINS_MAX = 20_000  # for consumers with policies of their own, of all routes; beyond it the unused are built anew
 PARTS_MAX = 20_000  # policies of such chains alone; likewise
 
@@ -164,7 +164,7 @@ class ChainBuilder:
     def unmatched(self, last: Policy) -> Chain:
         """Of a request that no route takes: what goes by its address and its form, set globally; then `last`."""
         own = resolve([("", without_route(self._general))])
-        policies = [self._make(kind, place, "") for kind, place in own.one.items()]
+        policies = [self._make(kind, place) for kind, place in own.one.items()]
         if limits := own.many["rate_limits"]:
             policies.append(self._limits(limits))
         return Chain(own, [*policies, last], [], None)
@@ -176,25 +176,24 @@ class ChainBuilder:
         places.append((f"route:{route.name}", route.policies))
         outside = resolve(places)
         inside = resolve([*places, *shape.places]) if shape is not None else outside
-        service_name = service.name if service is not None else ""
-        policies = [self._make(kind, outside.one[kind], service_name) for kind in BEFORE if kind in outside.one]
+        policies = [self._make(kind, outside.one[kind]) for kind in BEFORE if kind in outside.one]
         if route.auth:
-            methods = [self._method(kind, outside, service_name) for kind in route.auth]
+            methods = [self._method(kind, outside) for kind in route.auth]
             policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods)))
         if (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(CONSUMERS):
-            policies.append(self._make("ip_filter", own, service_name))
-        policies += [self._make(kind, inside.one[kind], service_name) for kind in AFTER if kind in inside.one]
+            policies.append(self._make("ip_filter", own))
+        policies += [self._make(kind, inside.one[kind]) for kind in AFTER if kind in inside.one]
         if limits := [*inside.many["rate_limits"], *inside.many["quotas"]]:
             policies.append(self._limits(limits))
-        policies += [self._make(kind, inside.one[kind], service_name) for kind in SHAPING if kind in inside.one]
-        policies += [self._make("extension", entry, service_name) for entry in inside.many["extensions"]]
+        policies += [self._make(kind, inside.one[kind]) for kind in SHAPING if kind in inside.one]
+        policies += [self._make("extension", entry) for entry in inside.many["extensions"]]
         if route.redirect is not None:
             policies.append(RedirectStep(route.redirect))
         elif route.answer is not None:
             policies.append(FixedAnswerStep(route.answer))
         elif service is not None:
-            policies += [self._make(kind, inside.one[kind], service_name) for kind in LAST if kind in inside.one]
-        answering = [self._make(kind, inside.one[kind], service_name) for kind in ANSWERING if kind in inside.one]
+            policies += service.doors
+        answering = [self._make(kind, inside.one[kind]) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
         if shape is not None:
             return Chain(inside, policies, answering, service)
@@ -219,9 +218,9 @@ class ChainBuilder:
             found = self._same[key] = build()
         return found
 
-    def _method(self, kind: str, resolved: Resolved, service: str) -> Policy:
+    def _method(self, kind: str, resolved: Resolved) -> Policy:
         """How a client may say who it is; an API key needs no settings."""
-        return self._make(kind, resolved.one.get(kind) or Set("", make.DEFAULTS[kind]()), service)
+        return self._make(kind, resolved.one.get(kind) or Set("", make.DEFAULTS[kind]()))
 
     def _limits(self, places: Sequence[Set]) -> Policy:
         scopes = [OWN if place.scope.startswith(OWN) else place.scope for place in places]
@@ -238,12 +237,11 @@ class ChainBuilder:
 
         return self._known(b"limits" + _encode([scopes, limits]), build, kept)
 
-    def _make(self, kind: str, place: Set, service: str) -> Policy:
+    def _make(self, kind: str, place: Set) -> Policy:
         scope = place.scope if kind == "extension" else ""
-        of = service if kind in _PER_SERVICE else ""
-        key = b"%s\0%s\0%s\0%s" % (kind.encode(), scope.encode(), of.encode(), _encode(place.settings))
+        key = b"%s\0%s\0%s" % (kind.encode(), scope.encode(), _encode(place.settings))
         kept = kind == "extension" or not place.scope.startswith(OWN)
-        return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope, of)), kept)
+        return self._known(key, lambda: make.policy(kind, place.settings, self._means, Place(place.scope)), kept)
 
     def _known(self, key: bytes, build: Callable[[], Policy], kept: bool = True) -> Policy:
         """`kept`: there are only as many as the configuration has places; others are forgotten and made anew."""

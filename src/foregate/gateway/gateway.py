@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
@@ -18,8 +18,10 @@ from foregate.gateway.held_bodies import HeldBodies
 from foregate.gateway.lateness import Lateness
 from foregate.gateway.match import UNSAFE, Match, Split
 from foregate.gateway.outbound import Outbound
+from foregate.gateway.policies import make
 from foregate.gateway.policies.forwarded import client_of
-from foregate.gateway.policies.policy import Consumer, Log, Means, Policy, Refuse
+from foregate.gateway.policies.gate import Door
+from foregate.gateway.policies.policy import Consumer, Log, Means, Place, Policy, Refuse
 from foregate.gateway.record import Recorder
 from foregate.gateway.request import Request
 from foregate.gateway.routes import RouteEntry
@@ -80,7 +82,7 @@ class Gateway:
         self._lateness = Lateness()
         self._outbound = Outbound(clock)
         self._clients_max = clients_max
-        self._services = Services(clock, self._upstream_deadlines, rng, log)
+        self._services = Services(clock, self._upstream_deadlines, rng, log, door=self._door)
         self._means = Means(
             clock,
             rng,
@@ -183,6 +185,9 @@ class Gateway:
             pepper=self._pepper,
             before=before,
         )
+
+    def _door(self, kind: str, settings: Any, service: str) -> Door:
+        return cast("Door", make.policy(kind, settings, self._means, Place("", service)))
 
     def _take_effect(self, table: Table) -> None:
         self._table = table

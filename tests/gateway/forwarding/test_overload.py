@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from typing import Any
 
-from tests.gateway.world import gateway, route, run, service, upstream
+import pytest
+from tests.gateway.world import OPEN, gateway, route, run, service, snapshot, upstream
 
 from foregate.http1 import Request, Response
 from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, LoadShedding
@@ -55,6 +57,40 @@ def test_who_waits_for_a_place_is_served_by_priority() -> None:
                 await asyncio.sleep(0.05)
             assert [(await task).status for task in tasks] == [200] * 3
             assert order == ["/first", "/high", "/low"]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"bulkhead": Bulkhead(max=2)}, {"bulkhead": Bulkhead(max=1)}),
+        (
+            {"adaptive_concurrency": AdaptiveConcurrency(start=2, min=1, max=2, queue=0)},
+            {"adaptive_concurrency": AdaptiveConcurrency(start=1, min=1, max=2, queue=0)},
+        ),
+    ],
+)
+def test_what_is_under_way_counts_after_a_reload_with_other_settings(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    release = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await release.wait()
+        return Response(200, b"{}")
+
+    async def main() -> None:
+        async with upstream(answer) as (seen, port), gateway([service(port, **before)]) as world:
+            held = asyncio.get_running_loop().create_task(world.client.request("GET", world.url()))
+            while not seen.requests:
+                await asyncio.sleep(0.01)
+            await world.gateway.apply(snapshot([service(port, **after)], [OPEN]))
+            refused = await world.client.request("GET", world.url())
+            assert (refused.status, await refused.read() != b"") == (503, True)
+            release.set()
+            assert (await held).status == 200
+            assert (await world.client.request("GET", world.url())).status == 200
 
     run(main)
 

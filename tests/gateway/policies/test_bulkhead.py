@@ -104,6 +104,36 @@ def test_a_client_that_leaves_in_the_moment_it_is_let_in_gives_its_place_back() 
     asyncio.run(main())
 
 
+def test_other_settings_count_who_is_inside_and_let_in_who_waits() -> None:
+    async def main() -> None:
+        policy = bulkhead(2, queue=2)
+        first, second, third = ask(), ask(), ask()
+        for request in (first, second):
+            policy.admit(request)
+        waiting = policy.admit(third)
+        policy.adopt(Bulkhead(1, 5, 1.0))
+        end(first)
+        assert (policy.gate.inside, policy.gate.waiting) == (1, 1)  # there were too many: nobody takes that place
+        policy.adopt(Bulkhead(2, 5, 1.0))
+        assert await asyncio.wait_for(verdict_of(waiting), 5) is None
+        assert (policy.gate.inside, policy.gate.waiting) == (2, 0)
+        for request in (second, third):
+            end(request)
+        assert policy.gate.inside == 0
+
+    asyncio.run(main())
+
+
+def test_at_once_or_not_at_all() -> None:
+    policy = bulkhead(1, queue=5)
+    request = ask()
+    assert policy.enters(request)
+    assert not policy.enters(ask())
+    assert (policy.gate.inside, policy.gate.waiting) == (1, 0)
+    end(request)
+    assert policy.enters(ask())
+
+
 def test_whatever_happens_no_place_is_lost_and_none_is_given_twice() -> None:
     async def main(seed: int) -> None:
         rng = random.Random(seed)

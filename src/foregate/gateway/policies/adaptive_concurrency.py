@@ -19,8 +19,8 @@ import math
 import random
 from typing import TYPE_CHECKING
 
-from foregate.gateway.policies.gate import Gate
-from foregate.gateway.policies.policy import Ask, Means, Place, Policy, Verdict
+from foregate.gateway.policies.gate import Door, Gate
+from foregate.gateway.policies.policy import Ask, Means, Place, Verdict
 from foregate.wire.policies import AdaptiveConcurrency
 
 if TYPE_CHECKING:
@@ -142,29 +142,38 @@ class Gradient:
         self._sum_s = 0.0
 
 
-class AdaptiveConcurrencyPolicy(Policy):
+class AdaptiveConcurrencyPolicy(Door):
     name = "adaptive_concurrency"
 
     def __init__(self, settings: AdaptiveConcurrency, means: Means, place: Place) -> None:
         self.gradient = Gradient(settings, means.rng)
         self.gate = Gate(settings.start, settings.queue, settings.wait_s, means.clock, full="shed", late="overloaded")
         self._monotonic = means.clock.monotonic
+        self._rng = means.rng
+        self._service = place.service
 
     def admit(self, request: Request) -> Verdict | None:
         verdict = self.gate.admit(request)
         if verdict is None:
-            request.ends(self._over)
+            request.ends(self.over)
         elif type(verdict) is Ask:
             request.ends(self._learn)  # the gate itself takes its place back
         return verdict
 
-    def _over(self, request: Request) -> None:
+    def adopt(self, settings: AdaptiveConcurrency) -> None:
+        if settings != self.gradient.settings:
+            self.gradient = Gradient(settings, self._rng)
+            self.gate.adopt(settings.start, settings.queue, settings.wait_s)
+
+    def over(self, request: Request) -> None:
         self.gate.leave()
         self._learn(request)
 
     def _learn(self, request: Request) -> None:
         """Take what this request tells about the service. Failures that come quickly tell nothing of latency."""
         status = request.status
+        if request.service is not None and request.service.name != self._service:
+            return  # it ended elsewhere: a fallback
         if request.error == "upstream_timeout" or (status in _OVERLOADED and not request.error):
             changed = self.gradient.dropped(self._monotonic())
         elif status < 500 and not request.error and request.upstream_ms > 0.0:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foregate.gateway.policies.gate import Gate
-from foregate.gateway.policies.policy import Means, Place, Policy, Verdict
+from foregate.gateway.policies.gate import Door, Gate
+from foregate.gateway.policies.policy import Means, Place, Verdict
 from foregate.wire.policies import Bulkhead
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CODE = "bulkhead_full"
 
 
-class BulkheadPolicy(Policy):
+class BulkheadPolicy(Door):
     name = "bulkhead"
 
     def __init__(self, settings: Bulkhead, means: Means, place: Place) -> None:
@@ -27,8 +27,8 @@ class BulkheadPolicy(Policy):
     def admit(self, request: Request) -> Verdict | None:
         verdict = self.gate.admit(request)
         if verdict is None:
-            request.ends(self._over)
+            request.ends(self.over)
         return verdict
 
-    def _over(self, request: Request) -> None:
-        self.gate.leave()
+    def adopt(self, settings: Bulkhead) -> None:
+        self.gate.adopt(settings.max, settings.queue, settings.wait_s)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from foregate.gateway.policies.policy import Ask, Refuse, Verdict
+from foregate.gateway.policies.policy import Ask, Policy, Refuse, Verdict
 from foregate.gateway.policies.queue import Entry, PriorityQueue
 from foregate.kernel.clock import Clock
 
@@ -13,6 +13,31 @@ if TYPE_CHECKING:
     from foregate.gateway.request import Request
 
 _RETRY_AFTER = b"retry-after: 1\r\n"
+
+
+DOORS = ("adaptive_concurrency", "bulkhead")  # the kinds of them, in their order
+
+
+class Door(Policy):
+    """A policy that keeps a service's requests at a time within bounds. There is one per service: it outlives reloads,
+    as its service does."""
+
+    gate: Gate
+
+    def adopt(self, settings: Any) -> None:
+        """Go on with these settings; what is under way stays counted."""
+        raise NotImplementedError
+
+    def over(self, request: Request) -> None:
+        """A request that was let in at once has ended."""
+        self.gate.leave()
+
+    def enters(self, request: Request) -> bool:
+        """Let a request in at once, or not at all."""
+        if not self.gate.enter():
+            return False
+        request.ends(self.over)
+        return True
 
 
 class Gate:
@@ -37,6 +62,20 @@ class Gate:
     @property
     def waiting(self) -> int:
         return len(self._queue)
+
+    def adopt(self, places: int, queue: int, wait_s: float) -> None:
+        """Go on with other settings: who is inside counts, who waits goes on waiting."""
+        self.places = places
+        self._queue.size = queue
+        self._wait_s = wait_s
+        self.fill()
+
+    def enter(self) -> bool:
+        """In, if there is a place at once. Who is in is to be let out by `leave`."""
+        if self.inside < self.places and not len(self._queue):
+            self.inside += 1
+            return True
+        return False
 
     def admit(self, request: Request) -> Verdict | None:
         """In, or in the queue, or refused. Who is let in is to be let out by `leave`, by way of `request.ends`."""

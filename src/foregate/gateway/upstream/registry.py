@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from foregate.gateway.layout import service_block, target_block
+from foregate.gateway.policies.gate import DOORS
 from foregate.gateway.policies.policy import Log
 from foregate.gateway.upstream.addresses import Resolver, system_resolver
 from foregate.gateway.upstream.health import Monitor
 from foregate.gateway.upstream.pool import Pool, PoolMeans, PoolSettings
-from foregate.gateway.upstream.service import ServiceState
+from foregate.gateway.upstream.service import MakeDoor, ServiceState
 from foregate.gateway.upstream.target import TargetState
 from foregate.gateway.upstream.tls import Contexts
 from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.ports.blocks import Cells
-from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies, ServiceBreaker
+from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies
 from foregate.wire.snapshot import Service, Target, UpstreamTls
 
 CellsOf = Callable[[str], Cells]
+_INHERITED = ("circuit_breaker", "service_breaker", *DOORS)  # policies of all services, where one has none of its own
 LEAVING_S = 60.0  # so long a removed target is remembered, should it come back; then it is forgotten once it is quiet
 LEFT_MAX = 10_000  # of them, targets and services; beyond it the one that left first is forgotten at once
 
@@ -34,7 +36,9 @@ class Services:
         rng: random.Random,
         log: Log,
         resolve: Resolver = system_resolver,
+        door: MakeDoor | None = None,
     ) -> None:
+        """`door` makes the policies that keep a service within bounds; without it there are none."""
         self._clock = clock
         self._rng = rng
         self._log = log
@@ -45,9 +49,8 @@ class Services:
         self._monitors: dict[str, Monitor] = {}
         self._left_services: dict[str, tuple[float, ServiceState]] = {}
         self._left_targets: dict[tuple[str, str], tuple[float, TargetState]] = {}
-        self._applied: dict[
-            str, tuple[Service, CircuitBreaker | None, ServiceBreaker | None, ssl.SSLContext | None]
-        ] = {}
+        self._door = door
+        self._applied: dict[str, tuple[Any, ...]] = {}  # by name: all that a service was settled with
         self._started = False
 
     # --- configuration ---------------------------------------------------------------------------------------
@@ -69,8 +72,9 @@ class Services:
         wanted = {service.name: service for service in services}
         for name in [name for name in self._services if name not in wanted]:
             self._leave(name, now_s)
+        inherited = [getattr(general, kind) for kind in _INHERITED]
         for service in services:
-            given = service, general.circuit_breaker, general.service_breaker, contexts.get(service.tls)
+            given = service, inherited, contexts.get(service.tls)
             if self._applied.get(service.name) != given:
                 self._settle(service, cells_of, general, contexts, now_s)
                 self._applied[service.name] = given
@@ -114,6 +118,8 @@ class Services:
             known.pool.settle(pooling)
             targets.append(known)
         state.settle(settings, targets, general)
+        if self._door is not None:
+            state.guard(general, self._door)
         self._watch(state)
 
     def _known(self, service: str, url: str) -> TargetState | None:

@@ -1,9 +1,10 @@
 """What a worker keeps of one service: its targets, who of them gets requests, and which one is next."""
 
 import random
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from foregate.gateway.policies.gate import DOORS, Door
 from foregate.gateway.policies.retry_budget import RetryBudget
 from foregate.gateway.policies.service_breaker import ServiceBreaker
 from foregate.gateway.upstream.balance import Balancer, make_balancer
@@ -18,17 +19,21 @@ from foregate.wire.snapshot import Balance, Service
 if TYPE_CHECKING:
     from foregate.gateway.policies.policy import Log
 
+MakeDoor = Callable[[str, Any, str], Door]  # (kind, settings, service)
+
 
 class ServiceState:
     """One service. It stays the same object over reloads; `settle` brings it new settings and targets.
 
     `hashes`: the balancer wants `subject_of(request)`. `inflight` and `begun` (requests under way, and ever begun) are
-    counted by whoever serves them. `breaker` is None for a service without one.
+    counted by whoever serves them. `breaker` is None for a service without one; `doors` are the policies that bound how
+    many of its requests are under way, in their order.
     """
 
     __slots__ = (
         "_balance",
         "_balancer",
+        "_doors",
         "_only",
         "_reserve",
         "_rng",
@@ -36,6 +41,7 @@ class ServiceState:
         "breaker",
         "budget",
         "cells",
+        "doors",
         "hashes",
         "header_line",
         "inflight",
@@ -55,6 +61,8 @@ class ServiceState:
         self.begun = 0
         self.budget = RetryBudget()
         self.breaker: ServiceBreaker | None = None
+        self.doors: Sequence[Door] = ()
+        self._doors: dict[str, Door] = {}  # those that there ever were: one that is set again knows who is inside
         self.targets: Sequence[TargetState] = ()
         self.settings = settings
         self._rng = rng
@@ -67,6 +75,21 @@ class ServiceState:
         self._balancer: Balancer[TargetState] = make_balancer(balance, self._rng)
         self.hashes = balance.algorithm == "consistent_hash"
         self.subject_of: SubjectOf = subject_of(balance.hash_by)
+
+    def guard(self, general: Policies, make: MakeDoor) -> None:
+        """Keep to the bounds that are set on this service, or on all."""
+        doors = []
+        for kind in DOORS:
+            wanted = getattr(self.settings.policies, kind) or getattr(general, kind)
+            if wanted is None:
+                continue
+            door = self._doors.get(kind)
+            if door is None:
+                door = self._doors[kind] = make(kind, wanted, self.name)
+            else:
+                door.adopt(wanted)
+            doors.append(door)
+        self.doors = tuple(doors)
 
     def settle(self, settings: Service, targets: Sequence[TargetState], general: Policies = NO_POLICIES) -> None:
         """Go on with these settings and (not empty) targets; what is known of targets is theirs and stays."""
