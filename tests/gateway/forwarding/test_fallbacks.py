@@ -6,6 +6,7 @@ import json
 import pytest
 from tests.gateway.world import free_port, gateway, raw_upstream, run, service, upstream
 
+from foregate.gateway import layout
 from foregate.http1 import Request, Response
 from foregate.wire.policies import Bulkhead, CircuitBreaker, Fallback
 
@@ -40,9 +41,35 @@ def test_another_service_answers_with_the_same_request(method: str) -> None:
                 assert answer.header("x-gateway-fallback") == "1"
                 assert answer.header("x-gateway-service") == "spare"
                 assert seen.bodies == [b"the body"]
-                assert "fallback:service" in world.event.policies
-                assert world.event.error == ""
+                event = world.event
+                assert "fallback:service" in event.policies
+                assert (event.service, event.target, event.route) == ("spare", f"http://127.0.0.1:{port}", "/")
+                assert (event.error, event.status, event.attempts) == ("", 200, 2)
                 assert [state.inflight for state in world.gateway._table.services.values()] == [0, 0]
+
+    run(main)
+
+
+def test_only_the_event_of_the_request_that_went_elsewhere_names_the_other_service() -> None:
+    failing = True
+
+    async def answer(request: Request) -> Response:
+        return Response(502 if failing else 200, b"its own")
+
+    async def main() -> None:
+        nonlocal failing
+        async with upstream(answer) as (_, first), upstream() as (_, second):
+            services = [
+                service(first, fallback=Fallback(service="spare", on=("502",))),
+                service(second, name="spare"),
+            ]
+            async with gateway(services) as world:
+                for _ in range(3):
+                    await (await world.client.request("GET", world.url())).read()
+                    failing = not failing
+                assert [event.service for event in world.sink.events] == ["spare", "svc", "spare"]
+                cells = [state.cells for state in world.gateway._table.services.values()]
+                assert [each[layout.FALLBACKS] for each in cells] == [2.0, 0.0]
 
     run(main)
 
@@ -70,7 +97,7 @@ def test_a_fallback_that_fails_is_a_failure_and_not_tried_again() -> None:
         async with gateway(services) as world:
             answer = await world.client.request("GET", world.url())
             assert (answer.status, json.loads(await answer.read())["code"]) == (502, "upstream_refused")
-            assert world.event.attempts == 2
+            assert (world.event.attempts, world.event.service) == (2, "spare")
 
     run(main)
 
@@ -126,5 +153,32 @@ def test_a_refusal_can_be_replaced_by_a_fixed_answer() -> None:
             assert world.event.policies.endswith("fallback:answer bulkhead:refused")
             release.set()
             assert await (await first).read() == b"real"
+
+    run(main)
+
+
+def test_another_service_takes_no_more_than_its_bulkhead_does() -> None:
+    release = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await release.wait()
+        return Response(200, b"spare")
+
+    async def main() -> None:
+        async with upstream(answer) as (seen, port):
+            spare = service(port, name="spare", bulkhead=Bulkhead(max=1, queue=5, wait_s=5.0))
+            async with gateway([service(free_port(), fallback=Fallback(service="spare")), spare]) as world:
+                first = asyncio.get_running_loop().create_task(world.client.request("GET", world.url()))
+                while not seen.requests:
+                    await asyncio.sleep(0.01)
+                refused = await world.client.request("GET", world.url())
+                assert (refused.status, json.loads(await refused.read())["code"]) == (502, "upstream_refused")
+                assert "fallback:refused" in world.event.policies
+                release.set()
+                assert (await first).status == 200
+                again = await world.client.request("GET", world.url())
+                assert (again.status, await again.read()) == (200, b"spare")
+                (door,) = world.gateway._table.services["spare"].doors
+                assert door.gate.inside == 0
 
     run(main)

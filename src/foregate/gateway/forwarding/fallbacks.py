@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
@@ -12,11 +13,15 @@ from foregate.gateway.policies import fallback
 if TYPE_CHECKING:
     from foregate.gateway.forwarding.proxied import Proxied
     from foregate.gateway.request import Request
+    from foregate.gateway.upstream import ServiceState
     from foregate.wire.policies import Fallback
 
 
 def takes(proxied: Proxied, failure: str) -> bool:
-    """Whether this failure (a code, or a status as text) is answered by a fallback. Asked once no attempt is left."""
+    """Whether this failure (a code, or a status as text) is answered by a fallback. Asked once no attempt is left.
+
+    True, and another service holds a place for the request: then `fall_back` is to follow.
+    """
     settings = proxied.request.chain.fallback
     if settings is None or not fallback.applies(settings, failure):
         return False
@@ -24,7 +29,19 @@ def takes(proxied: Proxied, failure: str) -> bool:
         return False
     if settings.service is None:
         return True
-    return proxied.body is not None and settings.service in proxied.means.services
+    service = proxied.means.services.get(settings.service)
+    return proxied.body is not None and service is not None and _let_in(proxied.request, service)
+
+
+def _let_in(request: Request, service: ServiceState) -> bool:
+    """Whether the other service has a place at once: nobody waits there with a failure in hand.
+
+    What one door has given is given back when the request is over, which it is soon where the next one does not open.
+    """
+    if all(door.enters(request) for door in service.doors):
+        return True
+    request.note("fallback:refused")
+    return False
 
 
 def fall_back(proxied: Proxied, code: str, now_s: float) -> None:
@@ -48,6 +65,8 @@ def _go_elsewhere(proxied: Proxied, name: str, now_s: float) -> None:
     request.answer_lines += fallback.HEADER
     proxied.service.inflight -= 1
     request.service = proxied.service = service = proxied.means.services[name]
+    chain = request.chain = copy(request.chain)  # all that was set for the route stays …
+    chain.service, chain.service_name = service, name  # … and the event says who answered
     service.begun += 1
     service.inflight += 1
     proxied.target = None
