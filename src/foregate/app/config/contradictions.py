@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from foregate.app.config.problems import Path, did_you_mean
 from foregate.app.config.schema import Config, Route
+from foregate.app.config.unguarded import unguarded
 from foregate.gateway.match import problem_with
 from foregate.gateway.match.problems import parameters
 from foregate.gateway.match.rewrite import problem_with_target
@@ -34,6 +35,7 @@ def contradictions(config: Config) -> Iterator[Found]:
             yield ("keys", index, "plan"), f'there is no plan "{key.plan}"{did_you_mean(key.plan, config.plans)}'
     for path, policies in places(config):
         yield from _policies(config, policies, path)
+    yield from unguarded(config)
 
 
 def places(config: Config) -> Iterator[tuple[Path, Policies]]:
