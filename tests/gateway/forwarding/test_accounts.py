@@ -6,7 +6,6 @@ import random
 import pytest
 from tests.gateway.world import gateway, raw_upstream, route, run, service
 
-from foregate.gateway.policies.bulkhead import BulkheadPolicy
 from foregate.wire.policies import (
     AdaptiveConcurrency,
     Bulkhead,
@@ -84,7 +83,7 @@ def test_nothing_is_lost_and_nothing_given_back_twice(seed: int) -> None:
             "fallback": Fallback(service="spare", on=("circuit_open", "upstream_timeout", "503")),
         }
         async with raw_upstream(Unreliable(rng)) as first, raw_upstream(Unreliable(rng)) as second:
-            services = [service(first, second, **policies), service(second, name="spare")]  # type: ignore[arg-type]
+            services = [service(first, second, **policies), service(second, name="spare", bulkhead=Bulkhead(5))]  # type: ignore[arg-type]
             limited = [route("/", auth=(), timeouts=Timeouts(attempt_s=0.25, total_s=0.6))]
             async with gateway(services, limited) as world:
                 for _ in range(REQUESTS // 40):
@@ -94,8 +93,8 @@ def test_nothing_is_lost_and_nothing_given_back_twice(seed: int) -> None:
                 for state in table.services.values():
                     assert (state.inflight, state.budget.active) == (0, 0)
                     assert [target.inflight for target in state.targets] == [0] * len(state.targets)
-                gates = [policy.gate for policy in table.policies.values() if hasattr(policy, "gate")]
-                assert any(isinstance(policy, BulkheadPolicy) for policy in table.policies.values())
+                gates = [door.gate for state in table.services.values() for door in state.doors]
+                assert len(gates) == 3
                 assert [(gate.inside, gate.waiting) for gate in gates] == [(0, 0)] * len(gates)
                 assert len(world.sink.events) == REQUESTS
                 seen = " ".join(event.policies for event in world.sink.events)
