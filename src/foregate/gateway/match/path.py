@@ -38,7 +38,7 @@ class Segments:
     def __init__(self, names: list[bytes], ends: list[int] | None = None, values: list[bytes] | None = None) -> None:
         self.names = names
         self.ends = ends
-        self.values = names if values is None else values
+        self.values = values or names
 
     def end(self, count: int) -> int:
         """How many raw bytes the first `count` segments cover, with the slashes before them."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from foregate.gateway.match.hosts import problem_with_host
 from foregate.gateway.match.path import DOTS
-from foregate.gateway.match.regexes import compile_regex, problem_with_regex
+from foregate.gateway.match.regexes import compile_regex, problem_with_path_regex, problem_with_regex
 from foregate.gateway.match.template import problem_with_template, read_template
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
@@ -31,7 +31,7 @@ def parameters(rule: Rule) -> frozenset[str]:
 
 
 def _problems(rule: Rule) -> Iterator[str]:
-    path = problem_with_regex(rule.path) if rule.kind == "regex" else _problem_with_path(rule)
+    path = problem_with_path_regex(rule.path) if rule.kind == "regex" else _problem_with_path(rule)
     if path is not None:
         yield path
     for host in rule.hosts:

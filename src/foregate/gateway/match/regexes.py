@@ -83,6 +83,24 @@ def lead(pattern: str) -> list[bytes]:
     return [part.encode() for part in literal.split("/")[:-1] if part] if literal.startswith("/") else []
 
 
+def problem_with_path_regex(pattern: str) -> str | None:
+    """The same for the expression of a path, which must also be one that some path can match.
+
+    A route that silently takes nothing would leave its paths to the next one.
+    """
+    if (problem := problem_with_regex(pattern)) is not None:
+        return problem
+    tree = _parser.parse(pattern)
+    items = [(op, argument) for op, argument in tree if op is not _ops.AT]
+    sure = "".join(chr(argument) if op is _ops.LITERAL else "\0" for op, argument in items)  # \0: one of several
+    if sure[:1] not in ("/", "\0", ""):
+        return f'"{pattern}" matches no path: each begins with "/"'
+    if sure.endswith("/") and tree.getwidth()[0] > 1:
+        return f'"{pattern}" matches no path: a trailing slash is taken off before it is tried'
+    impossible = next((text for text in ("//", ";", "\\") if text in sure), None)
+    return f'"{pattern}" matches no path: none has "{impossible}" when it is tried' if impossible is not None else None
+
+
 # --- how many ways ---------------------------------------------------------------------------------------------
 
 
