@@ -8,7 +8,7 @@ import pytest
 from tests.gateway.world import OPEN, gateway, route, run, service, snapshot, upstream
 
 from foregate.http1 import Request, Response
-from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, LoadShedding
+from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, Extension, LoadShedding, Policies
 
 
 def test_a_full_bulkhead_refuses_at_once_and_takes_more_afterwards() -> None:
@@ -32,6 +32,30 @@ def test_a_full_bulkhead_refuses_at_once_and_takes_more_afterwards() -> None:
             for task in held:
                 await (await task).read()
             assert (await world.client.request("GET", world.url())).status == 200
+
+    run(main)
+
+
+def test_metrics_tell_who_waits_and_how_much_a_service_is_believed_to_bear() -> None:
+    release = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        await release.wait()
+        return Response(200, b"{}")
+
+    async def main() -> None:
+        bounds = {"adaptive_concurrency": AdaptiveConcurrency(start=30), "bulkhead": Bulkhead(max=1, queue=9, wait_s=20)}
+        async with upstream(answer) as (_, port), gateway([service(port, **bounds)]) as world:
+            loop = asyncio.get_running_loop()
+            tasks = [loop.create_task(world.client.request("GET", world.url())) for _ in range(3)]
+            wanted = ('foregate_waiting_requests{service="upstream"} 2', 'foregate_concurrency_limit{service="upstream"} 30')
+            text, until_s = "", loop.time() + 20.0
+            while not all(line in text for line in wanted) and loop.time() < until_s:  # it is written every second
+                await asyncio.sleep(0.1)
+                text = (await (await world.client.request("GET", world.url("/metrics"))).read()).decode()
+            assert all(line in text for line in wanted), text
+            release.set()
+            assert [(await task).status for task in tasks] == [200] * 3
 
     run(main)
 
@@ -91,6 +115,27 @@ def test_what_is_under_way_counts_after_a_reload_with_other_settings(
             release.set()
             assert (await held).status == 200
             assert (await world.client.request("GET", world.url())).status == 200
+
+    run(main)
+
+
+def test_a_bulkhead_of_all_services_follows_a_reload_in_each_of_them() -> None:
+    async def main() -> None:
+        async with (
+            upstream() as (_, port),
+            gateway([service(port), service(port, name="b")], policies=Policies(bulkhead=Bulkhead(7))) as world,
+        ):
+            doors = {name: state.doors[0] for name, state in world.gateway._table.services.items()}
+            assert doors["svc"] is not doors["b"]
+            services = [service(port), service(port, name="b", bulkhead=Bulkhead(5))]
+            await world.gateway.apply(snapshot(services, [OPEN], policies=Policies(bulkhead=Bulkhead(3))))
+            assert [doors[name].gate.places for name in ("svc", "b")] == [3, 5]
+            await world.gateway.apply(snapshot(services, [OPEN]))
+            assert [len(state.doors) for state in world.gateway._table.services.values()] == [0, 1]
+            bad = [route("/", auth=(), extensions=(Extension("unknown"),))]
+            with pytest.raises(LookupError):
+                await world.gateway.apply(snapshot(services, bad, policies=Policies(bulkhead=Bulkhead(2))))
+            assert [len(state.doors) for state in world.gateway._table.services.values()] == [0, 1]
 
     run(main)
 
