@@ -218,7 +218,7 @@ class Gateway:
         """Numbers that rise and fall are written every second, not with every request."""
         self._worker.own[layout.CONNECTIONS] = sum(len(context.connections) for context in self._contexts)
         for service in self._table.services.values():
-            service.cells[layout.INFLIGHT] = service.inflight
+            service.publish()
         self._services.tick()
         self._gauges = asyncio.get_running_loop().call_later(_GAUGES_S, self._publish_gauges)
 
@@ -226,7 +226,8 @@ class Gateway:
         """A worker that begins or ends has nothing under way; its predecessor's cells may say otherwise."""
         self._worker.own[layout.CONNECTIONS] = self._worker.own[layout.HELD_BYTES] = 0.0
         for service in self._table.services.values():
-            service.cells[layout.INFLIGHT] = service.cells[layout.SERVICE_OPEN] = 0.0
+            for cell in (layout.INFLIGHT, layout.SERVICE_OPEN, layout.WAITING, layout.PLACES):
+                service.cells[cell] = 0.0
             for target in service.targets:
                 for cell in (layout.CIRCUIT_OPEN, layout.UNHEALTHY, layout.EJECTED):
                     target.cells[cell] = 0.0

@@ -34,7 +34,9 @@ HEDGES = 3
 FALLBACKS = 4
 BUDGET_EXHAUSTED = 5
 SERVICE_OPEN = 6
-SERVICE_CELLS = 8
+WAITING = 7
+PLACES = 8  # for its adaptive concurrency; 0 without
+SERVICE_CELLS = 10
 
 # within a target's
 CIRCUIT_OPEN = 0

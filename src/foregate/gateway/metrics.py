@@ -19,6 +19,8 @@ _SERVICE_FAMILIES = (
     ("foregate_circuit_refused_total", "counter", "Requests refused by open circuits.", layout.BROKEN),
     ("foregate_service_circuit_open", "gauge", "Workers whose circuit of this service is open.", layout.SERVICE_OPEN),
     ("http_server_active_requests", "gauge", "Requests under way.", layout.INFLIGHT),
+    ("foregate_waiting_requests", "gauge", "Requests that wait for a place in a service's bounds.", layout.WAITING),
+    ("foregate_concurrency_limit", "gauge", "Requests that adaptive concurrency lets in; 0 without.", layout.PLACES),
 )
 _TARGET_FAMILIES = (
     ("foregate_breaker_state", "gauge", "Workers whose circuit to this target is open.", layout.CIRCUIT_OPEN),

@@ -44,11 +44,14 @@ def test_metrics_tell_who_waits_and_how_much_a_service_is_believed_to_bear() -> 
         return Response(200, b"{}")
 
     async def main() -> None:
-        bounds = {"adaptive_concurrency": AdaptiveConcurrency(start=30), "bulkhead": Bulkhead(max=1, queue=9, wait_s=20)}
+        bounds = {
+            "adaptive_concurrency": AdaptiveConcurrency(start=30),
+            "bulkhead": Bulkhead(max=1, queue=9, wait_s=20),
+        }
         async with upstream(answer) as (_, port), gateway([service(port, **bounds)]) as world:
             loop = asyncio.get_running_loop()
             tasks = [loop.create_task(world.client.request("GET", world.url())) for _ in range(3)]
-            wanted = ('foregate_waiting_requests{service="upstream"} 2', 'foregate_concurrency_limit{service="upstream"} 30')
+            wanted = ('foregate_waiting_requests{service="svc"} 2', 'foregate_concurrency_limit{service="svc"} 30')
             text, until_s = "", loop.time() + 20.0
             while not all(line in text for line in wanted) and loop.time() < until_s:  # it is written every second
                 await asyncio.sleep(0.1)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foregate.gateway import layout
 from foregate.gateway.policies.gate import DOORS, Door
 from foregate.gateway.policies.retry_budget import RetryBudget
 from foregate.gateway.policies.service_breaker import ServiceBreaker
@@ -90,6 +91,13 @@ class ServiceState:
                 door.adopt(wanted)
             doors.append(door)
         self.doors = tuple(doors)
+
+    def publish(self) -> None:
+        """Show what is under way, what waits, and how much the service is believed to bear."""
+        cells = self.cells
+        cells[layout.INFLIGHT] = self.inflight
+        cells[layout.WAITING] = sum(door.gate.waiting for door in self.doors)
+        cells[layout.PLACES] = sum(door.gate.places for door in self.doors if door.name == "adaptive_concurrency")
 
     def settle(self, settings: Service, targets: Sequence[TargetState], general: Policies = NO_POLICIES) -> None:
         """Go on with these settings and (not empty) targets; what is known of targets is theirs and stays."""
