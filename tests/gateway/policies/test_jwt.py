@@ -359,3 +359,9 @@ def test_an_issuers_keys_are_bounded_and_unusable_ones_left_out(monkeypatch: pyt
         public_keys(jwks(RSA))
     with pytest.raises(ValueError, match="not JSON"):
         public_keys(b"<html>")
+
+
+def test_a_token_that_nobody_checked_is_not_sent_on() -> None:
+    request = ask(headers=[(b"authorization", b"Bearer " + token()), (b"a", b"b")])
+    policy().strip(request)
+    assert list(request.kept) == [b"a: b"]

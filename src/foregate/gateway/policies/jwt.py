@@ -15,6 +15,7 @@ import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 
+from foregate.gateway.policies.credentials import drop_authorization
 from foregate.gateway.policies.issuer_keys import IssuerKeys, PublicKey
 from foregate.gateway.policies.policy import Ask, Consumer, Means, Place, Policy, Refuse
 from foregate.wire.policies import Jwt
@@ -175,7 +176,8 @@ class JwtPolicy(Policy):
         return known.consumer
 
     def strip(self, request: Request) -> None:
-        """Another method has let it in. Tokens are sent on."""
+        """Another method has let it in: an upstream that relies on us must see no token that nobody has checked."""
+        drop_authorization(request, b"bearer")
 
     def _check(self, raw: bytes, digest: bytes, now_s: float) -> Consumer | Refuse | Ask:
         issuer = self._issuer
