@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.json import encode
 from tests.gateway.policies.asking import means
 from tests.gateway.world import PEPPER, World, gateway, route, run, service, upstream
 
 from foregate.gateway import chains
 from foregate.gateway.chains import ChainBuilder
-from foregate.gateway.policies.policy import Policy
+from foregate.gateway.policies.policy import OWN, Policy
 from foregate.gateway.shapes import Shape
 from foregate.kernel.secrets import hash_key
 from foregate.wire.policies import Bounds, Extension, Policies, Quota, Rate, RateLimit
@@ -79,7 +80,7 @@ def test_chains_of_consumers_are_bounded_over_all_routes(monkeypatch: pytest.Mon
     limits = [RateLimit(rate=SLOW, burst=float(number + 1)) for number in range(100)]
     bounds = [Bounds(query_bytes_max=number) for number in range(100)]
     shapes = {
-        f"key:{number}": Shape([("key:", Policies(rate_limits=(limits[number],), bounds=bounds[number]))])
+        f"key:{number}": Shape(None, OWN, encode(Policies(rate_limits=(limits[number],), bounds=bounds[number])))
         for number in range(100)
     }
     limits_of_all = type("", (), {"take": None, "take_one": None})

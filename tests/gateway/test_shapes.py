@@ -32,8 +32,9 @@ def test_keys_that_bring_the_same_have_one_shape_and_others_have_others() -> Non
     assert set(found) == {"plan:gold", "key:a", "key:b", "key:c", "key:d"}
     assert found["key:a"] is found["key:b"]
     assert len({found[key] for key in found}) == 4
-    assert found["key:a"].places == (("plan:gold", GOLD.policies), (OWN, limited()))
-    assert found["key:c"].places == ((OWN, limited()),)
+    assert found["key:a"].places == [("plan:gold", GOLD.policies), (OWN, limited())]
+    assert found["key:c"].places == [(OWN, limited())]
+    assert found["plan:gold"].places == [("plan:gold", GOLD.policies)]
 
 
 def test_extensions_of_a_key_are_its_own() -> None:

@@ -59,7 +59,7 @@ def build(
     held = before.keys if before is not None else None
     names = any(method != "api_key" for route in snapshot.routes for method in route.auth)
     keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS, held, names)
-    shapes = yield from shapes_of(snapshot.keys, snapshot.plans, SLICE_KEYS)
+    shapes = yield from shapes_of(snapshot.keys, snapshot.plans, SLICE_KEYS // 4)
     states = services.apply(snapshot.services, lambda name: known[name].own, snapshot.policies)
     chains = ChainBuilder(snapshot.policies, shapes, means, before.policies if before is not None else {})
     router: RouterBuilder[RouteEntry] = RouterBuilder()
