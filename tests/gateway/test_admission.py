@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.gateway.world import PEPPER, World, gateway, route, run, service, statuses, talk, upstream
 
-from foregate.gateway.policies.policy import Answer, Ask, Policy, Refuse, Verdict, Wait
+from foregate.gateway.policies.policy import Answer, Ask, NeedBody, Policy, Refuse, Verdict, Wait
 from foregate.gateway.request import Request
 from foregate.http1 import Request as UpstreamRequest
 from foregate.http1 import Response
@@ -279,6 +279,18 @@ def test_bodies_that_policies_read_share_one_budget_and_give_it_back_however_the
             assert b"\nforegate_held_bodies_refused_total 2\n" in page
             assert b"\nforegate_held_body_bytes 0\n" in page
             assert [len(body) for body in seen.bodies] == [2_000, 10_000]
+
+    run(main)
+
+
+def test_a_policy_that_asks_for_the_body_without_end_is_refused() -> None:
+    async def main() -> None:
+        asking = with_policy(Doing(lambda request: NeedBody(1_000)))
+        async with upstream() as (seen, port), gateway([service(port)], **asking) as world:
+            assert [(await ask(world, "POST", b"x"))[0] for _ in range(2)] == [500] * 2
+            assert [event.policies for event in world.sink.events] == ["doing:refused"] * 2
+            assert not seen.requests
+            assert world.gateway._admission.bodies.held == 0
 
     run(main)
 

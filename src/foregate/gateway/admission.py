@@ -84,6 +84,8 @@ class Admission:
         """Do what the step at `request.step` wants."""
         kind = type(verdict)
         wrong = _wrong(verdict)
+        if kind is NeedBody and request.body is not None:
+            wrong = "it has the body, and asks for it"
         if wrong:
             self.failed(request, TypeError(wrong))
         elif kind is Refuse:
