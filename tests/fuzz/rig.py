@@ -233,7 +233,7 @@ class Forwarding:
         self._connection.write(chunks, complete, self._exchange.trailers)
 
     def request_aborted(self, code: str) -> None:
-        self._connection.abandon()
+        self._connection.abandon(self)
 
     def response_paused(self, paused: bool) -> None:
         self._connection.pause_response(paused)

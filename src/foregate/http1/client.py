@@ -14,7 +14,7 @@ import httptools
 from foregate.http1 import trailers as trailer_fields
 from foregate.http1.asking import ConnectionOwner, ResponseReceiver
 from foregate.http1.deadlines import NEVER, Deadlines
-from foregate.http1.headers import HeaderList, named_by_connection, oversize
+from foregate.http1.headers import HeaderList, answer_framing, oversize
 from foregate.http1.repeated import UNKNOWN, KnownAnswer, remembered
 from foregate.http1.trailers import Fields, frame
 from foregate.kernel import limits
@@ -22,7 +22,6 @@ from foregate.kernel.clock import Clock
 
 __all__ = ["ClientConnection", "ConnectionOwner", "ResponseReceiver", "frame"]
 
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _REPEATS_TRIED = 8  # so many different heads in a row, and a connection's are not remembered any more
 _CHUNK_OVERHEAD_MAX = 16  # bytes of chunk framing taken per byte of body, beyond twice HEADER_BYTES_MAX
 
@@ -42,42 +41,12 @@ class ClientConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_bytes",
-        "_body_until_eof",
-        "_clock",
-        "_complete",
-        "_deadlines",
-        "_fed",
-        "_head_bytes",
-        "_head_complete",
-        "_head_only",
-        "_head_told",
-        "_inbox",
-        "_interim",
-        "_keep_alive",
-        "_known",
-        "_late",
-        "_owner",
-        "_parsed",
-        "_parser",
-        "_reading",
-        "_receiver",
-        "_request_chunked",
-        "_request_done",
-        "_spoiled",
-        "_tries_left",
-        "answered",
-        "congested",
-        "content_length",
-        "deadline_s",
-        "headers",
-        "notes",
-        "reused",
-        "status",
-        "timeout_s",
-        "trailers",
-        "transport",
-    )
+        "_body_bytes", "_body_until_eof", "_clock", "_complete", "_deadlines", "_fed", "_head_bytes",
+        "_head_complete", "_head_only", "_head_told", "_inbox", "_interim", "_keep_alive", "_known", "_late",
+        "_owner", "_parsed", "_parser", "_reading", "_receiver", "_request_chunked", "_request_done", "_spoiled",
+        "_tries_left", "answered", "congested", "content_length", "deadline_s", "headers", "notes", "reused",
+        "status", "timeout_s", "trailers", "transport",
+    )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, clock: Clock, deadlines: Deadlines) -> None:
         self._owner = owner
@@ -122,7 +91,9 @@ class ClientConnection(asyncio.Protocol):
         self.timeout_s = timeout_s
         self.deadline_s = self._clock.monotonic() + timeout_s if complete else NEVER
         transport = self.transport
-        if transport is not None and not transport.is_closing():
+        if transport is None:  # gone before its turn came: nobody else would say so
+            asyncio.get_running_loop().call_soon(self._fail, "upstream_closed")
+        elif not transport.is_closing():
             transport.write(data)  # else connection_lost() is on its way and will tell the receiver
 
     def _forget(self) -> None:
@@ -158,17 +129,35 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.resume_reading()
 
-    def abandon(self) -> None:
-        """Nobody wants the answer any more: close, tell nobody but the owner."""
-        self._receiver = None
-        if self.transport is not None:
-            self.transport.abort()
+    def abandon(self, receiver: ResponseReceiver | None) -> None:
+        """`receiver` (None: nobody yet) does not want the answer any more: close, tell nobody but the owner.
+
+        Where its exchange is over, nothing happens: the connection may serve another one by now.
+        """
+        if self._receiver is receiver:
+            self._receiver = None
+            self._spoiled = True
+            if self.transport is not None:
+                self.transport.abort()
+
+    def hand_over(self, receiver: ResponseReceiver, to: ResponseReceiver) -> None:
+        """The answer that `receiver` waits for is from now on told to another."""
+        if self._receiver is receiver:
+            self._receiver = to
+
+    def break_off(self) -> None:
+        """Close at once; who waits for an answer is told `upstream_closed`, or `upstream_truncated` after its head."""
+        self._fail("upstream_truncated" if self._head_told else "upstream_closed")
 
     def close(self) -> None:
         """Close an idle connection."""
         self._spoiled = True
         if self.transport is not None:
             self.transport.close()
+
+    def use_once(self) -> None:
+        """The exchange that is next is the last one, whatever the upstream says: the owner never has it idle."""
+        self._spoiled = True
 
     @property
     def usable(self) -> bool:
@@ -362,15 +351,10 @@ class ClientConnection(asyncio.Protocol):
             self._interim = True
             return
         self.status = status
-        chunked = False
-        for name, value in self.headers:
-            if name in _FRAMING:
-                if name == b"content-length":
-                    self.content_length = int(value)
-                elif chunked or value.strip().lower() != b"chunked":
-                    raise _Stop
-                else:
-                    chunked = True
+        try:
+            self.content_length, chunked = answer_framing(self.headers)
+        except ValueError:
+            raise _Stop from None
         self._head_complete = True
         self._keep_alive = self._parser.should_keep_alive()  # llhttp knows it only until the message's end
         if self._head_only or status in (204, 304):
@@ -396,5 +380,4 @@ class ClientConnection(asyncio.Protocol):
         fields, self._late = self._late, []
         if oversize(fields):
             raise _Stop
-        named = [named_by_connection(value) for name, value in self.headers if name == b"connection"]
-        self.trailers = trailer_fields.kept(fields, frozenset().union(*named))
+        self.trailers = trailer_fields.kept_after(self.headers, fields)

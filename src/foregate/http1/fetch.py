@@ -83,7 +83,7 @@ class ClientResponse:
     def abandon(self) -> None:
         """Leave: the server sees the connection close."""
         if self._connection is not None and not self._complete:
-            self._connection.abandon()
+            self._connection.abandon(self)
             self._connection = None
             self._complete = True
 
@@ -196,7 +196,7 @@ class Client:
                 await response.send_body(connection, body)
             await response.head()
         except asyncio.CancelledError:
-            connection.abandon()
+            connection.abandon(response)
             raise
 
     def _take(self, address: Address) -> ClientConnection | None:
@@ -250,7 +250,7 @@ class Client:
         while self._addresses:
             self._emptied.clear()
             for connection in list(self._addresses):
-                connection.abandon()
+                connection.break_off()
             await self._emptied.wait()
         self._deadlines.stop()
 

@@ -24,6 +24,7 @@ HOP_BY_HOP = frozenset(
 # The engine writes these itself, from the framing it has really chosen.
 FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive"})
 
+_ANSWER_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 NO_TOKENS: frozenset[bytes] = frozenset()
 # What nearly every client sends; both names are hop-by-hop anyway.
 COMMON_CONNECTION = {b"keep-alive": NO_TOKENS, b"close": NO_TOKENS, b"Keep-Alive": NO_TOKENS, b"Close": NO_TOKENS}
@@ -69,3 +70,17 @@ def encode(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     if b"\0" in lines or lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise ValueError("a header name or value holds a line break or NUL")
     return lines
+
+
+def answer_framing(headers: HeaderList) -> tuple[int | None, bool]:
+    """An answer's Content-Length (None without) and whether it is chunked. Raises ValueError for any other coding."""
+    length, chunked = None, False
+    for name, value in headers:
+        if name in _ANSWER_FRAMING:
+            if name == b"content-length":
+                length = int(value)
+            elif chunked or value.strip().lower() != b"chunked":
+                raise ValueError("not chunked alone")
+            else:
+                chunked = True
+    return length, chunked

@@ -7,7 +7,7 @@ or takes away. The rest (checksums, signatures, timings, grpc-status) goes on, b
 
 from collections.abc import Sequence
 
-from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList, encode
+from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList, encode, named_by_connection
 
 Fields = Sequence[tuple[bytes, bytes]]
 NONE: Fields = ()
@@ -39,6 +39,12 @@ def kept(fields: HeaderList, connection_tokens: frozenset[bytes] = frozenset()) 
         and not field[0].startswith(_FORBIDDEN_PREFIXES)
         and field[0] not in connection_tokens
     ]
+
+
+def kept_after(head: HeaderList, fields: HeaderList) -> Fields:
+    """Those that may be forwarded after an answer with this head."""
+    named = [named_by_connection(value) for name, value in head if name == b"connection"]
+    return kept(fields, frozenset().union(*named))
 
 
 def last_chunk(trailers: Fields) -> bytes:

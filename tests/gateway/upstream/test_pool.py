@@ -157,7 +157,7 @@ def test_beyond_connections_max_no_connection_is_made_and_it_is_our_fault() -> N
             busy = [await target.pool.open() for _ in range(2)]
             assert not any(isinstance(made, str) for made in busy)
             assert await target.pool.open() == "overloaded"
-            busy[0].abandon()  # type: ignore[union-attr]
+            busy[0].abandon(None)  # type: ignore[union-attr]
             await until(lambda: target.pool.connections == 1)
             assert not isinstance(await target.pool.open(), str)
 

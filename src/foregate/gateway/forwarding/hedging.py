@@ -61,7 +61,7 @@ def take_over(proxied: Proxied) -> bool:
 
 
 class HedgeAttempt:
-    """One more attempt. Until it is adopted it is on its own; from then on it passes everything on."""
+    """One more attempt, on its own until it is adopted; from then on its connection tells the request itself."""
 
     __slots__ = (
         "_adopted",
@@ -101,6 +101,8 @@ class HedgeAttempt:
         proxied.attempt_s = self.begun_s
         proxied.at_target = True
         proxied.connection = self._connection
+        if self._connection is not None:
+            self._connection.hand_over(self, proxied)
         proxied.pending = self._pending
         rare.entered = self._service_entered
         rare.charged = True
@@ -114,7 +116,7 @@ class HedgeAttempt:
             self._pending = None
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.abandon()
+            connection.abandon(self)
         target.ended(now_s, outcome, now_s - self.begun_s)
         tell_target(service, target, self._entered, outcome, now_s, log)
         if self._service_entered is not None:
@@ -138,7 +140,7 @@ class HedgeAttempt:
             proxied.connection = connection
         request = proxied.request
         connection.send(
-            self,
+            proxied if self._adopted else self,
             proxied.message(request, self._target),
             request.chain.timeouts.attempt_s,
             request.method == b"HEAD",
@@ -160,17 +162,14 @@ class HedgeAttempt:
 
     def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
         proxied, rare = self._proxied, self._proxied.rare
-        if not self._adopted:
-            if rare is None or self not in rare.hedges:
-                return
-            if complete:
-                self._connection = None  # it is in the pool again, or closed: not to be abandoned
-            if connection.status >= 500:
-                self._fail(False)
-                return
-            rare.hedges.remove(self)
-            self._win(rare)
-            proxied.connection = connection  # also when it is done: its trailers are still to be passed on
+        if rare is None or self not in rare.hedges:
+            return
+        if connection.status >= 500:
+            self._fail(False)
+            return
+        rare.hedges.remove(self)
+        self._win(rare)
+        proxied.connection = connection  # also when it is done: its trailers are still to be passed on
         proxied.response_head(connection, chunks, complete)
 
     def _win(self, rare: Rare) -> None:
@@ -182,7 +181,7 @@ class HedgeAttempt:
         if proxied.pending is not None:
             proxied.pending.cancel()
         if proxied.connection is not None:
-            proxied.connection.abandon()
+            proxied.connection.abandon(proxied)
         proxied.request.note("hedge:won")
         self.adopt(rare)
 
@@ -191,9 +190,7 @@ class HedgeAttempt:
 
     def response_failed(self, code: str) -> None:
         connection, self._connection = self._connection, None
-        if self._adopted:
-            self._proxied.response_failed(code)
-        elif connection is not None and connection.reused and not connection.answered and code == "upstream_closed":
+        if connection is not None and connection.reused and not connection.answered and code == "upstream_closed":
             self._fail(None)  # it had closed its idle connection
         else:
             self._fail(False)

@@ -51,7 +51,7 @@ def answer_failed(proxied: Proxied, connection: ClientConnection, complete: bool
             proxied.connection = connection
             return False
     if not complete:
-        connection.abandon()
+        connection.abandon(proxied)
     if replaced:
         fallbacks.fall_back(proxied, "", now_s)
     return True
@@ -178,7 +178,7 @@ def _drop_attempts(proxied: Proxied) -> None:
         proxied.pending = None
     connection, proxied.connection = proxied.connection, None
     if connection is not None:
-        connection.abandon()
+        connection.abandon(proxied)
     if proxied.rare is not None:
         proxied.rare.stop_waiting()
 
@@ -200,7 +200,7 @@ def reshaped(proxied: Proxied, connection: ClientConnection, complete: bool) -> 
         proxied.status = 0
         proxied.connection = None
         if not complete:
-            connection.abandon()
+            connection.abandon(proxied)
         give_up(proxied, "internal")
         return None
     return headers

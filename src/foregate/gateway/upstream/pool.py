@@ -159,7 +159,7 @@ class Pool:
             async with asyncio.timeout(timeout_s):
                 await self._dial(connection, address)
         except TimeoutError:
-            connection.abandon()
+            connection.abandon(None)
             return "upstream_timeout"
         except ssl.SSLError as error:
             self._means.log("upstream TLS failed", {"target": self._target.url, "reason": str(error)})
@@ -169,13 +169,13 @@ class Pool:
         except UnicodeError:  # a host name that cannot be looked up
             return "upstream_refused"
         except asyncio.CancelledError:
-            connection.abandon()  # it may have been made in the very moment the waiter left
+            connection.abandon(None)  # it may have been made in the very moment the waiter left
             raise
         if not connection.usable:
             return "upstream_closed"
         self._live[connection] = address
         if self._closed:
-            connection.abandon()
+            connection.abandon(None)
             return "overloaded"
         return connection
 
@@ -261,5 +261,5 @@ class Pool:
         while self._live:
             self._emptied.clear()
             for connection in list(self._live):
-                connection.abandon()
+                connection.break_off()
             await self._emptied.wait()

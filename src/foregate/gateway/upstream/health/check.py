@@ -29,6 +29,7 @@ async def check(pool: Pool, host_line: bytes, settings: ActiveCheck) -> str:
 
 async def _ask(connection: ClientConnection, host_line: bytes, settings: ActiveCheck) -> str:
     response = ClientResponse()
+    connection.use_once()  # an upstream may ignore "connection: close"; traffic must not meet one that we break off
     head = request_head(settings.path, host_line)
     connection.send(response, head, settings.timeout_s, head_only=False, complete=True, chunked=False)
     try:
@@ -45,4 +46,4 @@ async def _ask(connection: ClientConnection, host_line: bytes, settings: ActiveC
     else:
         return ""
     finally:
-        connection.abandon()
+        connection.abandon(response)
