@@ -1,6 +1,8 @@
 """What a reload takes over, what it refuses, and what it says about either."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +95,36 @@ def test_a_replaced_file_is_applied_too(running: Running, tmp_path: Path) -> Non
     other.write_text(TWO)
     (attempt,) = running.run(lambda: other.replace(running.file))
     assert attempt.outcome == "applied"
+
+
+@pytest.mark.parametrize("open_throughout", [True, False])
+def test_the_first_half_of_a_file_is_never_put_in_force(running: Running, open_throughout: bool) -> None:
+    first, second = TWO.split("routes:")
+    half = running.file.with_name("half.yaml")
+    half.write_text(first)
+    assert load(half, {}).config.routes == []  # which is a valid configuration: all would be 404
+
+    def write_slowly() -> None:
+        """As a writer does that has to wait in between, on its way or between two commands."""
+
+        def work() -> None:
+            with running.file.open("w") as file:
+                file.write(first)
+                file.flush()
+                if open_throughout:
+                    time.sleep(0.9)
+                    file.write(f"routes:{second}")
+            if not open_throughout:
+                time.sleep(0.9)
+                with running.file.open("a") as file:
+                    file.write(f"routes:{second}")
+
+        threading.Thread(target=work).start()
+
+    (attempt,) = running.run(write_slowly)
+    assert attempt.outcome == "applied"
+    assert len(decode_snapshot(running.data.snapshot.read_bytes()).routes) == 1
+    assert running.nudges == 1
 
 
 def test_a_bad_file_changes_nothing_and_every_problem_is_kept(running: Running) -> None:

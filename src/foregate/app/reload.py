@@ -20,11 +20,11 @@ from foregate.app.config.problems import dotted
 from foregate.app.config.restart import SENTENCE, fixed_changes, later_changes
 from foregate.app.config.verify import verified
 from foregate.app.paths import DataDir, write_private
-from foregate.app.watch import Settled, Stamp, stamp
+from foregate.app.watch import Settled, Stamp, stamp, written_now
 from foregate.kernel.clock import Clock
 from foregate.wire.snapshot import Snapshot, encode_snapshot
 
-LOOK_S = 0.012  # between two looks at the configuration file: a change is seen after one to two of them
+LOOK_S = 0.012  # between two looks at the configuration file: another file in its place is seen after one or two
 NAMED_FILES_EVERY = 20  # looks between those at the files that it names
 NAMED_FILES_MAX = 4_096  # watched; those beyond are read again when anything else changes
 READS_MAX = 5  # of a file that changes while it is read; then the last one counts, and the next look finds the change
@@ -69,7 +69,7 @@ class Reloader:
         self._number = 0
         self._looks = count()
         self._files = _named(loaded)
-        self._settled = Settled(_stamps([*self._own, *self._files]))
+        self._settled = Settled(_stamps([*self._own, *self._files]), written_now)
         self._report(Attempt("started", version, clock.now(), "start", os.getpid()))
 
     def asked(self) -> None:
@@ -82,7 +82,7 @@ class Reloader:
             await asyncio.sleep(LOOK_S)
             if self._signals != self._answered:
                 await self._attempt("signal")
-            elif self._settled.look(_stamps(self._watched())):
+            elif self._settled.look(_stamps(self._watched()), self._clock.monotonic()):
                 await self._attempt("file")
 
     @property
