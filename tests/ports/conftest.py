@@ -24,6 +24,7 @@ class Adapter:
     open_findings: Callable[[], EmbeddedFindings]
     open_sink: Callable[[], Spool]
     open_courier: Callable[[], Courier]
+    bus_file: Path
 
 
 @pytest.fixture(params=["embedded"])
@@ -42,6 +43,7 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
         lambda: remembered(EmbeddedFindings(tmp_path / "findings.sqlite")),
         lambda: remembered(Spool(tmp_path / "spool" / "w1")),
         lambda: remembered(Courier(tmp_path / "spool")),
+        tmp_path / "bus.sqlite",
     )
     for handle in opened:
         handle.close()

@@ -92,6 +92,70 @@ def test_time_never_goes_back_within_a_partition(adapter: Adapter) -> None:
     assert second.time_s == first.time_s
 
 
+def fill(bus: EmbeddedBus, batches: int, partitions: int = 2) -> None:
+    for sequence in range(batches):
+        bus.append(TOPIC, sequence % partitions, bytes(20_000), 3, producer="p", sequence=sequence)
+
+
+def offsets(bus: EmbeddedBus, partition: int) -> list[int]:
+    return [one.offset for one in bus.read(TOPIC, partition, -1, 10_000)]
+
+
+def test_a_log_within_its_bound_is_left_alone(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    fill(bus, 10)
+    assert bus.trim(TOPIC, bus.bytes_used, {0: 4, 1: 4}).batches == 0
+    assert offsets(bus, 0) == offsets(bus, 1) == list(range(5))
+
+
+def test_at_the_bound_the_oldest_that_were_read_go_first(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    for sequence in range(100):
+        adapter.clock.advance(1.0)
+        bus.append(TOPIC, sequence % 2, bytes(20_000), 3, producer="p", sequence=sequence)
+    bound = bus.bytes_used - 100_000
+    gone = bus.trim(TOPIC, bound, {0: -1, 1: 49})
+    assert 0.9 * bound < bus.bytes_used <= 0.95 * bound
+    assert gone.unread_items == 0
+    assert gone.items == 3 * gone.batches
+    assert offsets(bus, 0) == list(range(50))
+    assert offsets(bus, 1) == list(range(gone.batches, 50))
+
+
+def test_at_the_bound_the_oldest_at_all_go_when_none_was_read(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    for sequence in range(100):
+        adapter.clock.advance(1.0)
+        bus.append(TOPIC, sequence % 2, bytes(20_000), 3, producer="p", sequence=sequence)
+    gone = bus.trim(TOPIC, bus.bytes_used // 2, {0: 9})
+    assert gone.batches > 50
+    assert gone.unread_items == 3 * (gone.batches - 10)
+    assert bus.bytes_used < 100 * 20_000 / 2
+    kept = [len(offsets(bus, partition)) for partition in (0, 1)]
+    assert sum(kept) == 100 - gone.batches
+    assert bus.last_offset(TOPIC, 0) == 49
+
+
+def test_what_a_trim_has_freed_is_used_again(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    bound = 2_000_000
+    for sequence in range(1_000):
+        bus.append(TOPIC, sequence % 4, bytes(20_000), 3, producer="p", sequence=sequence)
+        bus.trim(TOPIC, bound, {})
+    assert bus.bytes_used <= bound
+    assert sum(len(offsets(bus, partition)) for partition in range(4)) > 70
+    bus.close()
+    assert adapter.bus_file.stat().st_size <= 1.1 * bound
+
+
+def test_a_bound_that_cannot_be_kept_empties_the_topic_and_no_other(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    fill(bus, 10)
+    append(bus, 0, topic="alerts")
+    assert bus.trim(TOPIC, 1, {}).batches == 10
+    assert len(bus.read("alerts", 0, -1, 10)) == 1
+
+
 def test_a_partition_that_does_not_exist_is_refused(adapter: Adapter) -> None:
     bus = adapter.open_bus()
     with pytest.raises(ValueError, match="partition 4 of 4"):

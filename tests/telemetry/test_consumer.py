@@ -203,3 +203,26 @@ def test_a_clock_that_jumps_ahead_expires_nothing(tmp_path: Path) -> None:
     clock.jump_to(T0 + 365 * 86_400)
     assert consumer.expire() == 0
     stores.close()
+
+
+def test_a_reader_that_the_bound_of_the_bus_has_overtaken_counts_what_it_lost_and_goes_on(stores: Stores) -> None:
+    consumer = stores.consumer()
+    for _ in range(3):
+        stores.publish([event()])
+    run_dry(consumer)
+    for _ in range(5):
+        stores.publish([event()])
+    assert stores.bus.trim(TOPIC_EVENTS, 1, {0: 2}).unread_items == 5
+    stores.publish([event(), event()])
+    assert run_dry(consumer) == 2
+    assert consumer.lost_batches == 5
+    assert stores.series.counts() == {"accepted": 5, "lost_batches": 5}
+
+
+def test_a_reader_that_begins_with_an_old_bus_has_lost_nothing(stores: Stores) -> None:
+    for _ in range(5):
+        stores.publish([event()])
+    stores.bus.trim(TOPIC_EVENTS, 1, {})
+    stores.publish([event()])
+    assert run_dry(stores.consumer()) == 1
+    assert stores.series.counts() == {"accepted": 1}

@@ -72,7 +72,7 @@ class Analysis:
     def step(self) -> None:
         """Read the bus, and judge when a tick is due."""
         self._deliver()
-        self._consumer.step()
+        self._read()
         now_s = self._clock.now()
         tick_s = (now_s - TICK_DELAY_S) // TICK_S * TICK_S
         if tick_s != self._last_tick_s and self._consumer.caught_up:
@@ -83,6 +83,12 @@ class Analysis:
         if self._clock.monotonic() - self._last_expire_s > EXPIRE_EVERY_S:
             self._last_expire_s = self._clock.monotonic()
             self._tidy(now_s)
+
+    def _read(self) -> None:
+        lost_before = self._consumer.lost_batches
+        self._consumer.step()
+        if lost := self._consumer.lost_batches - lost_before:
+            self._log.error("events_lost_unread", batches=lost, reason="the bus was at its bound before they were read")
 
     def _tidy(self, now_s: float) -> None:
         self._consumer.expire()

@@ -59,6 +59,7 @@ def prepare(launch: Launch) -> Runtime:
         gateway_url=config.listen.all[0][1].url,
         workers=launch.workers,
         alert_threshold=config.alerts.threshold,
+        bus_bytes_max=config.telemetry.bus_bytes_max,
         webhook=config.alerts.webhook,
         model_path=config.predict.model_path,
         lab_control_url=launch.lab_control_url,

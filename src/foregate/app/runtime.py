@@ -5,16 +5,18 @@ from pathlib import Path
 import msgspec
 
 from foregate.app.paths import DataDir, write_private
+from foregate.kernel.limits import BUS_BYTES_MAX
 
 
 class Runtime(msgspec.Struct, frozen=True):
-    """Settings of the control and analyzer processes. Kept in settings.json, readable by the owner alone."""
+    """Settings of the courier, control and analyzer processes. Kept in settings.json, readable by the owner alone."""
 
     console_host: str
     console_port: int
     gateway_url: str
     workers: int
     alert_threshold: float
+    bus_bytes_max: int = BUS_BYTES_MAX
     webhook: str | None = None
     model_path: str | None = None
     lab_control_url: str | None = None  # only in the demo

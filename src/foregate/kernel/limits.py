@@ -28,6 +28,7 @@ SPOOL_LEFT_BYTES_MAX = 268_435_456  # of dead predecessors; above it a new worke
 EVENT_BYTES_MAX = 16_384  # one encoded event; longer strings are cut before encoding
 BUS_BATCH_EVENTS_MAX = 5_000
 BUS_RETENTION_S = 86_400.0  # older batches that every group has read are deleted
+BUS_BYTES_MAX = 2_147_483_648  # default of `telemetry.bus_bytes_max`: the oldest batches go, those first that were read
 
 # --- windows and judgement -------------------------------------------------------------------------------------
 ENTITIES_MAX = 20_000  # (org, service, route, environment) kept live; beyond it events count to route "other"

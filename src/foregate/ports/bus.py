@@ -1,5 +1,6 @@
 """The bus: a durable, partitioned, append-only log of batches."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 
@@ -11,6 +12,14 @@ class Batch(NamedTuple):
     time_s: float
     items: int
     payload: bytes
+
+
+class Trimmed(NamedTuple):
+    """What a bound has cost: batches and their items, and how many of the items nobody had read."""
+
+    batches: int
+    items: int
+    unread_items: int
 
 
 class Bus(Protocol):
@@ -39,6 +48,19 @@ class Bus(Protocol):
 
     def expire(self, topic: str, older_than_s: float) -> int:
         """Delete batches appended before `older_than_s` (Unix seconds). Returns how many."""
+        ...
+
+    @property
+    def bytes_used(self) -> int:
+        """How large the log is, all topics together."""
+        ...
+
+    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+        """When the log is larger than `bytes_max`, delete the topic's oldest batches until it is 5 % smaller.
+
+        `read_to`: partition → offset up to which all readers have read. Such batches go first; when there are none
+        left, the oldest at all. A reader notices the latter by the gap in the offsets.
+        """
         ...
 
     def close(self) -> None: ...

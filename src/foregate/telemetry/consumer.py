@@ -50,6 +50,7 @@ class Consumer:
     def __init__(self, bus: Bus, writer: SeriesWriter, reader: SeriesReader, windower: Windower, clock: Clock) -> None:
         self.windower = windower
         self.caught_up = False  # whether the last step read all there was
+        self.lost_batches = 0  # deleted at the bus's bound before they were read, as the gaps in the offsets tell
         self._bus = bus
         self._writer = writer
         self._clock = clock
@@ -84,10 +85,20 @@ class Consumer:
             return 0
         items = sum(batch.items for batch in batches)
         invalid = self._add(batches)
-        for batch in batches:
-            self._offsets[batch.partition] = batch.offset
-        self._pay(_Write(self.windower.drain_dirty(), dict(self._offsets), self._new_counts(invalid)))
+        lost = self._move_on(batches)
+        self._pay(_Write(self.windower.drain_dirty(), dict(self._offsets), self._new_counts(invalid, lost)))
         return items
+
+    def _move_on(self, batches: Sequence[Batch]) -> int:
+        """Returns how many batches are missing between those read before and these."""
+        lost = 0
+        for batch in batches:
+            before = self._offsets[batch.partition]
+            if before >= 0:  # who reads for the first time begins with the oldest kept, and has lost nothing
+                lost += batch.offset - before - 1
+            self._offsets[batch.partition] = batch.offset
+        self.lost_batches += lost
+        return lost
 
     def _next_batches(self) -> list[Batch]:
         """New batches of all partitions in the order of their time.
@@ -116,11 +127,12 @@ class Consumer:
             self.windower.add(events, now_s)
         return invalid
 
-    def _new_counts(self, invalid: int) -> dict[str, int]:
+    def _new_counts(self, invalid: int, lost: int) -> dict[str, int]:
         counts = dict(self.windower.counts)
         new = {outcome: count - self._accounted.get(outcome, 0) for outcome, count in counts.items()}
         self._accounted = counts
         new["invalid"] += invalid
+        new["lost_batches"] = lost
         return {outcome: count for outcome, count in new.items() if count}
 
     def _pay(self, write: _Write) -> None:

@@ -5,13 +5,16 @@ A batch is durable (fsync) before `append` returns. Offsets never restart, even 
 """
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.kernel.clock import Clock
-from foregate.ports.bus import Batch
+from foregate.ports.bus import Batch, Trimmed
 
 _EXPIRE_BATCHES_MAX = 500  # per transaction: appenders wait no longer than one such
+_TRIM_BYTES = 33_554_432  # likewise: about that much in one
+_TRIM_TO = 0.95  # of the bound, so that there is a rest between two trims
 _PRODUCER_MEMORY_S = 90 * 86_400.0  # a producer silent for so long is forgotten; its spool would be as old
 
 _MIGRATIONS = (
@@ -134,6 +137,65 @@ class EmbeddedBus:
                 (topic, partition, topic, partition, older_than_s, _EXPIRE_BATCHES_MAX),
             )
             return gone.rowcount
+
+    @property
+    def bytes_used(self) -> int:
+        """Of the file, without the pages that deleted batches have left: those are used again."""
+        with self._lock, failures_of(self._path):
+            pages, free, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
+    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+        """When more than `bytes_max` is used, delete the oldest batches: those first that all readers have read."""
+        batches = items = unread = 0
+        if self.bytes_used <= bytes_max:
+            return Trimmed(0, 0, 0)
+        excess = self.bytes_used - bytes_max * _TRIM_TO
+        while excess > 0 and (gone := self._trim_some(topic, min(excess, _TRIM_BYTES), read_to)).batches:
+            batches += gone.batches
+            items += gone.items
+            unread += gone.unread_items
+            excess = self.bytes_used - bytes_max * _TRIM_TO
+        return Trimmed(batches, items, unread)
+
+    def _trim_some(self, topic: str, size: float, read_to: Mapping[int, int]) -> Trimmed:
+        """Delete about `size` bytes of the partition whose turn it is."""
+        with self._lock, failures_of(self._path), transaction(self._db):
+            turn = self._turn(topic, read_to)
+            if turn is None:
+                return Trimmed(0, 0, 0)
+            partition, until, was_read = turn
+            rows = self._db.execute(
+                "SELECT offset, items, length(payload) FROM batches INDEXED BY batches_by_offset "
+                "WHERE topic = ? AND partition = ? AND offset <= ? ORDER BY offset LIMIT ?",
+                (topic, partition, until, _EXPIRE_BATCHES_MAX),
+            ).fetchall()
+            items = count = 0
+            for offset, of, payload_bytes in rows:
+                count, items, size, until = count + 1, items + of, size - payload_bytes, offset
+                if size <= 0:
+                    break
+            self._db.execute(
+                "DELETE FROM batches WHERE topic = ? AND partition = ? AND offset <= ?", (topic, partition, until)
+            )
+        return Trimmed(count, items, 0 if was_read else items)
+
+    def _turn(self, topic: str, read_to: Mapping[int, int]) -> tuple[int, int, bool] | None:
+        """(partition, last offset that may go, whether it was read) of the oldest batch; None when there is none."""
+        query = (
+            "SELECT time_s, partition, offset FROM batches INDEXED BY batches_by_offset "
+            "WHERE topic = ? AND partition = ? ORDER BY offset LIMIT 1"
+        )
+        found = (self._db.execute(query, (topic, partition)).fetchone() for partition in range(self._partitions))
+        heads = [head for head in found if head is not None]
+        read = [head for head in heads if head[2] <= read_to.get(head[1], -1)]
+        if not heads:
+            return None
+        partition = min(read or heads)[1]
+        return partition, read_to[partition] if read else 1 << 62, bool(read)
 
     def _check(self, partition: int) -> None:
         if not 0 <= partition < self._partitions:

@@ -24,6 +24,7 @@ from foregate.app.config import forms
 from foregate.app.config.addresses import Address, address, loopback, parse_address, parse_listener, parse_target
 from foregate.app.config.derive import DERIVED, Derived
 from foregate.app.config.problems import Path
+from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire import policies, snapshot
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
@@ -277,6 +278,17 @@ class Limits(_Strict):
     on_failure: Literal["open", "closed"] = "open"  # when that store cannot be reached
 
 
+class Telemetry(_Strict):
+    """What is kept of the events: up to a day of them on the bus, `bus.sqlite`, within a bound."""
+
+    bus_bytes_max: int = Field(
+        BUS_BYTES_MAX,
+        ge=16_777_216,
+        le=1 << 50,
+        description="Of bus.sqlite. Beyond it the oldest events are deleted, those first that the analyzer has read.",
+    )
+
+
 class Alerts(_Strict):
     """When to tell people, and whom. The environment variable ALERT_THRESHOLD overrides `threshold`."""
 
@@ -305,6 +317,7 @@ class Config(_Strict):
     metrics_to: Annotated[tuple[Network, ...], Field(max_length=1_000)] = snapshot.Snapshot("").metrics_to
     clients: Annotated[snapshot.ClientBounds, DERIVED] = Field(default_factory=snapshot.ClientBounds)
     limits: Limits = Limits()
+    telemetry: Telemetry = Telemetry()
     alerts: Alerts = Alerts()
     predict: Predict = Predict()
     drain_s: Seconds = 10.0

@@ -6,9 +6,11 @@ import structlog
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.courier import Courier
+from foregate.app.bus_bound import BusBound
 from foregate.app.logs import configure_logs
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
+from foregate.app.runtime import read_runtime
 from foregate.kernel.clock import SystemClock
 
 STEP_S = 0.2
@@ -20,15 +22,16 @@ def run(options: RoleOptions) -> int:
     """Carry until told to stop."""
     log = configure_logs(options.logs, "courier")
     try:
-        return asyncio.run(_main(options, log))
+        return asyncio.run(_main(options, read_runtime(options.data).bus_bytes_max, log))
     except OSError as error:
         log.error("stopped_by_error", error=str(error))
         return EXIT_RUNTIME
 
 
-async def _main(options: RoleOptions, log: structlog.typing.FilteringBoundLogger) -> int:
+async def _main(options: RoleOptions, bus_bytes_max: int, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
-    courier = Courier(options.data.root / "spool")
+    courier, clock = Courier(options.data.root / "spool"), SystemClock()
+    bound = BusBound(bus_bytes_max, options.data.series, clock, log)
     bus: EmbeddedBus | None = None
     failure = ""
     stopping = False
@@ -36,7 +39,8 @@ async def _main(options: RoleOptions, log: structlog.typing.FilteringBoundLogger
         stopping = stop.is_set()  # once more after the signal: the workers have stopped before us
         wait_s = STEP_S
         try:
-            bus = bus or EmbeddedBus(options.data.bus, SystemClock())
+            bus = bus or EmbeddedBus(options.data.bus, clock)
+            await asyncio.to_thread(bound.keep, bus)
             await asyncio.to_thread(courier.move, bus)
             failure = ""
         except OSError as error:  # a full disk, a locked file: the events stay where they are

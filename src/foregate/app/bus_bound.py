@@ -1,0 +1,64 @@
+"""Holds the bus within its bound: looks now and then, and deletes the oldest when it is reached."""
+
+from pathlib import Path
+
+import structlog
+
+from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.kernel.clock import Clock
+from foregate.ports.bus import Bus
+from foregate.wire import TOPIC_EVENTS
+
+LOOK_EVERY_S = 5.0
+
+
+class BusBound:
+    """Call `keep` as often as you like. `series`: the store in which the analyzer says how far it has read."""
+
+    def __init__(self, bytes_max: int, series: Path, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+        self.deleted_items = 0  # since the start
+        self.lost_items = 0  # those of them that the analyzer had not read
+        self._bytes_max = bytes_max
+        self._series = series
+        self._clock = clock
+        self._log = log
+        self._next_s = 0.0
+
+    def keep(self, bus: Bus) -> None:
+        """Look when it is time to. Raises OSError."""
+        if self._clock.monotonic() < self._next_s:
+            return
+        self._next_s = self._clock.monotonic() + LOOK_EVERY_S
+        if bus.bytes_used <= self._bytes_max:
+            return
+        gone = bus.trim(TOPIC_EVENTS, self._bytes_max, self._read_to(bus))
+        self.deleted_items += gone.items
+        self.lost_items += gone.unread_items
+        say = self._log.error if gone.unread_items else self._log.info
+        say(
+            "bus_at_its_bound",
+            bytes_max=self._bytes_max,
+            deleted=gone.items,
+            unread=gone.unread_items,
+            deleted_in_all=self.deleted_items,
+            unread_in_all=self.lost_items,
+        )
+
+    def _read_to(self, bus: Bus) -> dict[int, int]:
+        """How far the analyzer has come; nowhere when its store cannot be asked, which must not lift the bound."""
+        if not self._series.exists():
+            return {}
+        try:
+            series = EmbeddedSeries(self._series)
+        except OSError as error:
+            self._log.error("offsets_not_read", error=str(error))
+            return {}
+        try:
+            offsets = series.offsets()
+            # One beyond the end is of another bus, that was here before this one.
+            return {at: offset for at, offset in offsets.items() if offset <= bus.last_offset(TOPIC_EVENTS, at)}
+        except OSError as error:
+            self._log.error("offsets_not_read", error=str(error))
+            return {}
+        finally:
+            series.close()

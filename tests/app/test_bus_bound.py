@@ -1,0 +1,86 @@
+"""The bus stays within its bound, and what that costs is said."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import CapturingLogger
+
+from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.bus_bound import LOOK_EVERY_S, BusBound
+from foregate.kernel.clock import ManualClock
+from foregate.wire import TOPIC_EVENTS
+
+BOUND = 1_000_000
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock()
+        self.bus = EmbeddedBus(folder / "bus.sqlite", self.clock)
+        self.log: Any = CapturingLogger()
+        self.bound = BusBound(BOUND, folder / "series.sqlite", self.clock, self.log)
+        self._sequence = 0
+
+    def publish(self, batches: int) -> None:
+        for _ in range(batches):
+            self._sequence += 1
+            self.bus.append(TOPIC_EVENTS, 0, bytes(20_000), 3, producer="p", sequence=self._sequence)
+
+    def keep(self) -> None:
+        self.clock.advance(LOOK_EVERY_S)
+        self.bound.keep(self.bus)
+
+    @property
+    def oldest(self) -> int:
+        return self.bus.read(TOPIC_EVENTS, 0, -1, 1)[0].offset
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_nothing_is_deleted_below_the_bound(world: World) -> None:
+    world.publish(20)
+    world.keep()
+    assert world.oldest == 0
+    assert world.log.calls == []
+
+
+def test_beyond_the_bound_the_oldest_go_and_it_is_told_that_nobody_had_read_them(world: World) -> None:
+    world.publish(100)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert world.bound.lost_items == world.bound.deleted_items == 3 * world.oldest
+    ((name, args, facts),) = world.log.calls
+    assert (name, args, facts["unread"]) == ("error", ("bus_at_its_bound",), 3 * world.oldest)
+
+
+def test_what_the_analyzer_has_read_is_no_loss(world: World, tmp_path: Path) -> None:
+    world.publish(100)
+    series = EmbeddedSeries(tmp_path / "series.sqlite")
+    series.write([], {0: 99}, {})
+    series.close()
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert (world.bound.lost_items, world.log.calls[0].method_name) == (0, "info")
+    assert world.bound.deleted_items == 3 * world.oldest
+
+
+def test_the_offsets_of_another_bus_say_nothing(world: World, tmp_path: Path) -> None:
+    world.publish(100)
+    series = EmbeddedSeries(tmp_path / "series.sqlite")
+    series.write([], {0: 5_000}, {})
+    series.close()
+    world.keep()
+    assert world.bound.lost_items == 3 * world.oldest > 0
+
+
+def test_a_store_that_cannot_be_asked_does_not_lift_the_bound(world: World, tmp_path: Path) -> None:
+    (tmp_path / "series.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 40)
+    world.publish(100)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert world.log.calls[0].args == ("offsets_not_read",)
