@@ -17,22 +17,24 @@ from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 from foregate.kernel.tasks import spawn
 
 if TYPE_CHECKING:
+    from foregate.gateway.failure_log import FailureLog
     from foregate.gateway.held_bodies import HeldBodies
-    from foregate.gateway.policies.policy import Log
     from foregate.gateway.request import Request
 
 
 class Admission:
     """`forward(request)` is called for each request that all steps have let pass. `bodies`: what steps have read."""
 
-    __slots__ = ("_forward", "_log", "_monotonic", "_recorder", "bodies")
+    __slots__ = ("_failures", "_forward", "_monotonic", "_recorder", "bodies")
 
-    def __init__(self, recorder: Recorder, forward: Callable[[Request], None], log: Log, bodies: HeldBodies) -> None:
+    def __init__(
+        self, recorder: Recorder, forward: Callable[[Request], None], failures: FailureLog, bodies: HeldBodies
+    ) -> None:
         self.bodies = bodies
         self._recorder = recorder
         self._monotonic = recorder.clock.monotonic
         self._forward = forward
-        self._log = log
+        self._failures = failures
 
     def run(self, request: Request) -> None:
         """Ask every step in turn: the ordinary case, in which nobody objects."""
@@ -59,7 +61,7 @@ class Admission:
         try:
             self._forward(request)
         except Exception as error:  # noqa: BLE001 - as above
-            self._log("request failed", {"route": request.route.name, "error": _shown(error)})
+            self._failures.failed("request_failed", error, route=request.route.name)
             if not request.exchange.head_sent:
                 self.refuse(request, Refuse("internal"))
             else:
@@ -112,7 +114,7 @@ class Admission:
     def failed(self, request: Request, error: BaseException) -> None:
         """A step raised: our fault, or an extension's. The request is refused, never let through."""
         step = request.chain.names[request.step]
-        self._log("policy failed", {"policy": step, "route": request.route.name, "error": _shown(error)})
+        self._failures.failed("policy_failed", error, policy=step, route=request.route.name)
         self.refuse(request, Refuse("internal"))
 
     # --- answers without an upstream -------------------------------------------------------------------------
@@ -173,11 +175,6 @@ def _wrong(verdict: object) -> str:
         fine = isinstance(verdict.lines, bytes) and isinstance(verdict.body, bytes) and 200 <= verdict.status <= 599
         return "" if fine else "an Answer has a status of 200 to 599, and lines and body as bytes"
     return "" if isinstance(verdict, Wait | Ask | NeedBody | Switch) else f"{type(verdict).__name__} is no verdict"
-
-
-def _shown(error: BaseException) -> str:
-    """An error for the log: bounded, and without the text that it may carry of a request."""
-    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 class _Held:

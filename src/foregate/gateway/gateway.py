@@ -12,6 +12,7 @@ from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
 from foregate.gateway.chains import Chain
+from foregate.gateway.failure_log import FailureLog
 from foregate.gateway.fields import FORWARDED
 from foregate.gateway.forwarding import Forwarding, Proxied
 from foregate.gateway.held_bodies import HeldBodies
@@ -77,6 +78,7 @@ class Gateway:
         self._limits = limits
         self._pepper = pepper
         self._log = log
+        self._failures = FailureLog(log)
         self._upstream_deadlines = Deadlines(clock, tick_s=_UPSTREAM_SWEEP_S)
         self._client_deadlines = Deadlines(clock, tick_s=_CLIENT_SWEEP_S)
         self._lateness = Lateness()
@@ -97,8 +99,9 @@ class Gateway:
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
         self._worker, self._codes = worker, dict(zip(codes, counted, strict=True))
-        self._recorder = Recorder(worker, self._codes, sink, clock, log, snapshot.org, snapshot.environment)
-        self._admission = Admission(self._recorder, self._send_on, log, HeldBodies(HELD_BODY_BYTES_MAX, worker.own))
+        self._recorder = Recorder(worker, self._codes, sink, clock, self._failures, snapshot.org, snapshot.environment)
+        bodies = HeldBodies(HELD_BODY_BYTES_MAX, worker.own)
+        self._admission = Admission(self._recorder, self._send_on, self._failures, bodies)
         self._contexts: list[ServerContext] = []
         self._servers: list[asyncio.Server] = []
         self._certificates: list[tuple[Listener, ServerCertificates]] = []
@@ -192,7 +195,9 @@ class Gateway:
     def _take_effect(self, table: Table) -> None:
         self._table = table
         self._find = table.router.find
-        self._forwarding = Forwarding(self._recorder, self._means.rng, self._log, self._clock, table.services)
+        self._forwarding = Forwarding(
+            self._recorder, self._means.rng, self._log, self._failures, self._clock, table.services
+        )
         self._worker.own[layout.CONFIG_VERSION] = metrics.version_number(table.snapshot.version)
 
     @property

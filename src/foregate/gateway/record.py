@@ -14,7 +14,7 @@ from foregate.ports.sink import EventSink
 from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
 
 if TYPE_CHECKING:
-    from foregate.gateway.policies.policy import Log
+    from foregate.gateway.failure_log import FailureLog
     from foregate.gateway.request import Request
 
 # What a status adds to the cells of its route; a status has three digits.
@@ -25,7 +25,7 @@ _LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded"})
 class Recorder:
     """Counts and reports; shared by all requests of a worker. `codes` has a block for every error code."""
 
-    __slots__ = ("_codes", "_log", "_put", "_worker", "clock", "environment", "org")
+    __slots__ = ("_codes", "_failures", "_put", "_worker", "clock", "environment", "org")
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class Recorder:
         codes: Mapping[str, Block],
         sink: EventSink,
         clock: Clock,
-        log: Log,
+        failures: FailureLog,
         org: str,
         environment: str,
     ) -> None:
-        self._log = log
+        self._failures = failures
         self._worker = worker.own
         self._codes = {code: block.own for code, block in codes.items()}
         self._put = sink.put
@@ -55,11 +55,7 @@ class Recorder:
             try:
                 release(request)
             except Exception as error:  # noqa: BLE001 - whatever a policy does, the others get their due
-                facts: dict[str, object] = {
-                    "route": request.route.name,
-                    "error": f"{type(error).__name__}: {error}"[:200],
-                }
-                self._log("policy failed at the end", facts)
+                self._failures.failed("policy_failed_at_the_end", error, route=request.route.name)
 
     def finished(
         self,

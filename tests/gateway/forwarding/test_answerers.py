@@ -50,7 +50,7 @@ def test_one_that_fails_is_our_fault_and_breaks_no_other_request() -> None:
             answer = await world.client.request("GET", world.url("/broken"))
             assert (answer.status, json.loads(await answer.read())["code"]) == (500, "internal")
             assert world.event.error == "internal"
-            assert world.log[0][0] == "policy failed"
+            assert world.log[0][0] == "policy_failed"
             assert (await world.client.request("GET", world.url("/"))).status == 200
             state = world.gateway._table.services["svc"]
             assert [target.inflight for target in state.targets] == [0]

@@ -195,7 +195,7 @@ def reshaped(proxied: Proxied, connection: ClientConnection, complete: bool) -> 
             headers = answered(request, connection.status, headers)
         encode(headers)  # raises for what is no field, or would break out of its line
     except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
-        proxied.means.log("policy failed", {"route": request.route.name, "error": repr(error)})
+        proxied.means.failures.failed("policy_failed", error, route=request.route.name)
         proxied.depart(proxied.monotonic(), None)
         proxied.status = 0
         proxied.connection = None
