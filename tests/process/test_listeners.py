@@ -70,6 +70,13 @@ routes: [{{path: /a, service: a, auth: none}}]
             shutil.copy(renewed.certificate, first.certificate)
             wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
             assert presented(secure, "one.example") == one
+
+            # Even a worker that is started now: it has what was verified last.
+            killed = running.kill("gateway-1")
+            wait_for(lambda: running.pid("gateway-1") != killed, 40)
+            wait_for(lambda: config(running)["settled"])
+            assert {presented(secure, "one.example") for _ in range(8)} == {one}
+            assert '"exit": 3' not in running.log.read_text()
             shutil.copy(renewed.key, first.key)
             wait_for(lambda: all(presented(secure, "one.example") != one for _ in range(6)))
             assert config(running)["last_attempt"]["outcome"] == "unchanged"

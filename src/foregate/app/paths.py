@@ -41,6 +41,10 @@ class DataDir:
         return self.root / "counters.bin"
 
     @property
+    def certificates(self) -> Path:
+        return self.root / "certificates"
+
+    @property
     def limits(self) -> Path:
         return self.root / "limits.bin"
 

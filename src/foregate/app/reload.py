@@ -19,6 +19,7 @@ from foregate.app.config.compile import named_files
 from foregate.app.config.problems import dotted
 from foregate.app.config.restart import SENTENCE, fixed_changes, later_changes
 from foregate.app.config.verify import verified
+from foregate.app.kept_files import forget_others, with_kept_files
 from foregate.app.paths import DataDir, write_private
 from foregate.app.watch import Settled, Stamp, stamp, written_now
 from foregate.kernel.clock import Clock
@@ -39,8 +40,10 @@ class Source:
 
 
 def store(data: DataDir, snapshot: Snapshot) -> None:
-    """Put it where the workers find it. Raises OSError."""
+    """Put it where the workers find it, with the TLS files that it names. Raises OSError or ConfigRefused."""
+    snapshot = with_kept_files(data, snapshot)
     write_private(data.snapshot, encode_snapshot(snapshot).decode(), durable=False)  # made anew at each start
+    forget_others(data, snapshot)
 
 
 class Reloader:
