@@ -1,6 +1,7 @@
 """A policy that somebody else has written: installed as a package of its own, found by its entry point."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from foregate.app.config import ConfigRefused, load
 from foregate.app.config.verify import verified
-from foregate.app.extensions import MissingExtension, extensions_of, maker
+from foregate.app.extensions import MissingExtension, extensions_of, maker, present_extensions_of
 from foregate.gateway.policies.policy import Refuse
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "extensions.md"
@@ -92,3 +93,34 @@ def test_a_module_that_cannot_be_imported_is_refused(installed: Path, tmp_path: 
     assert "cannot be imported" in refused(tmp_path, "broken")
     with pytest.raises(MissingExtension):
         maker("broken")
+
+
+def test_where_one_cannot_be_had_everything_it_guards_is_refused_and_the_rest_is_served(
+    installed: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "foregate.yaml"
+    file.write_text(TEXT.format(name="teapot", settings="{drinks: [coffee]}"))
+    snapshot = verified(load(file, {}), b"pepper")
+    sys.modules.pop("teapot")
+    (installed / "teapot.py").unlink()
+    with pytest.raises(MissingExtension):
+        extensions_of(snapshot)
+    made, missing = present_extensions_of(snapshot)
+    assert "cannot be imported" in str(missing["teapot"])
+    verdict = made["teapot"]({"drinks": ["coffee"]}).admit(Asked())  # type: ignore[arg-type]
+    assert isinstance(verdict, Refuse)
+    assert verdict.code == "internal"
+
+
+def test_a_module_that_was_installed_a_moment_ago_is_found(installed: Path) -> None:
+    with pytest.raises(MissingExtension):
+        maker("broken")  # the folder has been listed
+    before = installed.stat()
+    (installed / "late.py").write_text("class Late:\n    name = ''\n    def __init__(self, settings): ...\n")
+    points = installed / "teapot-1.0.dist-info" / "entry_points.txt"
+    points.write_text(points.read_text() + "late = late:Late\n")
+    os.utime(installed, ns=(before.st_atime_ns, before.st_mtime_ns))  # within one tick of the file system's clock
+    try:
+        assert maker("late")({}).name == "late"
+    finally:
+        sys.modules.pop("late", None)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.gateway.world import KEY, PEPPER, gateway, route, run, service, snapshot, upstream
 
+from foregate.gateway.policies.absent import AbsentPolicy
 from foregate.gateway.policies.policy import Answer, Policy, Verdict
 from foregate.gateway.request import Request
 from foregate.kernel.secrets import hash_key
@@ -42,5 +43,26 @@ def test_a_refused_reload_leaves_no_extensions_of_its_own_in_force() -> None:
             assert await answer.read() == b"before"
             good = snapshot([service(port)], [route(priority=60)], keys=keys)
             await world.gateway.apply(good, {"mine": saying(b"after")})
+
+    run(main)
+
+
+def test_an_absent_extension_keeps_what_it_guards_shut_until_the_real_one_is_there() -> None:
+    routes = [route(auth=(), extensions=(Extension("mine"),)), route("/free", auth=())]
+
+    async def main() -> None:
+        async with (
+            upstream() as (_, port),
+            gateway([service(port)], routes, extensions={"mine": lambda _settings: AbsentPolicy("mine")}) as world,
+        ):
+            for _ in range(2):  # before a reload, and after one that did not bring it
+                for path, status in (("/", 500), ("/free", 200)):
+                    answer = await world.client.request("GET", world.url(path))
+                    await answer.read()
+                    assert answer.status == status
+                await world.gateway.apply(snapshot([service(port)], routes))
+            await world.gateway.apply(snapshot([service(port)], routes), {"mine": saying(b"here")})
+            answer = await world.client.request("GET", world.url())
+            assert await answer.read() == b"here"
 
     run(main)

@@ -1,11 +1,14 @@
 """Policies that others have written: found by their entry points, only those that a configuration names."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import msgspec
 
+from foregate.gateway.policies.absent import AbsentPolicy
 from foregate.gateway.policies.policy import Policy
 from foregate.wire.policies import Extension, Policies
 from foregate.wire.snapshot import Snapshot
@@ -19,12 +22,34 @@ class MissingExtension(Exception):
 
 def extensions_of(snapshot: Snapshot) -> dict[str, Callable[[dict[str, Any]], Policy]]:
     """How each extension of the snapshot is made. Raises MissingExtension, also for settings that do not fit."""
-    found: dict[str, Callable[[dict[str, Any]], Policy]] = {}
-    for extension in named(snapshot):
-        if extension.name not in found:
-            found[extension.name] = maker(extension.name)
-        found[extension.name](extension.settings)
+    found, missing = present_extensions_of(snapshot)
+    for error in missing.values():
+        raise error
     return found
+
+
+def present_extensions_of(
+    snapshot: Snapshot,
+) -> tuple[dict[str, Callable[[dict[str, Any]], Policy]], dict[str, MissingExtension]]:
+    """Likewise, and what is wrong with those that cannot be had, by name.
+
+    These are made too: as policies that refuse every request, so that nothing passes unguarded.
+    """
+    found: dict[str, Callable[[dict[str, Any]], Policy]] = {}
+    missing: dict[str, MissingExtension] = {}
+    for extension in named(snapshot):
+        try:
+            if extension.name not in found:
+                found[extension.name] = maker(extension.name)
+            found[extension.name](extension.settings)
+        except MissingExtension as error:
+            missing.setdefault(extension.name, error)
+            found[extension.name] = partial(_absent, extension.name)
+    return found, missing
+
+
+def _absent(name: str, _settings: dict[str, Any]) -> Policy:
+    return AbsentPolicy(name)
 
 
 def named(snapshot: Snapshot) -> Iterator[Extension]:
@@ -38,6 +63,7 @@ def named(snapshot: Snapshot) -> Iterator[Extension]:
 
 def maker(name: str) -> Callable[[dict[str, Any]], Policy]:
     """What makes the policy of this name from its settings. Raises MissingExtension."""
+    invalidate_caches()  # it may have been installed a moment ago, into a folder that was listed before
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
         installed = ", ".join(sorted(known)) or "none"

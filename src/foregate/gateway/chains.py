@@ -10,6 +10,7 @@ import msgspec
 
 from foregate.gateway.lately import Lately
 from foregate.gateway.policies import make
+from foregate.gateway.policies.absent import AbsentPolicy
 from foregate.gateway.policies.gate import DOORS
 from foregate.gateway.policies.limits.policy import Form, Limits
 from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Verdict
@@ -247,6 +248,8 @@ class ChainBuilder:
         """`kept`: there are only as many as the configuration has places; others are forgotten and made anew."""
         key = blake2b(key, digest_size=16).digest()
         found: Policy | None = self.policies.get(key) or self._before.get(key)
+        if isinstance(found, AbsentPolicy):
+            found = None
         if kept:
             self.policies[key] = found = found or build()
         elif found is None and (found := self._parts.get(key)) is None:

@@ -55,7 +55,8 @@ class Gateway:
 
     `pepper` is what the snapshot's keys were hashed with; `limits` and `blocks` are shared with the other workers;
     `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
-    name, made from their settings. `clients_max`: connections that this process has descriptors for.
+    name, made from their settings. `clients_max`: connections that this process has descriptors for. Not `whole`: some
+    of the extensions only refuse, so this worker does not say that it serves by the snapshot.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Gateway:
         log: Log,
         extensions: Extensions | None = None,
         clients_max: int = CLIENT_CONNECTIONS_MAX,
+        whole: bool = True,
     ) -> None:
         self._clock = clock
         self._monotonic = clock.monotonic
@@ -109,6 +111,8 @@ class Gateway:
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
         self._take_effect(_whole(self._build(snapshot, None, self._means)))
+        if not whole:
+            self._worker.own[layout.CONFIG_VERSION] = -1.0
         self._reset_gauges()
 
     # --- life ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import structlog
 import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
-from foregate.app.extensions import MissingExtension, extensions_of
+from foregate.app.extensions import present_extensions_of
 from foregate.app.limit_store import WorkerLimits
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
@@ -40,7 +40,7 @@ def run(options: RoleOptions) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
         return uvloop.run(_main(options, read_runtime(options.data), int(soft * CLIENTS_OF_FILES), log))
-    except (OSError, msgspec.DecodeError, BadCertificate, MissingExtension) as error:
+    except (OSError, msgspec.DecodeError, BadCertificate) as error:
         log.error("stopped_by_error", error=str(error))
         return EXIT_RUNTIME
 
@@ -52,8 +52,11 @@ async def _main(
     seen = stamp(data.snapshot)
     snapshot = decode_snapshot(data.snapshot.read_bytes())
     blocks = open_blocks(data.counters, runtime.workers, options.worker)
-    limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, log)
+    limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, clock, log)
     events = WorkerEvents(data, options.worker, log)
+    extensions, missing = present_extensions_of(snapshot)
+    for name, error in missing.items():
+        log.error("extension_missing", extension=name, error=str(error), effect="requests that it guards get a 500")
     gateway = Gateway(
         snapshot,
         clock=clock,
@@ -63,7 +66,8 @@ async def _main(
         pepper=data.pepper(),
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads retries, guards nothing
         log=lambda what, facts: log.warning(what, **facts),
-        extensions=extensions_of(snapshot),
+        extensions=extensions,
+        whole=not missing,
         clients_max=clients_max,
     )
     snapshot = msgspec.structs.replace(snapshot, routes=(), keys=())  # the gateway has them in its own form
