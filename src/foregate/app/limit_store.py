@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from foregate.adapters.embedded.limits import EmbeddedLimits, open_limits
+from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
 from foregate.ports.limits import LimitStore
 from foregate.wire.snapshot import Snapshot
@@ -20,7 +21,13 @@ class WorkerLimits:
     store: LimitStore
 
     def __init__(
-        self, file: Path, workers: int, worker: int, snapshot: Snapshot, log: structlog.typing.FilteringBoundLogger
+        self,
+        file: Path,
+        workers: int,
+        worker: int,
+        snapshot: Snapshot,
+        log: structlog.typing.FilteringBoundLogger,
+        clock: Clock = SystemClock(),  # noqa: B008 - has no state
     ) -> None:
         self._log = log
         self._syncing: asyncio.Task[None] | None = None
@@ -32,7 +39,7 @@ class WorkerLimits:
             shared = ValkeyLimits(snapshot.limits_url, fail_open=snapshot.limits_fail_open, log=self._warn)
             self.store, self._closing = shared, shared.aclose
         else:
-            embedded = open_limits(file, workers, worker)
+            embedded = open_limits(file, workers, worker, now_s=clock.monotonic(), wall_s=clock.now())
             self.store = embedded
             self._syncing = spawn(self._sync(embedded), name="sync limits")
 

@@ -1,13 +1,15 @@
 """The table's file: bounded, carried over when its shape changes, made anew when it is damaged."""
 
 import errno
+import functools
 import os
 import resource
 from pathlib import Path
 
 import pytest
 
-from foregate.adapters.embedded.limits import EmbeddedLimits, open_limits
+from foregate.adapters.embedded.limits import EmbeddedLimits
+from foregate.adapters.embedded.limits import open_limits as open_at
 from foregate.adapters.embedded.limits import store as module
 from foregate.adapters.embedded.limits.table import CELLS, PROBES
 from foregate.ports.limits import (
@@ -20,15 +22,19 @@ from foregate.ports.limits import (
     TokenBucket,
 )
 
-WALL_S = 1_700_000_000.0
+WALL_S = 1_700_000_000.0  # at the monotonic clock's NOW_S
+NOW_S = 5.0
 QUOTA = CalendarWindow(100.0, "month")
 ONCE = TokenBucket(0.001, 100.0)
 BOOT = b"b" * 16
 
 
-def left(store: EmbeddedLimits, rule: object, subject: bytes = b"x", wall_s: float = WALL_S) -> float:
+open_limits = functools.partial(open_at, now_s=NOW_S, wall_s=WALL_S)
+
+
+def left(store: EmbeddedLimits, rule: object, subject: bytes = b"x", later_s: float = 0.0) -> float:
     """What is left after one more."""
-    return store.take_one(rule, subject, 5.0, wall_s).remaining[0]  # type: ignore[arg-type]
+    return store.take_one(rule, subject, NOW_S + later_s, WALL_S + later_s).remaining[0]  # type: ignore[arg-type]
 
 
 def test_what_is_used_outlives_a_restart(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ def test_another_shape_carries_the_sums_over_but_no_slots(tmp_path: Path, worker
             left(store, rule)
         left(store, Concurrency(100.0))
         store.close()
-    store = open_limits(tmp_path / "l.bin", workers, workers - 1, capacity=capacity, boot=BOOT, wall_s=WALL_S)
+    store = open_limits(tmp_path / "l.bin", workers, workers - 1, capacity=capacity, boot=BOOT)
     assert [left(store, rule) for rule in rules] == pytest.approx([97.0] * 5)
     assert left(store, Concurrency(100.0)) == 99.0
     store.close()
@@ -78,7 +84,7 @@ def test_after_a_boot_only_quotas_are_kept(tmp_path: Path) -> None:
 
 def test_a_full_table_takes_expired_places_first_and_then_the_one_that_would_expire_first(tmp_path: Path) -> None:
     store = open_limits(tmp_path / "l.bin", 1, 0, capacity=PROBES, boot=BOOT)
-    quick, wall_s = TokenBucket(1.0, 100.0), WALL_S
+    quick = TokenBucket(1.0, 100.0)
     for number in range(PROBES):
         left(store, QUOTA if number else quick, b"%d" % number)
     assert (store.stats().entries, store.stats().evicted) == (PROBES, 0)
@@ -87,8 +93,7 @@ def test_a_full_table_takes_expired_places_first_and_then_the_one_that_would_exp
     assert [left(store, QUOTA, b"%d" % number) for number in range(1, PROBES)] == [98.0] * (PROBES - 1)
     assert left(store, quick, b"0") == 99.0  # it was the first to go, and begins anew
     assert store.stats().evicted == 2
-    wall_s += 1e9
-    assert [left(store, QUOTA, b"new%d" % number, wall_s) for number in range(PROBES)] == [99.0] * PROBES
+    assert [left(store, QUOTA, b"new%d" % number, 1e9) for number in range(PROBES)] == [99.0] * PROBES
     assert store.stats().evicted == 2
     store.close()
 
@@ -115,8 +120,47 @@ def test_an_unused_subject_lives_as_long_as_it_says_something(tmp_path: Path) ->
     for _ in range(10):
         store.take_one(rule, b"x", 5.0, WALL_S)
     for at in range(PROBES * 2):
-        store.take_one(TokenBucket(1.0, 1.0), b"%d" % at, 5.0, WALL_S + 10.0 * at)
-    assert not store.take_one(rule, b"x", 5.0, WALL_S + 900.0).allowed
+        left(store, TokenBucket(1.0, 1.0), b"%d" % at, 5.0 * at)
+    assert store.stats().evicted == 0
+    assert left(store, rule, later_s=600.0) == pytest.approx(5.0)
+    store.close()
+
+
+RULES = [ONCE, FixedWindow(100.0, 64.0), SlidingWindow(100.0, 64.0), LeakyBucket(0.001, 99.0, 1e9), QUOTA]
+
+
+@pytest.mark.parametrize("jump_s", [400 * 86_400.0, -400 * 86_400.0])
+@pytest.mark.parametrize("rule", RULES[:-1], ids=lambda rule: type(rule).__name__)
+def test_a_wall_clock_that_is_set_resets_no_limit(tmp_path: Path, rule: object, jump_s: float) -> None:
+    store = open_limits(tmp_path / "l.bin", 2, 0, boot=BOOT)
+    assert left(store, rule) == pytest.approx(99.0)
+    assert store.take_one(rule, b"x", NOW_S, WALL_S + jump_s).remaining[0] == pytest.approx(98.0)  # type: ignore[arg-type]
+    late = open_at(tmp_path / "l.bin", 2, 1, boot=BOOT, now_s=NOW_S, wall_s=WALL_S + jump_s)  # a worker restarts
+    assert late.take_one(rule, b"x", NOW_S, WALL_S + jump_s).remaining[0] == pytest.approx(97.0)  # type: ignore[arg-type]
+    late.close()
+    store.close()
+    grown = open_at(tmp_path / "l.bin", 3, 0, boot=BOOT, now_s=NOW_S, wall_s=WALL_S + jump_s)
+    assert grown.take_one(rule, b"x", NOW_S, WALL_S + jump_s).remaining[0] == pytest.approx(96.0)  # type: ignore[arg-type]
+    grown.close()
+
+
+def test_a_quota_goes_by_the_wall_clock_there_and_back(tmp_path: Path) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, boot=BOOT)
+    assert [left(store, QUOTA), left(store, QUOTA)] == [99.0, 98.0]
+    assert store.take_one(QUOTA, b"x", NOW_S, WALL_S + 40 * 86_400.0).remaining == (99.0,)
+    store.close()
+
+
+def test_after_a_boot_a_quota_expires_by_the_wall_clock(tmp_path: Path) -> None:
+    store = open_at(tmp_path / "l.bin", 1, 0, boot=BOOT, now_s=1e7, wall_s=WALL_S)
+    store.take_one(QUOTA, b"x", 1e7, WALL_S)
+    store.close()
+    store = open_at(tmp_path / "l.bin", 1, 0, boot=b"c" * 16, now_s=1.0, wall_s=WALL_S + 60.0)
+    assert store.take_one(QUOTA, b"x", 1.0, WALL_S + 60.0).remaining == (98.0,)
+    assert store.stats().entries == 1
+    store.close()
+    store = open_at(tmp_path / "l.bin", 1, 0, boot=b"d" * 16, now_s=1.0, wall_s=WALL_S + 200 * 86_400.0)
+    assert store.stats().entries == 0
     store.close()
 
 

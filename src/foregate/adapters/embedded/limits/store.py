@@ -42,7 +42,7 @@ class _Entry:
         self.place = place
         self.cells_at = (place + CELLS) * 8  # in bytes
         self.generation = generation
-        self.renew_s = 0.0  # Unix time from which on `expires_s` must be looked after
+        self.renew_s = 0.0  # by the monotonic clock: from then on `expires_s` must be looked after
 
 
 class EmbeddedLimits:
@@ -53,6 +53,7 @@ class EmbeddedLimits:
         self._words = table.words
         self._map = table.map
         self._read = table.read
+        self._ahead_s = table.ahead_s
         self._own = 2 * worker
         self._own_at = CELLS + 2 * worker
         self._brim = BRIM * (table.shape.workers - 1)
@@ -62,7 +63,7 @@ class EmbeddedLimits:
 
     def take_one(self, rule: Rule, subject: bytes, now_s: float, wall_s: float, cost: float = 1.0) -> Taken:
         """One charge."""
-        entry = self._entry(rule, subject, wall_s)
+        entry = self._entry(rule, subject, now_s)
         cells = self._read(self._map, entry.cells_at)
         allowed, wait_s, left, reset_s, a, b = entry.decide(cells, self._own, now_s, wall_s, cost)
         if allowed:
@@ -109,9 +110,9 @@ class EmbeddedLimits:
                 entry is None
                 or entry.rule is not rule
                 or words[entry.place + GENERATION] != entry.generation
-                or wall_s > entry.renew_s
+                or now_s > entry.renew_s
             ):
-                entry = self._entry(rule, subject, wall_s)
+                entry = self._entry(rule, subject, now_s)
                 known = self._known
             cells = read(mapped, entry.cells_at)
             allowed, wait_s, left, reset_s, a, b = entry.decide(cells, own, now_s, wall_s, cost)
@@ -172,7 +173,7 @@ class EmbeddedLimits:
         words[at] = cells[own]
         words[at + 1] = cells[own + 1]
 
-    def _entry(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
+    def _entry(self, rule: Rule, subject: bytes, now_s: float) -> _Entry:
         entry = self._known.get(subject)
         if entry is None and (entry := self._older.pop(subject, None)) is not None:
             self._remember(subject, entry)
@@ -180,12 +181,12 @@ class EmbeddedLimits:
             entry is None
             or (entry.rule is not rule and entry.rule != rule)
             or self._words[entry.place + GENERATION] != entry.generation
-            or wall_s > entry.renew_s
+            or now_s > entry.renew_s
         ):
-            return self._meet(rule, subject, wall_s)
+            return self._meet(rule, subject, now_s)
         return entry
 
-    def _meet(self, rule: Rule, subject: bytes, wall_s: float) -> _Entry:
+    def _meet(self, rule: Rule, subject: bytes, now_s: float) -> _Entry:
         """Find or claim the entry of a subject, and see that it lives on."""
         algorithm = self._algorithms.get(rule)
         if algorithm is None:
@@ -193,13 +194,14 @@ class EmbeddedLimits:
                 self._algorithms.clear()
             algorithm = self._algorithms[rule] = compiled(rule)
         name, lifetime_s = _name(rule, subject), algorithm.lifetime_s
-        found = self._table.find(name, wall_s)
+        time_s = now_s + self._ahead_s
+        found = self._table.find(name, time_s)
         if found is None:
-            found = self._table.claim(name, algorithm.kind, wall_s, wall_s + 2.0 * lifetime_s)
-        elif self._table.expires_s(found[0]) < wall_s + lifetime_s:
-            self._table.extend(found[0], wall_s + 2.0 * lifetime_s)
+            found = self._table.claim(name, algorithm.kind, time_s, time_s + 2.0 * lifetime_s)
+        elif self._table.expires_s(found[0]) < time_s + lifetime_s:
+            self._table.extend(found[0], time_s + 2.0 * lifetime_s)
         entry = _Entry(rule, algorithm, *found)
-        entry.renew_s = self._table.expires_s(found[0]) - lifetime_s
+        entry.renew_s = self._table.expires_s(found[0]) - lifetime_s - self._ahead_s
         self._remember(subject, entry)
         return entry
 
@@ -223,9 +225,18 @@ def _name(rule: Rule, subject: bytes) -> bytes:
 
 
 def open_limits(
-    path: Path, workers: int, worker: int, *, wall_s: float = 0.0, capacity: int = CAPACITY, boot: bytes | None = None
+    path: Path,
+    workers: int,
+    worker: int,
+    *,
+    now_s: float = 0.0,
+    wall_s: float = 0.0,
+    capacity: int = CAPACITY,
+    boot: bytes | None = None,
 ) -> EmbeddedLimits:
     """Open the limits as worker `worker` of `workers`; its predecessor's slots are free from now on.
+
+    `now_s` and `wall_s` are the monotonic clock and Unix time, both now.
 
     Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. What
     has expired at `wall_s` is not carried over into a file of another shape. `boot` names the run of the machine (16
@@ -235,6 +246,6 @@ def open_limits(
         raise ValueError(f"worker {worker} of {workers}")
     if boot is None:
         boot = bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", "")) if _BOOT_ID.exists() else bytes(16)
-    table = open_table(path, Shape(workers, capacity, boot), wall_s, merged, Calendar.kind)
+    table = open_table(path, Shape(workers, capacity, boot), now_s, wall_s, merged, Calendar.kind)
     table.clear(Slots.kind, worker)
     return EmbeddedLimits(table, worker)

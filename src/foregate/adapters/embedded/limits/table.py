@@ -13,6 +13,10 @@ forgive numbers that cannot be.
 At the bound: an expired entry in reach is taken; if none is, the one of a limit that would expire first is evicted and
 counted: of the newcomer's own limit when that has at least half as many in reach as any other, else of the limit that
 has most. The places in reach are a sample of the table; so a flood of subjects of one limit pushes out its own.
+
+Expiry goes by the table's time: a monotonic clock that began at the wall clock's time when the first worker of this run
+of the machine opened the file (`ahead_s` lies between them). So a wall clock that is set, forward or back, forgets
+nobody, and what outlives the machine's run still expires by the wall clock.
 """
 
 import fcntl
@@ -35,7 +39,7 @@ BUSY = -1.0
 
 _HEADER = struct.Struct("<8sQQ16s")  # magic, workers, capacity, boot
 _MAGIC = b"FGLIMIT2"
-_NUMBER, _ENTRIES, _EVICTED = 16, 17, 18  # words of the header, changed under the lock alone
+_NUMBER, _ENTRIES, _EVICTED, _AHEAD = 16, 17, 18, 19  # words of the header, changed under the lock alone
 _FINGERPRINT, _SUBJECT = 16, 12
 _LIMIT = 3  # of an entry's 32-bit numbers
 _HASHES = struct.Struct("<QQ").unpack
@@ -77,6 +81,16 @@ class Table:
         self._numbers = memoryview(self.map).cast("I")
         self.read = struct.Struct(f"{2 * shape.workers}d").unpack_from  # (map, 8 * the place's first cell) → cells
 
+    @property
+    def ahead_s(self) -> float:
+        """The table's time is the monotonic clock's and this."""
+        return self.words[_AHEAD]
+
+    def begin(self, ahead_s: float) -> None:
+        """Let the table's time begin, unless it has."""
+        if self.words[_AHEAD] == 0.0:
+            self.words[_AHEAD] = ahead_s
+
     def cells(self, place: int) -> tuple[float, ...]:
         """(a0, b0, a1, b1, …) of an entry."""
         return self.read(self.map, (place + CELLS) * 8)
@@ -86,14 +100,14 @@ class Table:
         return self.words[place + GENERATION]
 
     def expires_s(self, place: int) -> float:
-        """Unix time."""
+        """By the table's time."""
         return self.words[place + _EXPIRES]
 
     def extend(self, place: int, expires_s: float) -> None:
         """Keep an entry for longer."""
         self.words[place + _EXPIRES] = expires_s
 
-    def find(self, fingerprint: bytes, wall_s: float) -> tuple[int, float] | None:
+    def find(self, fingerprint: bytes, time_s: float) -> tuple[int, float] | None:
         """(place, generation) of a live entry."""
         words, mapped = self.words, self.map
         at, step = _HASHES(fingerprint)
@@ -104,22 +118,22 @@ class Table:
             if generation == 0.0:
                 return None
             if generation > 0.0 and mapped[place * 8 : place * 8 + _FINGERPRINT] == fingerprint:
-                return (place, generation) if words[place + _EXPIRES] >= wall_s else None
+                return (place, generation) if words[place + _EXPIRES] >= time_s else None
             at += step
         return None
 
-    def claim(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
+    def claim(self, fingerprint: bytes, kind: int, time_s: float, expires_s: float) -> tuple[int, float]:
         """(place, generation), the cells at 0 when the entry is new. Takes the lock."""
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # held open: it must work when no more files can be opened
         try:
-            return self.find(fingerprint, wall_s) or self.fill(fingerprint, kind, wall_s, expires_s)
+            return self.find(fingerprint, time_s) or self.fill(fingerprint, kind, time_s, expires_s)
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-    def fill(self, fingerprint: bytes, kind: int, wall_s: float, expires_s: float) -> tuple[int, float]:
+    def fill(self, fingerprint: bytes, kind: int, time_s: float, expires_s: float) -> tuple[int, float]:
         """Make an entry. Only under the lock, and when `find` found none."""
         words = self.words
-        place = self._room(fingerprint, wall_s)
+        place = self._room(fingerprint, time_s)
         words[place + GENERATION] = BUSY
         for at in range(place + CELLS, place + self.shape.words):
             words[at] = 0.0
@@ -145,11 +159,11 @@ class Table:
                     first = start // 8 + at * self.shape.words + CELLS + 2 * worker
                     self.words[first] = self.words[first + 1] = 0.0
 
-    def live(self, wall_s: float) -> Iterator[tuple[bytes, int, float, tuple[float, ...]]]:
+    def live(self, time_s: float) -> Iterator[tuple[bytes, int, float, tuple[float, ...]]]:
         """(fingerprint, kind, expires_s, cells) of every entry that has not expired."""
         for place in range(_FIRST, self.shape.bytes_total // 8, self.shape.words):
             generation, expires_s = self.words[place + GENERATION], self.words[place + _EXPIRES]
-            if generation > 0.0 and expires_s >= wall_s:
+            if generation > 0.0 and expires_s >= time_s:
                 fingerprint = bytes(self.map[place * 8 : place * 8 + _FINGERPRINT])
                 yield fingerprint, int(generation % KINDS_MAX), expires_s, self.cells(place)
 
@@ -166,7 +180,7 @@ class Table:
         os.close(self._file)
         os.close(self._lock)
 
-    def _room(self, fingerprint: bytes, wall_s: float) -> int:
+    def _room(self, fingerprint: bytes, time_s: float) -> int:
         words = self.words
         reach: list[int] = []
         at, step = _HASHES(fingerprint)
@@ -177,7 +191,7 @@ class Table:
             if generation == 0.0:
                 words[_ENTRIES] += 1.0
                 return place
-            if generation < 0.0 or words[place + _EXPIRES] < wall_s:
+            if generation < 0.0 or words[place + _EXPIRES] < time_s:
                 return place
             reach.append(place)
             at += step
@@ -201,8 +215,10 @@ class Table:
 Merge = Callable[[int, tuple[float, ...]], tuple[float, float]]  # (kind, cells) → one pair
 
 
-def open_table(path: Path, shape: Shape, wall_s: float, merge: Merge, outlives_boot: int) -> Table:
+def open_table(path: Path, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives_boot: int) -> Table:
     """Open the file, making it when it is missing or damaged, carrying it over when its shape is another.
+
+    `now_s` and `wall_s` are the monotonic clock and Unix time, both now.
 
     Carried over are live entries, all workers' cells merged into the first one's; from another run of the machine,
     whose monotonic clock means nothing any more, only those of the kind `outlives_boot`. Raises OSError when the file
@@ -213,11 +229,15 @@ def open_table(path: Path, shape: Shape, wall_s: float, merge: Merge, outlives_b
     with exclusive(_lock(path)):
         found = _shape(path)
         if found != shape:
-            _carry(path, found, shape, wall_s, merge, outlives_boot)
-        return Table(path, shape, _lock(path))
+            _carry(path, found, shape, now_s, wall_s, merge, outlives_boot)
+        table = Table(path, shape, _lock(path))
+        table.begin(wall_s - now_s)
+        return table
 
 
-def _carry(path: Path, found: Shape | None, shape: Shape, wall_s: float, merge: Merge, outlives_boot: int) -> None:
+def _carry(
+    path: Path, found: Shape | None, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives_boot: int
+) -> None:
     """Write the new file beside the old one, then swap; a process that still maps the old one keeps its own."""
     fresh = path.with_name(path.name + ".new")
     with fresh.open("wb") as file:
@@ -229,10 +249,14 @@ def _carry(path: Path, found: Shape | None, shape: Shape, wall_s: float, merge: 
         file.write(_HEADER.pack(_MAGIC, shape.workers, shape.capacity, shape.boot))
     if found is not None:
         old, new = Table(path, found, _lock(path)), Table(fresh, shape, _lock(path))
-        for fingerprint, kind, expires_s, cells in old.live(wall_s):
+        if found.boot == shape.boot:
+            new.begin(old.ahead_s)
+        new.begin(wall_s - now_s)
+        time_s = now_s + new.ahead_s
+        for fingerprint, kind, expires_s, cells in old.live(time_s):
             pair = merge(kind, cells) if found.boot == shape.boot or kind == outlives_boot else (0.0, 0.0)
             if pair != (0.0, 0.0):
-                place, _ = new.fill(fingerprint, kind, wall_s, expires_s)
+                place, _ = new.fill(fingerprint, kind, time_s, expires_s)
                 new.words[place + CELLS], new.words[place + CELLS + 1] = pair
         old.close()
         new.sync()
