@@ -226,3 +226,60 @@ def test_a_reader_that_begins_with_an_old_bus_has_lost_nothing(stores: Stores) -
     stores.publish([event()])
     assert run_dry(stores.consumer()) == 1
     assert stores.series.counts() == {"accepted": 1}
+
+
+def live(stores: Stores, consumer: Consumer, clock: ManualClock, seconds: int) -> None:
+    for _ in range(seconds // 10):
+        clock.advance(10.0)
+        stores.publish([event(time_s=clock.now() - 1.0)])
+        consumer.step()
+
+
+@pytest.mark.parametrize("back_s", [1_800.0, 7_200.0, 40 * 86_400.0])
+def test_a_clock_that_is_set_back_blinds_nobody(tmp_path: Path, back_s: float) -> None:
+    clock = ManualClock(T0)
+    stores = Stores(tmp_path, clock)
+    consumer = stores.consumer()
+    live(stores, consumer, clock, 2_400)
+    clock.jump_to(clock.now() - back_s)
+    from_s = clock.now()
+    live(stores, consumer, clock, 600)
+    assert consumer.clock_set_back == 1
+    assert stores.series.counts() == {"accepted": 300, "clock_set_back": 1}
+    assert sum(tick.w5.requests for tick in consumer.windower.ticks(clock.now() // 10 * 10)) >= 29
+    panes = stores.series.scan(10, from_s, from_s + 600)
+    assert len(panes) == 60
+    stores.close()
+
+
+def test_windows_of_a_time_that_is_lived_twice_count_both(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    stores = Stores(tmp_path, clock)
+    consumer = stores.consumer()
+    live(stores, consumer, clock, 3_600)
+    clock.jump_to(T0 + 1_200)
+    live(stores, consumer, clock, 2_400)
+    assert_windows_equal_recomputation(stores)
+    stores.close()
+
+
+def test_a_consumer_that_starts_after_the_clock_was_set_back_sees_new_events(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    stores = Stores(tmp_path, clock)
+    live(stores, stores.consumer(), clock, 3_600)
+    clock.jump_to(T0 + 1_200)
+    live(stores, stores.consumer(), clock, 600)
+    assert stores.series.counts() == {"accepted": 420}
+    stores.close()
+
+
+def test_a_step_back_within_what_may_be_late_changes_nothing(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    stores = Stores(tmp_path, clock)
+    consumer = stores.consumer()
+    live(stores, consumer, clock, 1_800)
+    clock.jump_to(clock.now() - 600.0)
+    live(stores, consumer, clock, 300)
+    assert consumer.clock_set_back == 0
+    assert_windows_equal_recomputation(stores)
+    stores.close()

@@ -85,8 +85,10 @@ class Analysis:
             self._tidy(now_s)
 
     def _read(self) -> None:
-        lost_before = self._consumer.lost_batches
+        lost_before, set_back_before = self._consumer.lost_batches, self._consumer.clock_set_back
         self._consumer.step()
+        if self._consumer.clock_set_back != set_back_before:
+            self._log.warning("clock_was_set_back", effect="windows begin anew at the clock's time")
         if lost := self._consumer.lost_batches - lost_before:
             self._log.error("events_lost_unread", batches=lost, reason="the bus was at its bound before they were read")
 

@@ -6,12 +6,13 @@ back and reads on from those offsets.
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 import msgspec
 
 from foregate.kernel.clock import Clock
-from foregate.kernel.limits import BUS_RETENTION_S
+from foregate.kernel.limits import BUS_RETENTION_S, LATE_EVENT_S
 from foregate.ports.bus import Batch, Bus
 from foregate.ports.series import SeriesReader, SeriesWriter
 from foregate.telemetry.windows import RESTORE_S, Windower
@@ -22,6 +23,9 @@ from foregate.wire.window import SPANS_S, StoredWindow
 RETENTION_S: Mapping[int, float] = {10: 2 * 3600.0, 60: 7 * 86_400.0, 300: 30 * 86_400.0, 900: 30 * 86_400.0}
 _BATCHES_MAX = 16  # per partition and step: up to 80,000 events each, usually some hundred
 _RESTORE_ROWS_MAX = 4_000_000
+# After the clock was set back: windows of the next hour are gone on with. A later one that is lived through again takes
+# the place of what was stored under its time.
+_LIVED_AGAIN_S = 3_600.0
 
 
 def events_of(batch: Batch) -> list[RequestEvent]:
@@ -50,15 +54,18 @@ class Consumer:
     def __init__(self, bus: Bus, writer: SeriesWriter, reader: SeriesReader, windower: Windower, clock: Clock) -> None:
         self.windower = windower
         self.caught_up = False  # whether the last step read all there was
+        self.clock_set_back = 0  # how often windows began anew because the clock was
         self.lost_batches = 0  # deleted at the bus's bound before they were read, as the gaps in the offsets tell
         self._bus = bus
         self._writer = writer
+        self._reader = reader
         self._clock = clock
         self._owed: _Write | None = None
         self._accounted = dict(windower.counts)
+        self._accounted_set_back = 0
         self._offsets = self._known_offsets(writer.offsets())
         self._stored_offsets = dict(self._offsets)
-        self._restore(reader)
+        self._restore()
 
     def _known_offsets(self, stored: Mapping[int, int]) -> dict[int, int]:
         """A stored offset beyond the end means that the bus was replaced: it is read from its start."""
@@ -67,19 +74,33 @@ class Consumer:
             partition: offset if (offset := stored.get(partition, -1)) <= end else -1 for partition, end in ends.items()
         }
 
-    def _restore(self, reader: SeriesReader) -> None:
+    def _restore(self) -> None:
         newest_s = self._writer.newest_s(SPANS_S[0])
         if newest_s is None:
             return
+        now_s = self._clock.now()
+        from_s, until_s, known_s = newest_s, newest_s, inf
+        if newest_s > now_s + LATE_EVENT_S:  # the clock was set back: that time will be lived through again
+            from_s, until_s, known_s = now_s, min(newest_s, now_s + _LIVED_AGAIN_S), now_s
         for span_s in SPANS_S:
-            self.windower.restore(
-                reader.scan(span_s, newest_s - RESTORE_S, newest_s + span_s, rows_max=_RESTORE_ROWS_MAX)
-            )
+            stored = self._reader.scan(span_s, from_s - RESTORE_S, until_s + span_s, rows_max=_RESTORE_ROWS_MAX)
+            self.windower.restore(stored, known_s)
+
+    def _follow_clock(self) -> None:
+        """Where the clock was set back so far that all new events would be late, begin anew at its time."""
+        now_s = self._clock.now()
+        if now_s >= self.windower.watermark_s - LATE_EVENT_S:
+            return
+        self.windower.start_over()
+        self._restore()
+        self.windower.closed_minutes(now_s)  # they were given before
+        self.clock_set_back += 1
 
     def step(self) -> int:
         """Read what is new, window it, store it. Returns how many items were read (0: nothing new)."""
         if self._owed is not None:
             self._pay(self._owed)
+        self._follow_clock()
         batches = self._next_batches()
         if not batches:
             return 0
@@ -133,6 +154,8 @@ class Consumer:
         self._accounted = counts
         new["invalid"] += invalid
         new["lost_batches"] = lost
+        new["clock_set_back"] = self.clock_set_back - self._accounted_set_back
+        self._accounted_set_back = self.clock_set_back
         return {outcome: count for outcome, count in new.items() if count}
 
     def _pay(self, write: _Write) -> None:

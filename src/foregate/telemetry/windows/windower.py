@@ -6,7 +6,7 @@ one is counted late. Nothing depends on how events are cut into batches or order
 """
 
 from collections.abc import Iterable, Iterator
-from math import log
+from math import inf, log
 
 from foregate.kernel.limits import ENTITIES_MAX, LATE_EVENT_S
 from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG
@@ -56,6 +56,10 @@ class Windower:
         self.counts = {"accepted": 0, "late": 0, "invalid": 0, "overflow": 0}
         self._entities_max = entities_max
         self._keep_dirty = keep_dirty
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all windows and the watermark; `counts` go on. Call `drain_dirty` before, and `restore` after it."""
         self._watermark_s = 0.0
         self._fresh: dict[_Key, Tally] = {}
         self._shelf = Shelf()
@@ -199,10 +203,11 @@ class Windower:
                     if pane is not None:
                         yield row, hop, sign, pane
 
-    def restore(self, stored: Iterable[StoredWindow]) -> None:
+    def restore(self, stored: Iterable[StoredWindow], now_s: float = inf) -> None:
         """Take back windows of any span from the series store, before the first `add`.
 
-        All that started within `RESTORE_S` before the start of the newest pane must be among them.
+        All that started within `RESTORE_S` before the start of the newest pane, or before `now_s` when that is earlier,
+        must be among them. The watermark will not be ahead of `now_s`.
         """
         for window in stored:
             of = self._shelf.entities.get(window.entity) or self._new(window.entity)
@@ -211,7 +216,7 @@ class Windower:
             if asleep.span_s == 60:
                 self._minutes.put(of.entity, asleep)
             if asleep.span_s == PANE_S:
-                self._watermark_s = max(self._watermark_s, window.stats.start_s)
+                self._watermark_s = max(self._watermark_s, min(window.stats.start_s, now_s))
                 of.first_s = min(asleep.start_s, of.first_s if of.first_s is not None else asleep.start_s)
         self._hop_end_s = None
 
