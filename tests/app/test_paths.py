@@ -1,11 +1,12 @@
 """The data directory keeps secrets to its owner."""
 
+import errno
 import stat
 from pathlib import Path
 
 import pytest
 
-from foregate.app.paths import DataDir
+from foregate.app.paths import DataDir, located
 
 
 def test_secret_files_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path) -> None:
@@ -34,3 +35,9 @@ def test_a_damaged_pepper_is_named(tmp_path: Path) -> None:
     (tmp_path / "pepper").write_text("z" * 64)
     with pytest.raises(OSError, match="pepper is damaged"):
         DataDir(tmp_path).pepper()
+
+
+def test_an_error_without_a_path_is_given_the_one_it_is_about(tmp_path: Path) -> None:
+    error = located(OSError(errno.ENOSPC, "No space left on device"), tmp_path / "x")
+    assert str(error) == f"[Errno {errno.ENOSPC}] No space left on device (free some there): '{tmp_path / 'x'}'"
+    assert isinstance(located(FileNotFoundError(errno.ENOENT, "gone", "y"), tmp_path / "x"), FileNotFoundError)

@@ -1,6 +1,8 @@
 """What a reload takes over, what it refuses, and what it says about either."""
 
 import asyncio
+import errno
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import CapturingLogger
 
-from foregate.app.attempts import Attempt, read_attempt
+from foregate.app.attempts import Attempt, read_attempt, write_attempt
 from foregate.app.config import load
 from foregate.app.config.restart import fixed_changes, later_changes
 from foregate.app.config.verify import verified
@@ -200,6 +202,38 @@ def test_a_certificate_that_cannot_be_read_is_refused_and_its_mending_is_noticed
     assert "ca.pem" in refused.problems[0]
     assert again.outcome == "refused"
     assert "no CA certificates" in again.problems[0]
+
+
+def test_a_full_disk_is_said_at_once_and_the_file_is_put_in_force_when_there_is_room(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, _text: str, *, durable: bool = True) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    def fill() -> None:
+        for module in ("reload", "attempts"):
+            monkeypatch.setattr(f"foregate.app.{module}.write_private", full)
+        running.file.write_text(TWO)
+        running.reloader.asked()
+
+    refused, applied = running.run(fill, monkeypatch.undo)
+    assert (refused.outcome, refused.by, refused.signals) == ("refused", "signal", 1)
+    (problem,) = refused.problems
+    assert problem == f"{running.data.snapshot}: {os.strerror(errno.ENOSPC)}"
+    assert (applied.outcome, applied.by) == ("applied", "file")
+    assert applied.version == decode_snapshot(running.data.snapshot.read_bytes()).version != refused.version
+
+
+def test_what_is_written_without_room_fits_the_block_that_is_there(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_file: Path, _text: str, *, durable: bool = True) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("foregate.app.attempts.write_private", full)
+    write_attempt(running.data, Attempt("refused", "1", 0.0, "file", 1, ("\x01" * 1_000,) * 100, ("x" * 100,) * 100))
+    assert running.data.reload.stat().st_size <= 4_096
+    assert running.last().outcome == "refused"
 
 
 def test_changes_are_told_apart_by_key(tmp_path: Path) -> None:

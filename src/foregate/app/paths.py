@@ -1,5 +1,6 @@
 """Where things lie in a data directory."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,6 +102,13 @@ class DataDir:
         return secret
 
 
+def located(error: OSError, path: Path) -> OSError:
+    """The error with the path that it is about, where the system has not said it; and what to do about a full disk."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = f"{error.strerror} (free some there)" if full and error.strerror else error.strerror
+    return OSError(error.errno, reason or str(error), str(path))
+
+
 def write_private(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace `path` by `text` at once and durably, readable by its owner alone.
 
@@ -115,9 +123,9 @@ def write_private(path: Path, text: str, *, durable: bool = True) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)  # a full disk must not fill up with our attempts
-        raise
+        raise located(error, path) from error
     if not durable:
         return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -26,6 +26,8 @@ from foregate.kernel.clock import Clock
 from foregate.wire.snapshot import Snapshot, encode_snapshot
 
 LOOK_S = 0.012  # between two looks at the configuration file: another file in its place is seen after one or two
+RETRY_S = 3.0  # after a failure of our own files (a full disk): the configuration itself may be good
+NEVER_S = float("inf")
 NAMED_FILES_EVERY = 20  # looks between those at the files that it names
 NAMED_FILES_MAX = 4_096  # watched; those beyond are read again when anything else changes
 READS_MAX = 5  # of a file that changes while it is read; then the last one counts, and the next look finds the change
@@ -70,6 +72,8 @@ class Reloader:
         self._log = log
         self._signals = self._answered = 0
         self._number = 0
+        self._retry_s = NEVER_S
+        self._said: tuple[str, ...] = ()
         self._looks = count()
         self._files = _named(loaded)
         self._settled = Settled(_stamps([*self._own, *self._files]), written_now)
@@ -87,6 +91,8 @@ class Reloader:
                 await self._attempt("signal")
             elif self._settled.look(_stamps(self._watched()), self._clock.monotonic()):
                 await self._attempt("file")
+            elif self._clock.monotonic() >= self._retry_s:
+                await self._attempt("file", again=True)
 
     @property
     def _own(self) -> Sequence[Path]:
@@ -97,12 +103,13 @@ class Reloader:
         often = next(self._looks) % NAMED_FILES_EVERY and not self._settled.moving
         return self._own if often else [*self._own, *self._files]
 
-    async def _attempt(self, by: Cause) -> None:
-        """Read, validate and compile off the loop; put it in force, or say why not."""
+    async def _attempt(self, by: Cause, again: bool = False) -> None:
+        """Read, validate and compile off the loop; put it in force, or say why not (`again`: unless it is known)."""
         began_s, signals = self._clock.monotonic(), self._signals
         problems: tuple[str, ...] = ()
         later: tuple[str, ...] = ()
         outcome: Outcome = "refused"
+        again_s = NEVER_S
         try:
             loaded, snapshot = await asyncio.to_thread(self._read)
             later = tuple(dotted(path) for path in later_changes(self._first, loaded.config))
@@ -112,8 +119,13 @@ class Reloader:
         except ConfigRefused as refused:
             problems = tuple(str(problem) for problem in refused.problems)
         except OSError as error:  # of our own files
-            problems = (f"{self._data.root}: {error.strerror or error}",)
+            problems = (f"{error.filename or self._data.root}: {error.strerror or error}",)
+            again_s = self._clock.monotonic() + RETRY_S
+        self._retry_s = again_s
         self._answered = signals
+        if again and problems == self._said:
+            return
+        self._said = problems
         self._number += 1
         took_ms = round((self._clock.monotonic() - began_s) * 1000.0, 1)
         self._report(

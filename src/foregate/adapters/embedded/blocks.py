@@ -263,7 +263,11 @@ def _matches(path: Path, header: bytes, workers: int) -> bool:
 def _make(path: Path, header: bytes, workers: int) -> None:
     """Write the new file beside the old one, then swap: whoever opens the name finds a whole file."""
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, _UNIT + _chunk_bytes(workers))
-        file.write(header)
+    try:
+        with fresh.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _UNIT + _chunk_bytes(workers))
+            file.write(header)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     fresh.replace(path)

@@ -4,6 +4,9 @@ import gc
 import random
 import resource
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -14,6 +17,7 @@ from foregate.app.extensions import present_extensions_of
 from foregate.app.limit_store import WorkerLimits
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
+from foregate.app.paths import located
 from foregate.app.roles.follow import Follower
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
@@ -51,8 +55,10 @@ async def _main(
     clock, data = SystemClock(), options.data
     seen = stamp(data.snapshot)
     snapshot = decode_snapshot(data.snapshot.read_bytes())
-    blocks = open_blocks(data.counters, runtime.workers, options.worker)
-    limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, clock, log)
+    with _naming(data.counters):
+        blocks = open_blocks(data.counters, runtime.workers, options.worker)
+    with _naming(data.limits):
+        limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, log)
     events = WorkerEvents(data, options.worker, log)
     extensions, missing = present_extensions_of(snapshot)
     for name, error in missing.items():
@@ -90,3 +96,12 @@ async def _main(
     await limits.close()
     blocks.close()
     return 0
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """An error of the system's says which file it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise located(error, file) from error
