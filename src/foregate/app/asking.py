@@ -1,12 +1,12 @@
 """Asking the supervisor to read the configuration again, and which version every worker serves by."""
 
-import fcntl
 import os
 import signal
 from collections.abc import Callable
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.attempts import Attempt, read_attempt
+from foregate.app.held import is_held
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.control.deps import ConfigState, ReloadAttempt
@@ -27,7 +27,7 @@ class NobodyWatches(Exception):
 def ask_reload(data: DataDir, clock: Clock, sleep: Callable[[float], None]) -> Attempt:
     """Send SIGHUP to the supervisor and wait for what it makes of it. Raises NobodyWatches."""
     before = read_attempt(data)
-    if before is None or not _held(data):
+    if before is None or not is_held(data):
         raise NobodyWatches(f"no foregate up runs with its data in {data.root}")
     try:
         os.kill(before.pid, signal.SIGHUP)
@@ -93,18 +93,3 @@ class SupervisorConfig:
             if self._clock.monotonic() >= until_s:
                 return state
             self._sleep(_POLL_S)
-
-
-def _held(data: DataDir) -> bool:
-    """Whether a foregate holds the data directory: a process id in a file may be somebody else's by now."""
-    try:
-        descriptor = os.open(data.lock, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
