@@ -82,8 +82,9 @@ def main(argv: list[str]) -> int:
 async def _work(gateway: Running, port: int, secrets: list[str], seconds: float) -> tuple[list[Point], Tally]:
     tally, begin_s = Tally(), time.monotonic()
     until_s = begin_s + seconds
-    # Every key at least once, evenly over the first nine tenths; a shorter run asks for fewer of them.
-    gap_s = max(0.002, seconds * 0.9 / len(secrets))
+    # Every key and address at least once in the first quarter, which fills the tables up to their bounds, and again
+    # in each of the others; a shorter run asks for fewer of them.
+    gap_s = max(0.002, seconds * 0.25 / len(secrets))
     chance = random.Random(1)
     jobs = [_strangers(port, secrets, gap_s, until_s, chance, tally)]
     jobs += [_stream(port, secrets, until_s, random.Random(n), tally) for n in range(_STREAMS)]
@@ -121,7 +122,7 @@ async def _ask(port: int, key: str, source: str, tally: Tally, good: tuple[int, 
 async def _strangers(
     port: int, secrets: list[str], gap_s: float, until_s: float, chance: random.Random, tally: Tally
 ) -> None:
-    """Each key once, from an address of its own; every twentieth is nobody's key."""
+    """One key after another, from an address of its own; every twentieth is nobody's key."""
     number = 0
     while time.monotonic() < until_s:
         number += 1

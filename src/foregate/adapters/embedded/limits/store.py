@@ -21,7 +21,7 @@ from foregate.adapters.embedded.limits.table import CELLS, GENERATION, Shape, Ta
 from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
 
 CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two workers, 16 bytes more for each further one
-KNOWN_MAX = 65_536  # subjects a worker finds without hashing (20 MB); at the bound it forgets the older half
+KNOWN_MAX = 32_768  # subjects a worker finds without hashing (10 MB); at the bound it forgets the older half
 RULES_MAX = 4_096  # likewise for rules
 
 BRIM = 100.0  # requests left, per other worker: from here on a worker looks again after it has written
