@@ -82,7 +82,7 @@ def test_a_failing_source_leaves_the_other_messages_coming_and_is_logged_once(tm
         with served.stream() as stream:
             metrics = [data for name, data in itertools.islice(stream.events(), 3) if name == "metrics"]
         assert len(metrics) >= 2
-        failed = [call.kwargs["source"] for call in here.log.calls if call.args == ("live source failed",)]
+        failed = [call.kwargs["source"] for call in here.log.calls if call.args == ("live_source_failed",)]
         assert sorted(failed) == ["alerts", "anomalies", "risks", "status"]
 
 

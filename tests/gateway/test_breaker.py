@@ -44,7 +44,7 @@ def test_an_open_circuit_answers_503_without_asking_the_upstream_and_recovers() 
             assert len(seen.requests) == 3
             refused = world.sink.events[-1]
             assert (refused.breaker, refused.error, refused.attempts) == ("open", "circuit_open", 0)
-            assert [what for what, _ in world.log] == ["circuit opened"]
+            assert [what for what, _ in world.log] == ["circuit_opened"]
             metrics = await (await world.client.request("GET", world.url("/metrics"))).read()
             assert b'foregate_breaker_state{service="svc",target="http://127.0.0.1:%d"} 1' % port in metrics
             healthy = True
@@ -52,7 +52,7 @@ def test_an_open_circuit_answers_503_without_asking_the_upstream_and_recovers() 
             statuses = [(await world.client.request("GET", world.url())).status for _ in range(3)]
             assert statuses == [200, 200, 200]
             assert [event.breaker for event in world.sink.events[-3:]] == ["half_open", "closed", "closed"]
-            assert [what for what, _ in world.log] == ["circuit opened", "circuit closed"]
+            assert [what for what, _ in world.log] == ["circuit_opened", "circuit_closed"]
 
     run(main)
 

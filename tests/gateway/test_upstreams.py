@@ -96,7 +96,7 @@ def test_a_target_whose_checks_fail_gets_no_requests() -> None:
             active = ActiveCheck(path="/healthz", interval_s=0.05, unhealthy=2, statuses=(200,))
             watched = msgspec.structs.replace(service(bad, good), health=Health(active=active))
             async with gateway([watched]) as world:
-                await until(lambda: any(what == "target unhealthy" for what, _ in world.log))
+                await until(lambda: any(what == "target_unhealthy" for what, _ in world.log))
                 assert {(await get(world))[1] for _ in range(20)} == {b"/"}
 
     run(main)

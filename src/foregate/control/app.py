@@ -104,6 +104,6 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
 
 def _report(deps: ControlDeps) -> Any:
     def report(name: str, error: BaseException) -> None:
-        deps.log.warning("task failed", task=name, error=repr(error))
+        deps.log.warning("task_failed", task=name, error=repr(error))
 
     return report

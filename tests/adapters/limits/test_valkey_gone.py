@@ -60,14 +60,14 @@ def test_a_dead_server_costs_a_few_bounded_waits_and_then_nothing(server: Valkey
         assert all((taken.retry_after_s > 0.0) != fail_open for taken in answers + at_once)
         assert at_once[0].remaining == ((1000.0,) if fail_open else (0.0,))
         assert store.stats().unreachable == 1000 + module.FAILURES_MAX
-        assert log == ["limit store unreachable"]
+        assert log == ["limit_store_unreachable"]
         os.kill(server.pid, signal.SIGCONT)
 
         async def counted_again() -> bool:
             return (await one(store)).remaining not in ((1000.0,), (0.0,))
 
         await until(counted_again)
-        assert log == ["limit store unreachable", "limit store reachable again"]
+        assert log == ["limit_store_unreachable", "limit_store_reachable_again"]
         await store.aclose()
 
     asyncio.run(main())

@@ -31,7 +31,7 @@ def test_a_target_that_always_breaks_off_opens_its_circuit() -> None:
                     statuses.append(answer.status)
                     await answer.read()
             assert statuses == [200, 200, 200, 503, 503]
-            assert [what for what, _ in world.log] == ["circuit opened"]
+            assert [what for what, _ in world.log] == ["circuit_opened"]
             state = world.gateway._table.services["svc"]
             assert state.targets[0].cells[layout.FAILURES] == 3.0
 
@@ -60,7 +60,7 @@ def test_a_trial_that_streams_for_ever_closes_the_circuit_with_its_head() -> Non
             trial = await world.client.request("GET", world.url())
             beside = await world.client.request("GET", world.url())  # the circuit admits others while the trial streams
             assert (trial.status, beside.status) == (200, 200)
-            assert [what for what, _ in world.log] == ["circuit opened", "circuit closed"]
+            assert [what for what, _ in world.log] == ["circuit_opened", "circuit_closed"]
             trial.abandon()
             beside.abandon()
 
@@ -89,6 +89,6 @@ def test_a_service_most_of_whose_answers_fail_is_left_alone_and_tried_again() ->
                 clock.ahead_s = 5.0
                 found = [(await world.client.request("GET", world.url())).status for _ in range(3)]
                 assert found == [200] * 3
-                assert [what for what, _ in world.log] == ["service breaker opened", "service breaker closed"]
+                assert [what for what, _ in world.log] == ["service_breaker_opened", "service_breaker_closed"]
 
     run(main)

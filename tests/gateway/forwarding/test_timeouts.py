@@ -42,7 +42,7 @@ def test_the_total_limit_cuts_an_attempt_that_hangs() -> None:
                 assert answer.status == 504
                 await answer.read()
                 assert "timeouts:total" in world.event.policies
-                assert [what for what, _ in world.log] == ["circuit opened"]  # it had all of that time to itself
+                assert [what for what, _ in world.log] == ["circuit_opened"]  # it had all of that time to itself
                 state = world.gateway._table.services["svc"]
                 assert (state.inflight, state.targets[0].inflight) == (0, 0)
 

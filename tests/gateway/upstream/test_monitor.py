@@ -79,7 +79,7 @@ def test_a_target_that_turns_sick_is_passed_by_until_it_recovers() -> None:
                 await until(lambda: first.usable)
                 assert chosen(state) == {first, second}
                 assert first.cells[layout.UNHEALTHY] == 0.0
-                assert held.said == ["target unhealthy", "target healthy"]
+                assert held.said == ["target_unhealthy", "target_healthy"]
 
     run(main)
 
@@ -122,7 +122,7 @@ def test_when_all_are_unhealthy_all_are_used() -> None:
             async with watched(settings) as (held, state):
                 await until(lambda: not any(target.usable for target in state.targets))
                 assert chosen(state) == set(state.targets)
-                assert held.said[-1] == "no healthy target left: all are used"
+                assert held.said[-1] == "no_healthy_target_left"
 
     run(main)
 
@@ -213,13 +213,13 @@ def test_an_outlier_is_ejected_by_the_traffic_alone_and_comes_back() -> None:
                 assert chosen(state) == {second}
                 assert first.cells[layout.EJECTED] == 1.0
                 what, facts = held.log[0]
-                assert (what, facts["target"], facts["seconds"]) == ("target ejected", first.url, 0.6)
+                assert (what, facts["target"], facts["seconds"]) == ("target_ejected", first.url, 0.6)
                 assert str(facts["reason"]).startswith("100% of ")
-                await until(lambda: held.said.count("target ejected") == 2)
-                assert held.said[:3] == ["target ejected", "target returned", "target ejected"]
+                await until(lambda: held.said.count("target_ejected") == 2)
+                assert held.said[:3] == ["target_ejected", "target_returned", "target_ejected"]
                 assert held.log[2][1]["seconds"] == 1.2
                 sick.status = 200
-                await until(lambda: held.said.count("target returned") == 2)
+                await until(lambda: held.said.count("target_returned") == 2)
                 await until(lambda: chosen(state) == {first, second})  # whenever neither has anything under way
                 running.cancel()
 

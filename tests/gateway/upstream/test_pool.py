@@ -97,7 +97,7 @@ def test_tls_checks_the_certificate_against_the_authority_and_the_name(tmp_path:
             ):
                 async with held(service(tcp(port, tls=True), tls=wrong)) as (world, target):
                     assert await failure(target.pool) == "upstream_tls"
-                    assert world.said == ["upstream TLS failed"]
+                    assert world.said == ["upstream_tls_failed"]
             async with held(service(tcp(port, tls=True), tls=UpstreamTls(verify=False))) as (_, target):
                 assert (await ask(target.pool)).status == 200
 
@@ -255,7 +255,7 @@ def test_when_a_name_leads_elsewhere_idle_connections_to_the_old_address_are_clo
                 await asyncio.sleep(0.1)
                 names.answer = (("127.0.0.1", new),)
                 world.services.tick()
-                await until(lambda: "upstream addresses changed" in world.said)
+                await until(lambda: "upstream_addresses_changed" in world.said)
                 assert await (await ask(target.pool)).read() == b"new"
                 assert await (await slow).read() == b"old"  # what was under way ends …
                 await until(lambda: target.pool.connections == 1)  # … and is not used again
@@ -284,6 +284,6 @@ def test_a_name_that_is_not_known_refuses_and_says_so_in_the_log() -> None:
     async def main() -> None:
         async with held(named(), Held(resolve=Names())) as (world, target):
             assert await failure(target.pool) == "upstream_refused"
-            assert world.said == ["name lookup failed"]
+            assert world.said == ["name_lookup_failed"]
 
     run(main)

@@ -168,10 +168,10 @@ def test_an_only_target_serves_whatever_its_checks_say() -> None:
     state = held.services.apply([service(A, health=Health(active=active))], held.cells_of)["svc"]
     target = state.targets[0]
     target.probation.note(False, active)
-    state.health_changed(target, "target unhealthy", 0.0)
+    state.health_changed(target, "target_unhealthy", 0.0)
     assert state.choose(0.0) is target
     assert target.cells[layout.UNHEALTHY] == 1.0
-    assert held.said == ["target unhealthy", "no healthy target left: all are used"]
+    assert held.said == ["target_unhealthy", "no_healthy_target_left"]
     held.services.apply([service(A)], held.cells_of)  # nobody asks any more
     assert target.usable
     assert target.cells[layout.UNHEALTHY] == 0.0

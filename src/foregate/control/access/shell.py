@@ -61,7 +61,7 @@ class Shell:
         try:
             await self._app(scope, receive, send_guarded)
         except Exception:  # the one place where nothing may be left unanswered
-            self._log.exception("request failed", request_id=request_id, path=scope["path"])
+            self._log.exception("request_failed", request_id=request_id, path=scope["path"])
             if started:
                 raise
             await problem_response(request_id, "internal")(scope, receive, send_guarded)

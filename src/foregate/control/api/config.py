@@ -56,7 +56,7 @@ def config_router(deps: ControlDeps) -> APIRouter:
         attempt = state.attempt
         if attempt is not None and attempt.outcome == "refused":
             raise ForegateError("config_refused", "\n".join(attempt.problems))
-        deps.log.info("configuration reloaded", version=state.version)
+        deps.log.info("configuration_reloaded", version=state.version)
         return config_out(state)
 
     return router

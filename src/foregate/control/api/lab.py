@@ -84,14 +84,14 @@ def lab_router(deps: ControlDeps) -> APIRouter:
     def start(command: FaultCommand) -> ActiveFault:
         lab, wanted = _lab(deps), command.model_dump(exclude_none=True)
         fault = _reached(lambda: ActiveFault.model_validate(lab.start(wanted)))
-        deps.log.info("lab fault switched on", kind=command.kind, service=command.service)
+        deps.log.info("lab_fault_switched_on", kind=command.kind, service=command.service)
         return fault
 
     @router.delete("/lab/faults/{fault_id}", status_code=204, summary="Switch a fault off")
     def stop(fault_id: Annotated[str, Path(max_length=100)]) -> Response:
         lab = _lab(deps)
         _reached(lambda: lab.stop(fault_id))
-        deps.log.info("lab fault switched off", fault_id=fault_id)
+        deps.log.info("lab_fault_switched_off", fault_id=fault_id)
         return Response(status_code=204)
 
     return router

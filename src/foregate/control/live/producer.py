@@ -115,15 +115,15 @@ def _guarded(name: str, make: Callable[[], BaseModel | None], deps: ControlDeps,
         model = make()
     except (OSError, ForegateError) as error:
         if name not in failing:
-            deps.log.warning("live source failed", source=name, error=str(error))
+            deps.log.warning("live_source_failed", source=name, error=str(error))
         failing.add(name)
         return None
     except Exception as error:  # not even our own mistake in one source may end everybody's stream
         if name not in failing:
-            deps.log.exception("live source failed", source=name, error=str(error))
+            deps.log.exception("live_source_failed", source=name, error=str(error))
         failing.add(name)
         return None
     if name in failing:
         failing.discard(name)
-        deps.log.info("live source is back", source=name)
+        deps.log.info("live_source_is_back", source=name)
     return model

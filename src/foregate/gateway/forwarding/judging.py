@@ -28,7 +28,7 @@ def tell_target(
         if closed:
             service.recovered(target, now_s)
         facts: dict[str, object] = {"service": service.name, "target": target.url}
-        log("circuit closed" if closed else "circuit opened", facts)
+        log("circuit_closed" if closed else "circuit_opened", facts)
 
 
 def tell_service(service: ServiceState, entered: State, outcome: Outcome, now_s: float, log: Log) -> None:
@@ -41,4 +41,4 @@ def tell_service(service: ServiceState, entered: State, outcome: Outcome, now_s:
     elif breaker.answered(now_s, not outcome, entered):
         closed = breaker.state == "closed"
         service.cells[layout.SERVICE_OPEN] = 0.0 if closed else 1.0
-        log("service breaker closed" if closed else "service breaker opened", {"service": service.name})
+        log("service_breaker_closed" if closed else "service_breaker_opened", {"service": service.name})

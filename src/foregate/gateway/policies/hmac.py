@@ -136,7 +136,7 @@ class HmacPolicy(Policy):
         before = replays.forgotten
         first = replays.take(bytes.fromhex(given.digest.decode()), given.time_s + self._window_s, now_s)
         if replays.forgotten and not before:
-            self._log("hmac signatures forgotten", {"bound": REPLAYS_MAX})
+            self._log("hmac_signatures_forgotten", {"bound": REPLAYS_MAX})
         return first
 
     def _invalid(self, detail: str) -> Refuse:

@@ -94,7 +94,7 @@ class IssuerKeys:
             raw = await self._means.fetch(self._url)
             keys = public_keys(raw) if raw != self._raw else self.keys
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the keys we have stay
-            self._means.log("issuer keys not fetched", {"url": self._url, "error": str(error) or repr(error)})
+            self._means.log("issuer_keys_not_fetched", {"url": self._url, "error": str(error) or repr(error)})
         else:
             self.due_s = self._means.clock.monotonic() + self._cache_s
             if raw != self._raw:

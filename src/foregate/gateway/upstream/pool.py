@@ -86,7 +86,7 @@ class Pool:
                 means.clock,
                 means.resolve,
                 self._part_from,
-                lambda why: means.log("name lookup failed", {"target": target.url, "reason": why}),
+                lambda why: means.log("name_lookup_failed", {"target": target.url, "reason": why}),
             )
 
     # --- for requests ----------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Pool:
             connection.abandon(None)
             return "upstream_timeout"
         except ssl.SSLError as error:
-            self._means.log("upstream TLS failed", {"target": self._target.url, "reason": str(error)})
+            self._means.log("upstream_tls_failed", {"target": self._target.url, "reason": str(error)})
             return "upstream_tls"
         except OSError as error:
             return "overloaded" if error.errno in _OUR_SHORTAGE else "upstream_refused"
@@ -235,7 +235,7 @@ class Pool:
     def _part_from(self, gone: frozenset[Address]) -> None:
         """The name no longer leads to these addresses."""
         facts: dict[str, object] = {"target": self._target.url, "gone": sorted(host for host, _ in gone)}
-        self._means.log("upstream addresses changed", facts)
+        self._means.log("upstream_addresses_changed", facts)
         self._part([connection for connection, address in self._live.items() if address in gone])
 
     def _part(self, connections: list[ClientConnection]) -> None:

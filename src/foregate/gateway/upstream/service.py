@@ -164,4 +164,4 @@ class ServiceState:
         self.refresh()
         self.log(what, {"service": self.name, "target": target.url, **facts})
         if not any(each.usable for each in self.targets):
-            self.log("no healthy target left: all are used", {"service": self.name})
+            self.log("no_healthy_target_left", {"service": self.name, "effect": "all are used"})

@@ -175,7 +175,7 @@ class ValkeyLimits:
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         if self._failures >= FAILURES_MAX and self._recovery is None:
-            self._log("limit store unreachable", {"error": repr(error), "fail_open": self._fail_open})
+            self._log("limit_store_unreachable", {"error": repr(error), "fail_open": self._fail_open})
             self._recovery = spawn(self._recover(), name="limits-recover")
 
     async def _recover(self) -> None:
@@ -186,7 +186,7 @@ class ValkeyLimits:
             tries += 1
         self._failures = 0
         self._recovery = None
-        self._log("limit store reachable again", {"tries": tries})
+        self._log("limit_store_reachable_again", {"tries": tries})
         self._holder.doubt_all()
         self._state_soon()
 

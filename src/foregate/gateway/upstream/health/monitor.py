@@ -104,9 +104,9 @@ class Monitor:
         if target.probation.note(not wrong, settings):
             now_s = self._clock.monotonic()
             if target.probation.healthy:
-                service.health_changed(target, "target healthy", now_s)
+                service.health_changed(target, "target_healthy", now_s)
             else:
-                service.health_changed(target, "target unhealthy", now_s, reason=wrong)
+                service.health_changed(target, "target_unhealthy", now_s, reason=wrong)
 
     # --- passive ---------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Monitor:
         for target in targets:
             if target.ejection.returns(now_s):
                 target.take_figures()
-                service.health_changed(target, "target returned", now_s)
+                service.health_changed(target, "target_returned", now_s)
         if self._judge_s == inf or self._judge_s > now_s + settings.interval_s:
             self._judge_s = now_s + settings.interval_s
         elif self._judge_s <= now_s:
@@ -127,7 +127,7 @@ class Monitor:
             for index, target in enumerate(targets):
                 if index in found:
                     seconds = target.ejection.eject(now_s, settings.eject_s)
-                    service.health_changed(target, "target ejected", now_s, seconds=seconds, reason=found[index])
+                    service.health_changed(target, "target_ejected", now_s, seconds=seconds, reason=found[index])
                 elif not target.ejection.active and figures[index].answers >= settings.requests_min:
                     target.ejection.did_well()
         return min([self._judge_s, *(target.ejection.until_s for target in targets if target.ejection.active)])
