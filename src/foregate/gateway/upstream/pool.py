@@ -5,6 +5,7 @@ import errno
 import ssl
 from typing import NamedTuple, Protocol
 
+from foregate.gateway.failure_log import AGAIN_S
 from foregate.gateway.policies.policy import Log
 from foregate.gateway.upstream.addresses import Address, Addresses, Resolver
 from foregate.http1.client import ClientConnection
@@ -62,9 +63,11 @@ class Pool:
         "_live",
         "_means",
         "_parting",
+        "_quiet_until_s",
         "_retired",
         "_settings",
         "_target",
+        "_untold",
     )
 
     def __init__(self, target: Target, settings: PoolSettings, means: PoolMeans) -> None:
@@ -75,6 +78,7 @@ class Pool:
         self._live: dict[ClientConnection, Address | None] = {}
         self._parting: set[ClientConnection] = set()  # not to be used again: their address or their settings are gone
         self._connecting = 0
+        self._quiet_until_s, self._untold = 0.0, 0
         self._retired = self._closed = False
         self._emptied = asyncio.Event()
         self._addresses: Addresses | None = None
@@ -152,6 +156,16 @@ class Pool:
             self._addresses.failed_at(address)
         return code
 
+    def _tell_of(self, error: ssl.SSLError) -> None:
+        """Every attempt may fail so: after the first it is told at most so often, with how many there were."""
+        now_s = self._means.clock.monotonic()
+        if now_s < self._quiet_until_s:
+            self._untold += 1
+            return
+        facts: dict[str, object] = {"target": self._target.url, "reason": str(error), "more": self._untold}
+        self._means.log("upstream_tls_failed", facts)
+        self._quiet_until_s, self._untold = now_s + AGAIN_S, 0
+
     async def _open_at(self, address: Address | None, timeout_s: float) -> ClientConnection | str:
         """One try."""
         connection = ClientConnection(self, self._means.clock, self._means.deadlines)
@@ -162,7 +176,7 @@ class Pool:
             connection.abandon(None)
             return "upstream_timeout"
         except ssl.SSLError as error:
-            self._means.log("upstream_tls_failed", {"target": self._target.url, "reason": str(error)})
+            self._tell_of(error)
             return "upstream_tls"
         except OSError as error:
             return "overloaded" if error.errno in _OUR_SHORTAGE else "upstream_refused"
