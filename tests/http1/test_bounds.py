@@ -97,7 +97,7 @@ def test_one_address_may_hold_only_so_many_connections() -> None:
                 writer.close()
             while shared.connections:
                 await asyncio.sleep(0.01)
-            return third, await talk(port, LAST), dict(shared._addresses)
+            return third, await talk(port, LAST), dict(shared.addresses)
 
     third, after, left = run(main)
     assert statuses(third) == [503]

@@ -196,7 +196,7 @@ def test_an_early_answer_to_a_large_upload_can_be_read() -> None:
     assert b"connection: close" in answer
 
 
-def test_draining_closes_idle_connections_at_once_and_busy_ones_with_their_answer() -> None:
+def test_draining_lets_idle_connections_linger_and_closes_busy_ones_with_their_answer() -> None:
     exchanges: list[Exchange] = []
 
     async def main() -> tuple[bytes, bytes]:
@@ -208,11 +208,14 @@ def test_draining_closes_idle_connections_at_once_and_busy_ones_with_their_answe
         while not exchanges:
             await asyncio.sleep(0.01)
         server.close()
-        shared.drain()
+        closing = asyncio.ensure_future(shared.close(2.0))
+        await asyncio.sleep(0.1)
+        assert not idle_reader.at_eof()
         idle = await idle_reader.read()
+        assert not closing.done()
         answer_ok(exchanges[0])
         busy = await busy_reader.read()
-        await shared.close(1.0)
+        await closing
         idle_writer.close()
         busy_writer.close()
         return idle, busy
@@ -221,6 +224,27 @@ def test_draining_closes_idle_connections_at_once_and_busy_ones_with_their_answe
     assert idle == b""
     assert busy.startswith(b"HTTP/1.1 200 OK")
     assert b"connection: close" in busy
+
+
+def test_a_request_that_comes_on_an_idle_connection_while_a_server_drains_is_still_answered() -> None:
+    async def main() -> bytes:
+        shared = context(answer_ok)
+        server, port = await listen(shared)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"ok")
+        server.close()
+        closing = asyncio.ensure_future(shared.close(10.0))
+        await asyncio.sleep(0.2)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        late = await reader.read()
+        await closing
+        writer.close()
+        return late
+
+    late = run(main)
+    assert late.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in late
 
 
 def test_what_an_application_declares_too_short_never_reaches_the_client_as_whole() -> None:

@@ -5,7 +5,6 @@ import random
 import socket
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, cast
 
 from foregate.gateway import layout, metrics
@@ -17,6 +16,7 @@ from foregate.gateway.fields import FORWARDED
 from foregate.gateway.forwarding import Forwarding, Proxied
 from foregate.gateway.held_bodies import HeldBodies
 from foregate.gateway.lateness import Lateness
+from foregate.gateway.listening import Listening
 from foregate.gateway.match import UNSAFE, Match, Split
 from foregate.gateway.outbound import Outbound
 from foregate.gateway.policies import make
@@ -31,11 +31,9 @@ from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
-from foregate.http1.server import ServerConnection, ServerContext
-from foregate.http1.tls import Certificate, ServerCertificates
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
-from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX, TLS_HANDSHAKE_TIMEOUT_S
+from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
 from foregate.ports.blocks import Blocks
 from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
@@ -43,7 +41,6 @@ from foregate.wire.snapshot import Listener, Snapshot
 
 Extensions = Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name: a policy made from its settings
 PLAIN = Listener()
-_CLIENT_SWEEP_S = 0.25
 _UPSTREAM_SWEEP_S = 0.05
 _GAUGES_S = 1.0
 _HEALTH_PATHS = frozenset({b"/health", b"/health/ready", b"/health/live", b"/healthz"})
@@ -82,10 +79,8 @@ class Gateway:
         self._log = log
         self._failures = FailureLog(log)
         self._upstream_deadlines = Deadlines(clock, tick_s=_UPSTREAM_SWEEP_S)
-        self._client_deadlines = Deadlines(clock, tick_s=_CLIENT_SWEEP_S)
         self._lateness = Lateness()
         self._outbound = Outbound(clock)
-        self._clients_max = clients_max
         self._services = Services(clock, self._upstream_deadlines, rng, log, door=self._door)
         self._means = Means(
             clock,
@@ -104,9 +99,8 @@ class Gateway:
         self._recorder = Recorder(worker, self._codes, sink, clock, self._failures, snapshot.org, snapshot.environment)
         bodies = HeldBodies(HELD_BODY_BYTES_MAX, worker.own)
         self._admission = Admission(self._recorder, self._send_on, self._failures, bodies)
-        self._contexts: list[ServerContext] = []
-        self._servers: list[asyncio.Server] = []
-        self._certificates: list[tuple[Listener, ServerCertificates]] = []
+        refused = self._recorder.refused
+        self._listening = Listening(self._handle, refused, clock, log, worker.own, clients_max)
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
@@ -122,33 +116,7 @@ class Gateway:
 
         Returns at once. Raises BadCertificate.
         """
-        loop = asyncio.get_running_loop()
-        certificates = ServerCertificates(_files(listener)) if listener.certificates else None
-        clients = self._table.snapshot.clients
-        context = ServerContext(
-            self._handle if certificates is None else partial(self._handle, proto="https"),
-            self._clock,
-            self._client_deadlines,
-            refused=self._recorder.refused,
-            header_timeout_s=clients.header_timeout_s,
-            idle_timeout_s=clients.idle_timeout_s,
-            connections_max=min(clients.connections_max, self._clients_max),
-            connections_per_address_max=clients.connections_per_address_max,
-            requests_per_connection_max=clients.requests_per_connection_max,
-            body_bytes_per_s_min=clients.body_bytes_per_s_min,
-            underscores=clients.underscores,
-        )
-        self._contexts.append(context)
-        if certificates is not None:
-            self._certificates.append((listener, certificates))
-        server = await loop.create_server(
-            lambda: ServerConnection(context),
-            sock=sock,
-            backlog=1024,
-            ssl=certificates.context if certificates is not None else None,
-            ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT_S if certificates is not None else None,
-        )
-        self._servers.append(server)
+        self._listening.open(sock, listener, self._table.snapshot.clients)
         if self._gauges is None:
             self._services.start()
             self._lateness.start()
@@ -172,8 +140,7 @@ class Gateway:
                         table: Table = done.value
                         break
                     await asyncio.sleep(0)
-                for listener, certificates in self._certificates:
-                    certificates.reload(_files(listener))
+                self._listening.read_certificates()
             except Exception:
                 worker[layout.RELOADS_FAILED] += 1.0
                 before = self._table.snapshot
@@ -211,21 +178,19 @@ class Gateway:
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, let what is under way end for at most `timeout_s`, then close everything."""
-        for server in self._servers:
-            server.close()
-        await asyncio.gather(*(context.close(timeout_s) for context in self._contexts))
+        await self._listening.close(timeout_s)
         self._lateness.stop()
         await self._services.close()
         await self._outbound.close()
         if self._gauges is not None:
             self._gauges.cancel()
         self._reset_gauges()
-        self._client_deadlines.stop()
+        self._listening.stop()
         self._upstream_deadlines.stop()
 
     def _publish_gauges(self) -> None:
         """Numbers that rise and fall are written every second, not with every request."""
-        self._worker.own[layout.CONNECTIONS] = sum(len(context.connections) for context in self._contexts)
+        self._worker.own[layout.CONNECTIONS] = self._listening.connections
         for service in self._table.services.values():
             service.publish()
         self._services.tick()
@@ -349,7 +314,7 @@ class Gateway:
                 respond_problem(exchange, "forbidden", request.request_id)
             else:
                 Streamed(exchange, metrics.CONTENT_TYPE, metrics.pieces(table.snapshot, self._blocks))
-        elif request.path == b"/health/ready" and any(context.draining for context in self._contexts):
+        elif request.path == b"/health/ready" and self._listening.draining:
             respond_problem(exchange, "draining", request.request_id)
         else:
             body = health_body("ok", table.snapshot.version, self._started_s, self._monotonic())
@@ -369,7 +334,3 @@ def _whole(building: Generator[None, None, Table]) -> Table:
         except StopIteration as done:
             table: Table = done.value
             return table
-
-
-def _files(listener: Listener) -> list[Certificate]:
-    return [Certificate(one.certificate, one.key) for one in listener.certificates]

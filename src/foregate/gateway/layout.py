@@ -17,6 +17,7 @@ RELOADS = 3
 RELOADS_FAILED = 4
 HELD_BYTES = 5  # of bodies that policies read whole
 HELD_REFUSED = 6  # pieces of them for which there was no room
+ACCEPT_PAUSES = 7  # for want of descriptors
 WORKER_CELLS = 8
 
 # within a route's

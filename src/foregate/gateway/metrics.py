@@ -34,6 +34,7 @@ _WORKER_FAMILIES = (
     ("foregate_reloads_total", "counter", "Configurations put in force after the first.", layout.RELOADS),
     ("foregate_reloads_failed_total", "counter", "Configurations that a worker refused.", layout.RELOADS_FAILED),
     ("foregate_held_body_bytes", "gauge", "Bytes of bodies that policies read whole.", layout.HELD_BYTES),
+    ("foregate_accept_pauses_total", "counter", "Pauses in accepting: nothing to do it with.", layout.ACCEPT_PAUSES),
     ("foregate_held_bodies_refused_total", "counter", "Requests refused for want of room there.", layout.HELD_REFUSED),
 )
 LINES_MAX = 500

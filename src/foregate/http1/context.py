@@ -26,10 +26,12 @@ class ServerContext:
     was turned away (`overloaded`).
 
     A connection beyond `connections_max`, or beyond `connections_per_address_max` from one address (0: no bound; all
-    Unix peers are one address), is answered 503 and closed. With `requests_per_connection_max` (0: no bound) the last
-    answer closes its connection. A request body slower than `body_bytes_per_s_min` (0: no bound) over a whole window
-    of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not count, nor the time after
-    the answer has begun. `underscores` is for who answers: whether fields with "_" in their name are to be sent on.
+    Unix peers are one address), is answered 503 and closed; over TLS it is closed before the handshake. Contexts that
+    are given the same `connections`, `addresses` and `emptied` share these bounds. With `requests_per_connection_max`
+    (0: no bound) the last answer closes its connection. A request body slower than `body_bytes_per_s_min` (0: no
+    bound) over a whole window of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not
+    count, nor the time after the answer has begun. `underscores` is for who answers: whether fields with "_" in their
+    name are to be sent on.
     """
 
     application: Callable[[Exchange], None]
@@ -48,18 +50,19 @@ class ServerContext:
     draining: bool = False
     connections: set[ServerConnection] = field(default_factory=set)
     turned_away: set[ServerConnection] = field(default_factory=set)  # those that are being told
+    handshakes: dict[ServerConnection, asyncio.Task[None]] = field(default_factory=dict)  # TLS, the oldest first
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever the last connection has gone
-    _addresses: dict[str, int] = field(default_factory=dict)  # connections of each, kept only where they are bounded
+    addresses: dict[str, int] = field(default_factory=dict)  # connections of each, kept only where they are bounded
 
     def admit(self, connection: ServerConnection) -> bool:
         """Count a new connection in, unless a bound is reached; then it must leave."""
         if len(self.connections) >= self.connections_max:
             return False
         if self.connections_per_address_max:
-            already = self._addresses.get(connection.peer, 0)
+            already = self.addresses.get(connection.peer, 0)
             if already >= self.connections_per_address_max:
                 return False
-            self._addresses[connection.peer] = already + 1
+            self.addresses[connection.peer] = already + 1
         self.connections.add(connection)
         return True
 
@@ -68,23 +71,35 @@ class ServerContext:
         self.turned_away.discard(connection)
         if connection in self.connections:
             self.connections.remove(connection)
-            if connection.peer in self._addresses:
-                self._addresses[connection.peer] -= 1
-                if self._addresses[connection.peer] <= 0:
-                    del self._addresses[connection.peer]
+            if connection.peer in self.addresses:
+                self.addresses[connection.peer] -= 1
+                if self.addresses[connection.peer] <= 0:
+                    del self.addresses[connection.peer]
         if not self.connections:
             self.emptied.set()
 
     def drain(self) -> None:
-        """From now on every answer closes its connection; idle connections close at once."""
+        """From now on every answer closes its connection. Idle ones stay: a request may be on its way on them."""
         self.draining = True
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way, those in their TLS handshake too."""
+        for handshake in list(self.handshakes.values()):
+            handshake.cancel()
         for connection in list(self.connections):
             connection.close_if_idle()
 
     async def close(self, timeout_s: float) -> None:
-        """Drain for at most `timeout_s`, then break off what is left and wait BREAK_OFF_S at most for it to go."""
+        """Drain for at most `timeout_s`, then break off what is left and wait BREAK_OFF_S at most for it to go.
+
+        Idle connections close after DRAIN_LINGER_S, at most half of the time: a client that has just sent a request is
+        answered, with `connection: close`, and need not guess whether it was served.
+        """
+        until_s = asyncio.get_running_loop().time() + timeout_s
         self.drain()
-        await self._until_empty(timeout_s)
+        await self._until_empty(min(limits.DRAIN_LINGER_S, timeout_s / 2.0))
+        self.close_idle()
+        await self._until_empty(until_s - asyncio.get_running_loop().time())
         for connection in [*self.connections, *self.turned_away]:
             connection.break_off()
         await self._until_empty(limits.BREAK_OFF_S)

@@ -67,12 +67,13 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
-        name = transport.get_extra_info("peername")
-        self.peer = str(name[0]) if isinstance(name, tuple) else ""
+        if not self.peer:
+            name = transport.get_extra_info("peername")
+            self.peer = str(name[0]) if isinstance(name, tuple) else ""
         self.transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES_HIGH)
         self.context.deadlines.watch(self)
         self._await(self.context.idle_timeout_s)
-        if not self.context.admit(self):
+        if self not in self.context.connections and not self.context.admit(self):
             self._closing = True
             # Not at once: a transport that is closed while it is being made never says that it is lost.
             asyncio.get_running_loop().call_soon(self._turn_away)

@@ -204,6 +204,7 @@ class ClientBounds(Settings, frozen=True):
     requests_per_connection_max: Annotated[int, Meta(ge=0)] = 0  # 0: no bound
     header_timeout_s: Seconds = 10.0
     idle_timeout_s: Seconds = 75.0
+    handshake_timeout_s: Seconds = 5.0  # of TLS
     body_bytes_per_s_min: Annotated[int, Meta(ge=0)] = 128  # a client that sends its body slower is refused
     underscores: bool = False  # send on header fields with "_" in their name; some upstreams take it for "-"
 

@@ -1,0 +1,123 @@
+"""Where a worker listens: its sockets, who is connected to them, and the certificates that are shown there."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from foregate.gateway import layout
+from foregate.gateway.policies.policy import Log
+from foregate.http1.accept import Acceptor
+from foregate.http1.context import ServerContext
+from foregate.http1.deadlines import Deadlines
+from foregate.http1.server import ServerConnection
+from foregate.http1.tls import Certificate, ServerCertificates
+from foregate.kernel.clock import Clock
+from foregate.ports.blocks import Cells
+from foregate.wire.snapshot import ClientBounds, Listener
+
+_SWEEP_S = 0.25
+_SAID_EVERY_S = 10.0  # a shortage that lasts is logged so often, with how many pauses there have been
+
+
+class Listening:
+    """All listeners of a worker; the bounds of connections hold for them together.
+
+    `handle(exchange, proto="http")` gets the requests; `refused(code)` hears what was refused for its form; the
+    worker's `cells` count how often accepting paused. `connections_max` bounds what the configuration says.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[..., None],
+        refused: Callable[[str], None],
+        clock: Clock,
+        log: Log,
+        cells: Cells,
+        connections_max: int,
+    ) -> None:
+        self._handle = handle
+        self._refused = refused
+        self._clock = clock
+        self._log = log
+        self._cells = cells
+        self._connections_max = connections_max
+        self._deadlines = Deadlines(clock, tick_s=_SWEEP_S)
+        self._connections: set[ServerConnection] = set()
+        self._turned_away: set[ServerConnection] = set()
+        self._emptied = asyncio.Event()
+        self._addresses: dict[str, int] = {}
+        self._contexts: list[ServerContext] = []
+        self._acceptors: list[Acceptor] = []
+        self._certificates: list[tuple[Listener, ServerCertificates]] = []
+        self._say_again_s = 0.0
+        self._pauses = 0
+
+    def open(self, sock: socket.socket, listener: Listener, clients: ClientBounds) -> None:
+        """Begin to accept on `sock` (bound). Raises BadCertificate."""
+        certificates = ServerCertificates(_files(listener)) if listener.certificates else None
+        context = ServerContext(
+            self._handle if certificates is None else partial(self._handle, proto="https"),
+            self._clock,
+            self._deadlines,
+            refused=self._refused,
+            header_timeout_s=clients.header_timeout_s,
+            idle_timeout_s=clients.idle_timeout_s,
+            connections_max=min(clients.connections_max, self._connections_max),
+            connections_per_address_max=clients.connections_per_address_max,
+            requests_per_connection_max=clients.requests_per_connection_max,
+            body_bytes_per_s_min=clients.body_bytes_per_s_min,
+            underscores=clients.underscores,
+            connections=self._connections,
+            turned_away=self._turned_away,
+            addresses=self._addresses,
+            emptied=self._emptied,
+        )
+        self._contexts.append(context)
+        tls: ssl.SSLContext | None = None
+        if certificates is not None:
+            self._certificates.append((listener, certificates))
+            tls = certificates.context
+        wait_s = clients.handshake_timeout_s
+        self._acceptors.append(
+            Acceptor(sock, context, tls=tls, handshake_timeout_s=wait_s, paused=self._accepting_paused)
+        )
+
+    def read_certificates(self) -> None:
+        """Read them again: new handshakes see them. Raises BadCertificate."""
+        for listener, certificates in self._certificates:
+            certificates.reload(_files(listener))
+
+    @property
+    def connections(self) -> int:
+        """How many there are, those in their TLS handshake included."""
+        return len(self._connections)
+
+    @property
+    def draining(self) -> bool:
+        return any(context.draining for context in self._contexts)
+
+    async def close(self, timeout_s: float) -> None:
+        """Accept nobody any more, let what is under way end for at most `timeout_s`, then break it off."""
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        await asyncio.gather(*(context.close(timeout_s) for context in self._contexts))
+
+    def stop(self) -> None:
+        """Watch no deadlines any more."""
+        self._deadlines.stop()
+
+    def _accepting_paused(self, reason: str) -> None:
+        self._cells[layout.ACCEPT_PAUSES] += 1.0
+        self._pauses += 1
+        now_s = self._clock.monotonic()
+        if now_s >= self._say_again_s:
+            self._say_again_s = now_s + _SAID_EVERY_S
+            facts: Mapping[str, object] = {"reason": reason, "times": self._pauses, "connections": self.connections}
+            self._log("accepting_paused", dict(facts))
+            self._pauses = 0
+
+
+def _files(listener: Listener) -> list[Certificate]:
+    return [Certificate(one.certificate, one.key) for one in listener.certificates]

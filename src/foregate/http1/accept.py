@@ -1,0 +1,140 @@
+"""Accepting connections by ourselves: the bounds come before TLS, and where descriptors run out there is a pause.
+
+The loop's own way makes a connection only once its TLS handshake is over, so that silent ones escape every bound; and
+where the process has no descriptor left it resets whoever comes.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+from foregate.http1.context import ServerContext
+from foregate.http1.server import ServerConnection
+from foregate.kernel import limits
+from foregate.kernel.tasks import report_to_stderr, spawn
+
+_AT_ONCE_MAX = 64  # accepted in a row, before others get their turn
+_PAUSE_S = 0.1  # without a descriptor: who comes waits in the kernel's queue for so long, then we look again
+_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})  # of the one that is next, not of ours
+_HANDSHAKE_S = limits.TLS_HANDSHAKE_TIMEOUT_S
+
+
+def _left(name: str, error: BaseException) -> None:
+    """A connection could not be made of what was accepted."""
+    if not isinstance(error, OSError):  # else it has left already
+        report_to_stderr(name, error)
+
+
+class Acceptor:
+    """One listening socket (bound; TCP or Unix). Begins at once, inside a running loop.
+
+    With `tls`, a connection is counted into `context` before its handshake: beyond a bound of connections it is closed
+    without a word (a 503 would need the handshake), and counted `overloaded`. At most TLS_HANDSHAKES_MAX are under way;
+    for one more the oldest is dropped. One that takes longer than `handshake_timeout_s` is cut off: `request_timeout`.
+    `paused(reason)` is called whenever accepting pauses because something of this machine has run out.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ServerContext,
+        *,
+        tls: ssl.SSLContext | None = None,
+        handshake_timeout_s: float = _HANDSHAKE_S,
+        paused: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._sock = sock
+        self._context = context
+        self._tls = tls
+        self._handshake_timeout_s = handshake_timeout_s
+        self._paused = paused
+        self._loop = asyncio.get_running_loop()
+        self._stopping = False
+        self._at_once = 1
+        self._resuming: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        sock.listen(limits.LISTEN_BACKLOG)
+        self._listen()
+
+    def stop(self) -> None:
+        """Take who has been kept waiting, then accept nobody any more."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._loop.remove_reader(self._sock)
+        if self._resuming is not None:
+            self._resuming.cancel()
+        for _ in range(limits.LISTEN_BACKLOG):  # closing the socket would reset them
+            if not self._accept():
+                break
+        self._sock.close()
+
+    def _listen(self) -> None:
+        self._resuming = None
+        self._loop.add_reader(self._sock, self._accept_some)
+
+    def _accept_some(self) -> None:
+        """Somebody waits. Usually it is one: to ask for a second one in vain would cost as much as taking the first."""
+        for _ in range(self._at_once):
+            if not self._accept():
+                self._at_once = 1
+                return
+        self._at_once = min(2 * self._at_once, _AT_ONCE_MAX)
+
+    def _accept(self) -> bool:
+        """Take one connection. False when there is none, or nothing left to take it with."""
+        try:
+            sock, name = self._sock.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _GONE:
+                return True
+            self._pause(error)
+            return False
+        sock.setblocking(False)
+        connection = ServerConnection(self._context)
+        connection.peer = str(name[0]) if isinstance(name, tuple) else ""
+        if self._tls is None:
+            spawn(self._loop.connect_accepted_socket(lambda: connection, sock), name="accept", on_error=_left)
+        else:
+            self._secure(connection, sock, self._tls)
+        return True
+
+    def _pause(self, error: OSError) -> None:
+        """No descriptor or memory: leave them in the kernel's queue for a moment."""
+        if self._resuming is None and not self._stopping:
+            self._loop.remove_reader(self._sock)
+            self._resuming = self._loop.call_later(_PAUSE_S, self._listen)
+            self._paused(error.strerror or str(error))
+
+    # --- TLS -------------------------------------------------------------------------------------------------
+
+    def _secure(self, connection: ServerConnection, sock: socket.socket, tls: ssl.SSLContext) -> None:
+        context = self._context
+        if not context.admit(connection):
+            context.refused("overloaded")
+            sock.close()
+            return
+        handshakes = context.handshakes
+        if len(handshakes) >= limits.TLS_HANDSHAKES_MAX:  # whoever means it is done in a moment: the oldest does not
+            handshakes.pop(next(iter(handshakes))).cancel()
+            context.refused("overloaded")
+        handshakes[connection] = spawn(self._handshake(connection, sock, tls), name="TLS handshake")
+
+    async def _handshake(self, connection: ServerConnection, sock: socket.socket, tls: ssl.SSLContext) -> None:
+        context = self._context
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=self._handshake_timeout_s
+            )
+        except ConnectionAbortedError:
+            context.refused("request_timeout")
+        except OSError:
+            pass  # it has left, or speaks something else: no message of ours would reach it
+        finally:
+            context.handshakes.pop(connection, None)
+            if connection.transport is None:  # it has never become a connection, so nobody else counts it out
+                context.dismiss(connection)
