@@ -212,3 +212,19 @@ def test_what_only_a_restart_can_change_is_refused_by_its_name(running: Foregate
     rewrite(running, lambda text: "org: other\n" + text)
     wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
     assert "org: cannot change while foregate runs" in config(running)["last_attempt"]["problems"][0]
+
+
+def test_a_worker_that_hangs_is_named_and_replaced(running: Foregate) -> None:
+    stopped = running.pid("gateway-0")
+    os.kill(stopped, signal.SIGSTOP)
+    add_route(running, "/while")
+    command = [sys.executable, "-m", "foregate.app.cli", "config", "reload", "--data-dir", str(running.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert "gateway-0" in done.stderr
+    assert "gateway-1" not in done.stderr
+    assert config(running)["settled"] is False
+    wait_for(lambda: running.pid("gateway-0") != stopped, 60)
+    assert "child_hung" in running.log.read_text()
+    wait_for(lambda: bool(config(running)["settled"]), 40)
+    assert [status_at(running, "/while") for _ in range(8)] == [200] * 8

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.attempts import Attempt, read_attempt
+from foregate.app.heartbeat import SILENT_S, Beats
 from foregate.app.held import is_held
 from foregate.app.paths import DataDir
-from foregate.app.runtime import Runtime
+from foregate.app.runtime import Runtime, read_runtime
 from foregate.control.deps import ConfigState, ReloadAttempt
 from foregate.gateway.layout import CONFIG_VERSION, WORKER, WORKER_CELLS
 from foregate.kernel.clock import Clock
@@ -17,6 +18,7 @@ from foregate.wire.snapshot import Snapshot
 
 ANSWER_TIMEOUT_S = 20.0  # for the supervisor's outcome
 WORKERS_TIMEOUT_S = 2.0  # for the workers to take it over; then the answer says who has not
+LAGGING_TIMEOUT_S = 10.0  # for those that still serve by another version: a large one takes its time
 _POLL_S = 0.005
 
 
@@ -42,16 +44,43 @@ def ask_reload(data: DataDir, clock: Clock, sleep: Callable[[float], None]) -> A
     raise NobodyWatches(f"the supervisor has not answered within {ANSWER_TIMEOUT_S:g} s")
 
 
-def worker_versions(data: DataDir, workers: int) -> dict[str, str | None]:
-    """Worker → the version it serves by; None before it has served."""
+def worker_versions(data: DataDir, workers: int, now_s: float) -> dict[str, str | None]:
+    """Worker → the version it serves by, at monotonic `now_s`.
+
+    None before it has served, when an extension is missing at it, and while it gives no sign of life.
+    """
+    beats = Beats(data, workers)
     try:
+        last_s = beats.last_s()
         blocks = open_blocks(data.counters, workers, None)
     except OSError:
         return {}
+    finally:
+        beats.close()
     (block,) = blocks.claim([(WORKER, WORKER_CELLS)])
     numbers = block.each(CONFIG_VERSION)
     blocks.close()
-    return {f"gateway-{worker}": f"{int(number):012x}" if number > 0 else None for worker, number in enumerate(numbers)}
+    return {
+        f"gateway-{worker}": f"{int(number):012x}" if number > 0 and 0.0 <= now_s - beat_s <= SILENT_S else None
+        for worker, (number, beat_s) in enumerate(zip(numbers, last_s, strict=False))
+    }
+
+
+def lagging(data: DataDir, version: str, clock: Clock, sleep: Callable[[float], None]) -> dict[str, str | None]:
+    """The workers that do not serve by `version` even after a while, with what they serve by instead.
+
+    Raises OSError when nobody knows how many there are.
+    """
+    workers = read_runtime(data).workers
+    began_s = clock.monotonic()
+    while True:
+        now_s = clock.monotonic()
+        late = {name: each for name, each in worker_versions(data, workers, now_s).items() if each != version}
+        waited_s = now_s - began_s
+        enough_s = LAGGING_TIMEOUT_S if any(late.values()) else WORKERS_TIMEOUT_S
+        if not late or waited_s >= enough_s:
+            return late
+        sleep(_POLL_S)
 
 
 class SupervisorConfig:
@@ -78,7 +107,9 @@ class SupervisorConfig:
             said = ReloadAttempt(
                 attempt.outcome, attempt.at_s, attempt.by, attempt.problems, attempt.later, attempt.took_ms
             )
-        return ConfigState(self._snapshot().version, worker_versions(self._data, self._runtime.workers), said)
+        return ConfigState(
+            self._snapshot().version, worker_versions(self._data, self._runtime.workers, self._clock.monotonic()), said
+        )
 
     def reload(self) -> ConfigState:
         try:

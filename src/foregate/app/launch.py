@@ -19,6 +19,7 @@ from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.problems import Path as KeyPath
 from foregate.app.config.verify import verified
 from foregate.app.console import console_link
+from foregate.app.heartbeat import BEAT_S, HUNG_LOOKS, Beats, replace_hung
 from foregate.app.listeners import listen_unix
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
@@ -32,6 +33,7 @@ from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import decode_snapshot
 
 READY_TIMEOUT_S = 60.0
+NO_SIGN = f"no sign of life for {HUNG_LOOKS * BEAT_S:g} s"
 Announce = Callable[[Runtime, str], None]  # what the children were told, and the link that opens the console once
 
 
@@ -118,9 +120,15 @@ async def _supervise(
 
     announcing = spawn(announce_when_ready(), name="announce")
     watching = spawn(reloader.run(), name="watch configuration")
+    beats = Beats(launch.data, launch.workers)
+    replacing = spawn(
+        replace_hung(beats, launch.workers, supervisor.pid, lambda name: supervisor.replace(name, NO_SIGN)),
+        name="replace hung workers",
+    )
     status = await supervisor.run()
-    announcing.cancel()
-    watching.cancel()
+    for task in (announcing, watching, replacing):
+        task.cancel()
+    beats.close()
     _close_unix(sockets)
     return status
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 
-from foregate.app.asking import NobodyWatches, ask_reload
+from foregate.app.asking import NobodyWatches, ask_reload, lagging
 from foregate.app.cli.refusal import EXIT_RUNTIME, EXIT_USAGE, refusals
 from foregate.app.cli.up import ConfigFile, DataDirectory
 from foregate.app.config import Config, ConfigRefused, Loaded, load
@@ -128,18 +128,24 @@ def reload(data_dir: DataDirectory = Path(".foregate"), output: Output = "text")
     """Have a running foregate read its configuration again, and say what became of it."""
     try:
         attempt = ask_reload(DataDir(data_dir), SystemClock(), time.sleep)
-    except NobodyWatches as error:
+        late = lagging(DataDir(data_dir), attempt.version, SystemClock(), time.sleep)
+    except (NobodyWatches, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_RUNTIME) from None
     if output == "json":
-        _print_json(msgspec.to_builtins(attempt))
+        _print_json({**msgspec.to_builtins(attempt), "lagging": late})
     else:
         for problem in attempt.problems:
             typer.echo(f"error: {problem}", err=True)
         for key in attempt.later:
             typer.echo(f"{key} waits for a restart")
-        typer.echo(f"{attempt.outcome}: version {attempt.version} is in force")
-    raise typer.Exit(EXIT_USAGE if attempt.outcome == "refused" else 0)
+        for worker, version in late.items():
+            serves = (
+                f"still serves by version {version}" if version else "gives no sign that it serves by it: see the log"
+            )
+            typer.echo(f"error: {worker} {serves}", err=True)
+        typer.echo(f"{attempt.outcome}: version {attempt.version} is in force" + (" elsewhere" if late else ""))
+    raise typer.Exit(EXIT_USAGE if attempt.outcome == "refused" else EXIT_RUNTIME if late else 0)
 
 
 def _checked(file: Path | None) -> tuple[Loaded, Snapshot]:

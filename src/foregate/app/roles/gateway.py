@@ -14,6 +14,7 @@ import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.extensions import present_extensions_of
+from foregate.app.heartbeat import beat
 from foregate.app.limit_store import WorkerLimits
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
@@ -88,10 +89,12 @@ async def _main(
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     log.info("serving", snapshot=snapshot.version, listeners=len(snapshot.listeners))
+    beating = spawn(beat(blocks, clock), name="beat")
     await stop.wait()
     log.info("draining", at_most_s=snapshot.drain_s)
     following.cancel()
     await gateway.drain(snapshot.drain_s)
+    beating.cancel()
     events.close()
     await limits.close()
     blocks.close()

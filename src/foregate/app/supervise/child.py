@@ -67,6 +67,12 @@ class Child:
             return  # it is gone and will look when it starts, or has bytes waiting that say the same
         pipe.write(b"\n")
 
+    def kill(self) -> None:
+        """End the process and what it has started, without asking: it does not answer."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     async def wait(self) -> int:
         """The exit status of the started process, once it has ended (negative: the signal that ended it)."""
         assert self._process is not None, "start() comes first"  # noqa: S101 - for the type checker

@@ -41,6 +41,17 @@ class Supervisor:
             if child.spec.name.startswith(prefix):
                 child.nudge()
 
+    def pid(self, name: str) -> int | None:
+        """The process id of a running child."""
+        return next((child.pid for child in self._children if child.spec.name == name), None)
+
+    def replace(self, name: str, why: str) -> None:
+        """End a child that no longer hears us, at once; another one takes its place."""
+        for child in self._children:
+            if child.spec.name == name:
+                self._log.error("child_hung", child=name, pid=child.pid, why=why)
+                child.kill()
+
     async def run(self) -> int:
         keepers = [spawn(self._keep(child), name=f"keep {child.spec.name}") for child in self._children]
         await self._stopping.wait()

@@ -1,0 +1,68 @@
+"""A worker that hangs is noticed; one that starts slowly, or whose supervisor slept, is left alone."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from foregate.adapters.embedded.blocks import open_blocks
+from foregate.app.asking import worker_versions
+from foregate.app.heartbeat import HUNG_LOOKS, SILENT_S, START_LOOKS, Beats, Pulse, beat
+from foregate.app.paths import DataDir
+from foregate.gateway.layout import CONFIG_VERSION, WORKER, WORKER_CELLS
+from foregate.kernel.clock import SystemClock
+
+
+def looks_until_hung(pulse: Pulse, pid: int, beat_s: float) -> int:
+    return next(number for number in range(1, 1_000) if pulse.look(pid, beat_s))
+
+
+def test_a_worker_that_beats_is_left_alone() -> None:
+    pulse = Pulse()
+    assert not any(pulse.look(7, float(second)) for second in range(1_000))
+
+
+def test_a_worker_that_has_stopped_beating_hangs_after_its_looks() -> None:
+    pulse = Pulse()
+    pulse.look(7, 1.0)
+    pulse.look(7, 2.0)
+    assert looks_until_hung(pulse, 7, 2.0) == HUNG_LOOKS
+
+
+def test_one_that_starts_has_longer_and_is_not_judged_by_the_beats_of_the_one_before() -> None:
+    pulse = Pulse()
+    for second in range(10):
+        pulse.look(7, float(second))
+    assert not any(pulse.look(None, 9.0) for _ in range(1_000))  # dead: its keeper waits
+    pulse.look(8, 9.0)
+    assert looks_until_hung(pulse, 8, 9.0) == START_LOOKS
+
+
+def test_a_beat_is_read_by_others_and_without_one_a_version_is_not_believed(tmp_path: Path) -> None:
+    data = DataDir(tmp_path)
+    with pytest.raises(OSError, match="counters"):
+        Beats(data, 2).last_s()
+    blocks, clock = open_blocks(data.counters, 2, 1), SystemClock()
+    beats = Beats(data, 2)
+    assert beats.last_s() == [0.0, 0.0]
+    (cells,) = blocks.claim([(WORKER, WORKER_CELLS)])
+    cells.own[CONFIG_VERSION] = 0xABC
+    assert worker_versions(data, 2, clock.monotonic()) == {"gateway-0": None, "gateway-1": None}
+
+    async def one_beat() -> None:
+        beating = asyncio.get_running_loop().create_task(beat(blocks, clock))
+        await asyncio.sleep(0)
+        beating.cancel()
+
+    asyncio.run(one_beat())
+    first, second = beats.last_s()
+    assert first == 0.0
+    assert second > 0.0
+    assert worker_versions(data, 2, second)["gateway-1"] == "000000000abc"
+    assert worker_versions(data, 2, second + SILENT_S + 0.1)["gateway-1"] is None
+    os.unlink(data.counters)  # a file made anew is found
+    blocks = open_blocks(data.counters, 2, 0)
+    assert beats.last_s() == [0.0, 0.0]
+    beats.close()
+    blocks.close()
