@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from foregate.app.config import Config, ConfigRefused, load
+from foregate.app.config.wanted import WANTED
 from foregate.wire.policies import CircuitBreaker, Rate, RateLimit
 
 GOOD = """\
@@ -294,3 +295,46 @@ def test_thousands_of_mistakes_are_not_all_said(tmp_path: Path) -> None:
     found = problems(tmp_path, "routes:\n" + "  - {path: /x}\n" * 5_000)
     assert len(found) == 101
     assert found[-1].endswith("and 4900 more problems")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "policies: {rate_limits: [{rate: 1/s, by: a thing}]}",
+            "by: must be key, org, plan, ip, route, service, all, or header:Name (it is 'a thing')",
+        ),
+        (
+            "services: {a: {targets: [http://h:1], health: {active: {path: live}}}}",
+            "path: must be a path: \"/\" and then visible ASCII without spaces (it is 'live')",
+        ),
+        ("keys: [{name: k, hash: abc}]", "hash: must be what foregate keys hash prints"),
+    ],
+)
+def test_what_a_value_must_look_like_is_said_in_words(tmp_path: Path, given: str, said: str) -> None:
+    (problem,) = problems(tmp_path, given)
+    assert said in problem
+
+
+def test_every_expression_that_values_are_held_against_has_words() -> None:
+    found: set[str] = set()
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            found.update(text for text in [node.get("pattern")] if isinstance(text, str))
+            for each in node.values():
+                walk(each)
+        elif isinstance(node, list):
+            for each in node:
+                walk(each)
+
+    walk(Config.model_json_schema())
+    assert found
+    assert found == set(WANTED)
+
+
+def test_a_bad_target_is_one_problem_and_a_list_without_any_is_one_too(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "services: {a: {targets: [nonsense]}}")
+    assert problem.endswith('services.a.targets[0]: "nonsense" is not a URL like http://127.0.0.1:9000')
+    (problem,) = problems(tmp_path, "services: {a: {targets: []}}")
+    assert problem.endswith("services.a.targets: the list should have at least 1 item, not 0 (it is a list of 0)")

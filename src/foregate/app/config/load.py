@@ -17,6 +17,7 @@ from foregate.app.config.document import Document, read_document
 from foregate.app.config.forms import FromEnvironment
 from foregate.app.config.problems import ConfigRefused, Path, Problem, dotted
 from foregate.app.config.schema import Config, Route
+from foregate.app.config.wanted import WANTED
 
 PROBLEMS_MAX = 100  # said; a file with more of them is mended in rounds
 SENTENCE_CHARS_MAX = 500  # of one problem: what is wrong may hold what was given
@@ -73,7 +74,7 @@ def _load(file: File | None, environ: Mapping[str, str]) -> Loaded:
     try:
         config = Config.model_validate(document.data)
     except ValidationError as error:
-        found = [_problem(document, details) for details in error.errors()]
+        found = [_problem(document, details) for details in _causes(error.errors())]
         found += _rule_problems(document)
         raise ConfigRefused(_bounded(document, found)) from None
     loaded = Loaded(config, document)
@@ -81,6 +82,12 @@ def _load(file: File | None, environ: Mapping[str, str]) -> Loaded:
     if against:
         raise ConfigRefused(_bounded(document, against))
     return loaded
+
+
+def _causes(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without what only follows from others: a list is not too short because its items were refused."""
+    within = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
+    return (details for details in errors if details["type"] != "too_short" or details["loc"] not in within)
 
 
 def _bounded(document: Document, problems: list[Problem]) -> list[Problem]:
@@ -113,6 +120,8 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
         sentence = "is needed"
     elif kind == "value_error":
         sentence = _hidden(str(details["ctx"]["error"]), value)
+    elif kind == "string_pattern_mismatch" and (wanted := WANTED.get(details["ctx"]["pattern"])):
+        sentence = f"{wanted} (it is {_shown(path, value)})"
     else:
         message = _in_our_words(details["msg"])
         sentence = f"{message[0].lower()}{message[1:]} (it is {_shown(path, value)})"
@@ -121,7 +130,7 @@ def _problem(document: Document, details: ErrorDetails) -> Problem:
 
 def _in_our_words(message: str) -> str:
     """YAML has lists and mappings; what Python makes of them is nobody's business."""
-    message = _DICTIONARY.sub("a mapping", message.removeprefix("Input "))
+    message = _DICTIONARY.sub("a mapping", message.removeprefix("Input ")).replace(" after validation", "")
     return message.replace("a valid tuple", "a list").replace("a valid list", "a list").replace("Tuple ", "The list ")
 
 

@@ -1,0 +1,13 @@
+"""What a value should have been, in words: for every expression that values are held against."""
+
+WANTED = {
+    r"^(key|org|plan|ip|route|service|all|header:[A-Za-z0-9-]{1,64})$": (
+        "must be key, org, plan, ip, route, service, all, or header:Name"
+    ),
+    r"^(key|ip|path|header:[A-Za-z0-9-]{1,64}|cookie:[A-Za-z0-9_-]{1,64}|query:[^&=]{1,64})$": (
+        "must be key, ip, path, header:Name, cookie:name or query:name"
+    ),
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$": 'must be a name: letters, digits, ".", "_" and "-", 63 at most',
+    r"^/[!-~]*$": 'must be a path: "/" and then visible ASCII without spaces',
+    r"^hmac-sha256:[0-9a-f]{64}$": "must be what foregate keys hash prints: hmac-sha256: and 64 digits and letters a-f",
+}
