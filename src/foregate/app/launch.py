@@ -174,7 +174,8 @@ def child_specs(launch: Launch, sockets: tuple[int, ...] = ()) -> Sequence[Child
 def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, sockets: tuple[int, ...] = ()) -> ChildSpec:
     options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True, sockets=sockets)
     name = f"gateway-{worker}" if role == "gateway" else role
-    argv = (sys.executable, "-m", "foregate.app.roles", *options.argv())
+    # -P: nothing is imported from the folder that we happen to be started in.
+    argv = (sys.executable, "-P", "-m", "foregate.app.roles", *options.argv())
     drain_s = launch.loaded.config.drain_s if role == "gateway" else 0.0
     return ChildSpec(name, argv, launch.environ, stop_order, sockets, drain_s + STOP_TIMEOUT_S)
 
