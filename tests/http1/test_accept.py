@@ -156,3 +156,16 @@ def test_who_waits_in_the_kernels_queue_when_accepting_stops_is_still_answered()
             await asyncio.open_connection("127.0.0.1", port)
 
     run(main)
+
+
+def test_handshakes_never_take_more_than_a_quarter_of_the_connections(tmp_path: Path) -> None:
+    async def main() -> None:
+        shared = context(answer_ok, connections_max=12)
+        async with secure(tmp_path, shared) as port:
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+            assert (await fetch(port)).startswith(b"HTTP/1.1 200 OK")
+            await until(lambda: len(shared.connections) <= 3)
+            for _, writer in silent:
+                writer.close()
+
+    run(main)

@@ -31,9 +31,10 @@ class Acceptor:
     """One listening socket (bound; TCP or Unix). Begins at once, inside a running loop.
 
     With `tls`, a connection is counted into `context` before its handshake: beyond a bound of connections it is closed
-    without a word (a 503 would need the handshake), and counted `overloaded`. At most TLS_HANDSHAKES_MAX are under way;
-    for one more the oldest is dropped. One that takes longer than `handshake_timeout_s` is cut off: `request_timeout`.
-    `paused(reason)` is called whenever accepting pauses because something of this machine has run out.
+    without a word (a 503 would need the handshake), and counted `overloaded`. At most TLS_HANDSHAKES_MAX are under way,
+    and no more than a quarter of `connections_max`; for one more the oldest is dropped. One that takes longer than
+    `handshake_timeout_s` is cut off: `request_timeout`. `paused(reason)` is called whenever accepting pauses because
+    something of this machine has run out.
     """
 
     def __init__(
@@ -119,7 +120,9 @@ class Acceptor:
             sock.close()
             return
         handshakes = context.handshakes
-        if len(handshakes) >= limits.TLS_HANDSHAKES_MAX:  # whoever means it is done in a moment: the oldest does not
+        if len(handshakes) >= min(
+            limits.TLS_HANDSHAKES_MAX, max(1, context.connections_max // 4)
+        ):  # whoever means it is done in a moment: the oldest does not
             handshakes.pop(next(iter(handshakes))).cancel()
             context.refused("overloaded")
         handshakes[connection] = spawn(self._handshake(connection, sock, tls), name="TLS handshake")
