@@ -1,13 +1,14 @@
 """A policy that is installed beside foregate judges requests in every worker, also when it comes by a reload."""
 
 import os
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from tests.process.harness import Foregate, foregate, upstream
-from tests.process.test_reload import config, rewrite, wait_for
+from tests.process.test_reload import config, rewrite, status_at, wait_for
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "extensions.md"
 
@@ -22,7 +23,17 @@ def ask(running: Foregate, drink: str) -> int:
         return refused.code
 
 
-def test_the_policy_of_the_guide_judges_in_every_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def serves(running: Foregate) -> bool:
+    """Whether somebody listens again, and what no policy guards is answered."""
+    try:
+        return status_at(running, "/free") == 200
+    except urllib.error.URLError:
+        return False
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the package of the guide is installed."""
     site = tmp_path / "site"
     metadata = site / "teapot-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -30,6 +41,10 @@ def test_the_policy_of_the_guide_judges_in_every_worker(tmp_path: Path, monkeypa
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: teapot\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[foregate.policies]\nteapot = teapot:Teapot\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
+    return site
+
+
+def test_the_policy_of_the_guide_judges_in_every_worker(site: Path, tmp_path: Path) -> None:
     policies = "{extensions: [{name: teapot, settings: {drinks: [coffee]}}]}"
     with upstream() as url:
         services = (
@@ -49,3 +64,28 @@ def test_the_policy_of_the_guide_judges_in_every_worker(tmp_path: Path, monkeypa
             wait_for(lambda: config(running)["last_attempt"]["outcome"] == "refused")
             assert "installed: teapot" in config(running)["last_attempt"]["problems"][0]
             assert [ask(running, "tea") for _ in range(6)] == [403] * 6
+
+
+def test_a_worker_that_starts_without_the_module_shuts_what_it_guards_and_serves_the_rest(
+    site: Path, tmp_path: Path
+) -> None:
+    policies = "{extensions: [{name: teapot, settings: {drinks: [coffee]}}]}"
+    with upstream() as url:
+        services = (
+            f"services: {{a: {{targets: ['{url}']}}}}\n"
+            f"routes: [{{path: /a, service: a, auth: none, policies: {policies}}}, {{path: /, service: a, auth: none}}]"
+        )
+        with foregate(tmp_path, services, workers=1) as running:
+            assert ask(running, "tea") == 200
+            (site / "teapot.py").rename(site / "away")
+            shutil.rmtree(site / "__pycache__", ignore_errors=True)
+            killed = running.kill("gateway-0")
+            wait_for(lambda: running.pid("gateway-0") != killed, 40)
+            wait_for(lambda: serves(running), 40)
+            assert [ask(running, drink) for drink in ("tea", "coffee")] == [500, 500]
+            assert "extension_missing" in running.log.read_text()
+            assert running.api("/config/reload", {})["settled"] is False
+
+            (site / "away").rename(site / "teapot.py")
+            assert running.api("/config/reload", {})["settled"] is True
+            assert [ask(running, drink) for drink in ("tea", "coffee")] == [200, 403]
