@@ -177,6 +177,7 @@ class ClientConnection(asyncio.Protocol):
         self._deadlines.forget(self)
         if self._receiver is not None:
             self._ended(clean=exc is None)
+        del self._parser  # it knows us: a cycle that only the collector would free
         self._owner.connection_closed(self)
 
     def eof_received(self) -> bool:

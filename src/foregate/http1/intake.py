@@ -92,6 +92,11 @@ class RequestIntake:
         self.head_bytes = 0
         self.backlog = b""
 
+    def close(self) -> None:
+        """Nothing more comes. Here end the cycles of connection, intake and parser, which only the collector would."""
+        self.backlog = b""
+        del self._connection, self._parser
+
     def feed(self, data: bytes) -> None:
         """Take what has arrived."""
         if not self.repeat(data):

@@ -84,6 +84,7 @@ class ServerConnection(asyncio.Protocol):
         self.context.dismiss(self)
         self.context.deadlines.forget(self)
         self._abandon("client_closed")
+        self._intake.close()
 
     def eof_received(self) -> bool:
         """A client that stops sending has left: the transport closes and the upstream is released.
