@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import pytest
 from tests.process.harness import KEY, Foregate, foregate, upstream
 
+from foregate.app.heartbeat import BEAT_S
+
 WORKERS = 2
 SERVICES = "services: {{a: {{targets: ['{url}']}}}}\nroutes:\n  - {{path: /a, service: a}}"
 STREAM_LINES = 1_000  # 20 ms apart: they go on through all reloads
@@ -216,6 +218,7 @@ def test_what_only_a_restart_can_change_is_refused_by_its_name(running: Foregate
 
 def test_a_worker_that_hangs_is_named_and_replaced(running: Foregate) -> None:
     stopped = running.pid("gateway-0")
+    time.sleep(3 * BEAT_S)  # one that has not been seen to beat is given two minutes
     os.kill(stopped, signal.SIGSTOP)
     add_route(running, "/while")
     command = [sys.executable, "-m", "foregate.app.cli", "config", "reload", "--data-dir", str(running.data)]
