@@ -33,7 +33,7 @@ fmt: $(BIN)/.dev ## Format the Python code.
 
 web: $(ASSETS) ## Build the console.
 
-bench: $(BIN)/.dev ## Measure beside the peers found here (nginx, haproxy, Go, Caddy), about 8 minutes. ARGS="proxy latency" for some.
+bench: $(BIN)/.dev ## Measure beside the peers found here (nginx, haproxy, Go, Caddy), about 12 minutes. ARGS="proxy latency" for some.
 	$(BIN)/python -m bench $(ARGS)
 
 soak: $(BIN)/.dev ## Half an hour of streams, aborts and 100,000 keys: does memory grow, do files leak? ARGS="--minutes 5" for less.

@@ -28,7 +28,7 @@ Figures = dict[str, float]
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench latency", description=__doc__)
     parser.add_argument("--rate", type=float, default=2_000.0)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one round of one peer: p99 of less is luck")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int, default=1_000, help="idle streams in the second part")
     given = parser.parse_args(argv)
