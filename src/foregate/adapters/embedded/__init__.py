@@ -1,9 +1,9 @@
 """One machine, no services: SQLite, memory-mapped files, plain HTTP outward.
 
-Import the module you need; this package imports none, because a gateway worker may load only `spool`, `counters` and
-`bus` (standard library and msgspec), never the rest.
-- `blocks.open_blocks` keeps `ports.blocks`; `limits.open_limits`
-  `ports.limits`; `spool.Spool` keeps `ports.sink` and moves events into a bus
+Import the module you need; this package imports none, because a gateway worker may load only `spool`, `blocks` and
+`limits` (standard library and msgspec), never the rest.
+- `blocks.open_blocks` keeps `ports.blocks`, `limits.open_limits` `ports.limits`, `spool.Spool` `ports.sink`; `courier`
+  moves what is spooled into a bus
 - `bus.EmbeddedBus` keeps `ports.bus`; `series.EmbeddedSeries`, `findings.EmbeddedFindings` keep their ports
 - `notifier.Webhook` keeps `ports.notifier`
 
