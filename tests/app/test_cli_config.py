@@ -35,7 +35,7 @@ def changed(file: str, old: str, new: str) -> str:
 
 def test_check_counts_what_is_there(file: str) -> None:
     done = run("check", "-c", file)
-    assert (done.exit_code, done.stdout) == (0, f"{file} is valid: 1 services, 1 routes, 1 keys\n")
+    assert (done.exit_code, done.stdout) == (0, f"{file} is valid: 1 service, 1 route, 1 key\n")
 
 
 def test_check_says_every_problem_with_status_2(file: str) -> None:

@@ -162,8 +162,8 @@ def _where(problem: Problem) -> dict[str, str]:
 
 
 def _counts(loaded: Loaded) -> str:
-    found = loaded.config
-    return f"{len(found.services)} services, {len(found.routes)} routes, {len(found.keys)} keys"
+    found = {name: len(getattr(loaded.config, f"{name}s")) for name in ("service", "route", "key")}
+    return ", ".join(f"{count} {name}" if count == 1 else f"{count} {name}s" for name, count in found.items())
 
 
 def _print_json(value: Any) -> None:
