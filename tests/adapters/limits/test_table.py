@@ -164,6 +164,68 @@ def test_after_a_boot_a_quota_expires_by_the_wall_clock(tmp_path: Path) -> None:
     store.close()
 
 
+DAY_S = 86_400.0
+BOTH = [CalendarWindow(100.0, "day"), QUOTA]
+
+
+@pytest.mark.parametrize(
+    ("began_s", "slept_s"),
+    [(60.0, 0.0), (WALL_S + 4_000 * DAY_S, 0.0), (WALL_S, 9 * DAY_S), (WALL_S, 0.0)],
+    ids=["the clock was in 1970 when it began", "or years ahead", "it slept for nine days", "all was well"],
+)
+@pytest.mark.parametrize("rule", BOTH, ids=["day", "month"])
+def test_a_quota_outlives_the_next_boots_whatever_the_clocks_did_before(
+    tmp_path: Path, rule: CalendarWindow, began_s: float, slept_s: float
+) -> None:
+    wall_s = WALL_S + slept_s
+    store = open_at(tmp_path / "l.bin", 2, 0, boot=BOOT, now_s=NOW_S, wall_s=began_s)
+    store.take_one(rule, b"x", NOW_S + 90.0, wall_s)
+    store.close()
+    for boot, after in ((b"c", 1.0), (b"d", 2.0)):
+        store = open_at(tmp_path / "l.bin", 2, 0, boot=boot * 16, now_s=NOW_S, wall_s=wall_s + after * 600.0)
+        assert store.take_one(rule, b"x", NOW_S, wall_s + after * 600.0).remaining == (99.0 - after,)
+        store.close()
+
+
+@pytest.mark.parametrize("rule", BOTH, ids=["day", "month"])
+def test_a_quota_outlives_a_boot_in_which_the_clock_was_behind(tmp_path: Path, rule: CalendarWindow) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, boot=BOOT)
+    store.take_one(rule, b"x", NOW_S, WALL_S)
+    store.close()
+    open_at(tmp_path / "l.bin", 1, 0, boot=b"c" * 16, now_s=1.0, wall_s=60.0).close()  # it is set later, or never
+    store = open_at(tmp_path / "l.bin", 1, 0, boot=b"d" * 16, now_s=1.0, wall_s=WALL_S + 600.0)
+    assert store.take_one(rule, b"x", 1.0, WALL_S + 600.0).remaining == (98.0,)
+    store.close()
+
+
+@pytest.mark.parametrize(("rule", "later_s"), [(BOTH[0], DAY_S), (BOTH[1], 31 * DAY_S)], ids=["day", "month"])
+def test_after_a_boot_a_quota_of_a_period_that_is_over_is_forgotten(
+    tmp_path: Path, rule: CalendarWindow, later_s: float
+) -> None:
+    store = open_limits(tmp_path / "l.bin", 1, 0, boot=BOOT)
+    store.take_one(rule, b"x", NOW_S, WALL_S)
+    store.close()
+    store = open_at(tmp_path / "l.bin", 1, 0, boot=b"c" * 16, now_s=1.0, wall_s=WALL_S + later_s)
+    assert store.stats().entries == 0
+    store.close()
+
+
+@pytest.mark.parametrize(("rule", "parts"), [(BOTH[0], 24), (BOTH[1], 30)], ids=["day", "month"])
+def test_in_one_boot_a_quota_lives_to_the_end_of_its_period_asleep_or_awake(
+    tmp_path: Path, rule: CalendarWindow, parts: int
+) -> None:
+    start_s, end_s = (1_699_920_000.0, 1_700_006_400.0) if parts == 24 else (1_698_796_800.0, 1_701_388_800.0)
+    for part in range(parts):  # asleep for so much of it, from its first second on
+        path, slept_s = tmp_path / f"{part}.bin", (end_s - start_s) * part / parts
+        store = open_at(path, 1, 0, boot=BOOT, now_s=NOW_S, wall_s=start_s)
+        store.take_one(rule, b"x", NOW_S, start_s)
+        store.close()
+        now_s = NOW_S + end_s - start_s - slept_s - 1.0
+        store = open_at(path, 2, 0, boot=BOOT, now_s=now_s, wall_s=end_s - 1.0)  # more workers, too
+        assert store.take_one(rule, b"x", now_s, end_s - 1.0).remaining == (98.0,)
+        store.close()
+
+
 @pytest.mark.parametrize("junk", [b"", b"FGLIMIT1", b"x" * 10_000])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, junk: bytes) -> None:
     (tmp_path / "l.bin").write_bytes(junk)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
-from foregate.adapters.embedded.limits.rules import compiled, merged
+from foregate.adapters.embedded.limits.rules import compiled, merged, outlives_s
 from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm
-from foregate.adapters.embedded.limits.rules.calendar_window import Calendar
 from foregate.adapters.embedded.limits.rules.concurrency import Slots, given_back
 from foregate.adapters.embedded.limits.table import CELLS, GENERATION, Shape, Table, open_table
 from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
@@ -239,13 +238,13 @@ def open_limits(
     `now_s` and `wall_s` are the monotonic clock and Unix time, both now.
 
     Two processes must not be the same worker at the same time. Raises OSError when the file cannot be had. What
-    has expired at `wall_s` is not carried over into a file of another shape. `boot` names the run of the machine (16
+    has expired is not carried over into a file of another shape. `boot` names the run of the machine (16
     bytes); by default the kernel's boot id. `capacity` must be a power of two, else ValueError.
     """
     if not 0 <= worker < workers:
         raise ValueError(f"worker {worker} of {workers}")
     if boot is None:
         boot = bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", "")) if _BOOT_ID.exists() else bytes(16)
-    table = open_table(path, Shape(workers, capacity, boot), now_s, wall_s, merged, Calendar.kind)
+    table = open_table(path, Shape(workers, capacity, boot), now_s, wall_s, merged, outlives_s)
     table.clear(Slots.kind, worker)
     return EmbeddedLimits(table, worker)

@@ -16,10 +16,12 @@ has most. The places in reach are a sample of the table; so a flood of subjects 
 
 Expiry goes by the table's time: a monotonic clock that began at the wall clock's time when the first worker of this run
 of the machine opened the file (`ahead_s` lies between them). So a wall clock that is set, forward or back, forgets
-nobody, and what outlives the machine's run still expires by the wall clock.
+nobody. In another run of the machine that time says nothing any more (the wall clock may have been wrong when it began,
+and the machine may have slept since): what is kept then, and for how long, is said by what the cells hold.
 """
 
 import fcntl
+import math
 import mmap
 import os
 import struct
@@ -213,30 +215,32 @@ class Table:
 
 
 Merge = Callable[[int, tuple[float, ...]], tuple[float, float]]  # (kind, cells) → one pair
+# (kind, pair, Unix time) → for how many seconds another run of the machine keeps it, 0 when not at all
+Outlives = Callable[[int, tuple[float, float], float], float]
 
 
-def open_table(path: Path, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives_boot: int) -> Table:
+def open_table(path: Path, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives: Outlives) -> Table:
     """Open the file, making it when it is missing or damaged, carrying it over when its shape is another.
 
     `now_s` and `wall_s` are the monotonic clock and Unix time, both now.
 
     Carried over are live entries, all workers' cells merged into the first one's; from another run of the machine,
-    whose monotonic clock means nothing any more, only those of the kind `outlives_boot`. Raises OSError when the file
-    cannot be had; the old one is untouched then.
+    whose monotonic clock means nothing any more, those that `outlives` keeps, expired or not. Raises OSError when the
+    file cannot be had; the old one is untouched then.
     """
     if shape.capacity < 1 or shape.capacity & (shape.capacity - 1):
         raise ValueError(f"capacity {shape.capacity}: must be a power of two")
     with exclusive(_lock(path)):
         found = _shape(path)
         if found != shape:
-            _carry(path, found, shape, now_s, wall_s, merge, outlives_boot)
+            _carry(path, found, shape, now_s, wall_s, merge, outlives)
         table = Table(path, shape, _lock(path))
         table.begin(wall_s - now_s)
         return table
 
 
 def _carry(
-    path: Path, found: Shape | None, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives_boot: int
+    path: Path, found: Shape | None, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives: Outlives
 ) -> None:
     """Write the new file beside the old one, then swap; a process that still maps the old one keeps its own."""
     fresh = path.with_name(path.name + ".new")
@@ -249,14 +253,16 @@ def _carry(
         file.write(_HEADER.pack(_MAGIC, shape.workers, shape.capacity, shape.boot))
     if found is not None:
         old, new = Table(path, found, _lock(path)), Table(fresh, shape, _lock(path))
-        if found.boot == shape.boot:
+        same_boot = found.boot == shape.boot
+        if same_boot:
             new.begin(old.ahead_s)
         new.begin(wall_s - now_s)
         time_s = now_s + new.ahead_s
-        for fingerprint, kind, expires_s, cells in old.live(time_s):
-            pair = merge(kind, cells) if found.boot == shape.boot or kind == outlives_boot else (0.0, 0.0)
-            if pair != (0.0, 0.0):
-                place, _ = new.fill(fingerprint, kind, time_s, expires_s)
+        for fingerprint, kind, expires_s, cells in old.live(time_s if same_boot else -math.inf):
+            pair = merge(kind, cells)
+            until_s = expires_s if same_boot else time_s + outlives(kind, pair, wall_s)
+            if pair != (0.0, 0.0) and until_s > time_s:
+                place, _ = new.fill(fingerprint, kind, time_s, until_s)
                 new.words[place + CELLS], new.words[place + CELLS + 1] = pair
         old.close()
         new.sync()

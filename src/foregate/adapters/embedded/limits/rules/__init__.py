@@ -4,7 +4,7 @@ A subject has two cells per worker, `a` and `b`; a worker writes only its own pa
 """
 
 from foregate.adapters.embedded.limits.rules.algorithm import Algorithm
-from foregate.adapters.embedded.limits.rules.calendar_window import Calendar
+from foregate.adapters.embedded.limits.rules.calendar_window import Calendar, Months
 from foregate.adapters.embedded.limits.rules.concurrency import Slots
 from foregate.adapters.embedded.limits.rules.fixed_window import Fixed
 from foregate.adapters.embedded.limits.rules.leaky_bucket import Leaky
@@ -20,7 +20,7 @@ from foregate.ports.limits import (
     TokenBucket,
 )
 
-KINDS: tuple[type[Algorithm], ...] = (Tokens, Leaky, Sliding, Fixed, Slots, Calendar)
+KINDS: tuple[type[Algorithm], ...] = (Tokens, Leaky, Sliding, Fixed, Slots, Calendar, Months)
 
 
 def compiled(rule: Rule) -> Algorithm:
@@ -37,7 +37,7 @@ def compiled(rule: Rule) -> Algorithm:
         case Concurrency():
             return Slots(rule)
         case CalendarWindow():
-            return Calendar(rule)
+            return Months(rule) if rule.period == "month" else Calendar(rule)
 
 
 def merged(kind: int, cells: tuple[float, ...]) -> tuple[float, float]:
@@ -46,3 +46,12 @@ def merged(kind: int, cells: tuple[float, ...]) -> tuple[float, float]:
         if algorithm.kind == kind:
             return algorithm.merge(cells)
     return 0.0, 0.0
+
+
+def outlives_s(kind: int, pair: tuple[float, float], wall_s: float) -> float:
+    """For how long a merged pair is kept on from another run of the machine: quotas alone are, others' times mean
+    nothing now. 0 when it is not."""
+    for algorithm in (Calendar, Months):
+        if algorithm.kind == kind and algorithm.speaks(pair, wall_s):
+            return 2.0 * algorithm.lifetime_s
+    return 0.0

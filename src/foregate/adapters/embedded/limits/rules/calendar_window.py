@@ -15,13 +15,13 @@ class Calendar:
     """`foregate.ports.limits.CalendarWindow`. Costs are whole numbers here: others are rounded, up to 1 at least."""
 
     kind: ClassVar[int] = 6
-    __slots__ = ("_base", "_end_s", "_limit", "_month", "_odd", "_start_s", "lifetime_s")
+    month: ClassVar[bool] = False  # else a day
+    lifetime_s = 2.0 * DAY_S
+    __slots__ = ("_base", "_end_s", "_limit", "_odd", "_start_s")
 
     def __init__(self, rule: CalendarWindow) -> None:
         self._limit = rule.limit
-        self._month = rule.period == "month"
         self._turn(0.0)
-        self.lifetime_s = 2.0 * DAY_S * (31.0 if self._month else 1.0)
 
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """See `Algorithm`."""
@@ -40,13 +40,27 @@ class Calendar:
 
     def _turn(self, wall_s: float) -> None:
         """Remember the period that holds `wall_s`."""
-        window, self._start_s, self._end_s = period(wall_s, self._month)
+        window, self._start_s, self._end_s = period(wall_s, self.month)
         self._base, self._odd = windows.base_of(window), window & 1
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:
         """See `Algorithm`."""
         return windows.merge(cells)
+
+    @classmethod
+    def speaks(cls, pair: tuple[float, float], wall_s: float) -> bool:
+        """Whether a pair holds the period of `wall_s`, or one to come: a clock may be behind when a machine starts."""
+        return windows.newest(pair) >= period(wall_s, cls.month)[0]
+
+
+class Months(Calendar):
+    """A quota per month. A kind of its own: a cell alone does not tell a month's number from a day's."""
+
+    kind: ClassVar[int] = 7
+    month: ClassVar[bool] = True
+    lifetime_s = 2.0 * 31.0 * DAY_S
+    __slots__ = ()
 
 
 def period(wall_s: float, month: bool) -> tuple[int, float, float]:

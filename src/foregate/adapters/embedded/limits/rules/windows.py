@@ -35,6 +35,11 @@ def with_more(cells: tuple[float, ...], own: int, odd: int, base: float, units: 
     return (cells[own], cell) if odd else (cell, cells[own + 1])
 
 
+def newest(pair: tuple[float, float]) -> int:
+    """The number of the newest window in a pair."""
+    return int(max(pair) // SPAN)
+
+
 def merge(cells: tuple[float, ...]) -> tuple[float, float]:
     """All pairs as one: of the newest even and of the newest odd window the sums."""
     pair = []
