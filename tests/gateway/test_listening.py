@@ -89,3 +89,18 @@ def test_running_out_of_descriptors_is_counted_and_logged_once_in_a_while() -> N
                 await writer.wait_closed()
 
     run(main)
+
+
+def test_who_was_accepted_last_is_answered_though_nobody_else_is_connected() -> None:
+    async def main() -> None:
+        async with upstream() as (_, port), gateway([service(port)], [OPEN]) as world:
+            waiting = [socket.create_connection(("127.0.0.1", world.port)) for _ in range(5)]  # in the kernel's queue
+            for each in waiting:
+                each.sendall(GET)
+            await world.gateway.drain(10.0)
+            for each in waiting:
+                each.settimeout(10)
+                assert each.recv(100).startswith(b"HTTP/1.1 200 OK")
+                each.close()
+
+    run(main)

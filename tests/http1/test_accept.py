@@ -169,3 +169,21 @@ def test_handshakes_never_take_more_than_a_quarter_of_the_connections(tmp_path: 
                 writer.close()
 
     run(main)
+
+
+def test_handshakes_that_are_dropped_before_they_begin_leave_no_place_behind(tmp_path: Path) -> None:
+    async def main() -> None:
+        shared = context(answer_ok, connections_max=40)
+        async with secure(tmp_path, shared) as port:
+            for _ in range(8):
+                burst = [socket.socket() for _ in range(100)]
+                for each in burst:
+                    each.setblocking(False)
+                    each.connect_ex(("127.0.0.1", port))
+                await asyncio.sleep(0.03)
+                for each in burst:
+                    each.close()
+                await asyncio.sleep(0.03)
+            await until(lambda: not shared.connections and not shared.handshakes and not shared.addresses)
+
+    run(main)

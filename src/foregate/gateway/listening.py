@@ -102,6 +102,7 @@ class Listening:
         """Accept nobody any more, let what is under way end for at most `timeout_s`, then break it off."""
         for acceptor in self._acceptors:
             acceptor.stop()
+        await asyncio.gather(*(acceptor.settled() for acceptor in self._acceptors))
         await asyncio.gather(*(context.close(timeout_s) for context in self._contexts))
 
     def stop(self) -> None:

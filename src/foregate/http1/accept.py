@@ -9,6 +9,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from foregate.http1.context import ServerContext
 from foregate.http1.server import ServerConnection
@@ -55,6 +56,7 @@ class Acceptor:
         self._stopping = False
         self._at_once = 1
         self._resuming: asyncio.TimerHandle | None = None
+        self._taking: set[asyncio.Task[Any]] = set()  # accepted, and not yet a connection: a turn or two of the loop
         sock.setblocking(False)
         sock.listen(limits.LISTEN_BACKLOG)
         self._listen()
@@ -71,6 +73,11 @@ class Acceptor:
             if not self._accept():
                 break
         self._sock.close()
+
+    async def settled(self) -> None:
+        """Until all that was accepted is a connection, which its context knows."""
+        while self._taking:
+            await asyncio.wait(self._taking)
 
     def _listen(self) -> None:
         self._resuming = None
@@ -99,7 +106,9 @@ class Acceptor:
         connection = ServerConnection(self._context)
         connection.peer = str(name[0]) if isinstance(name, tuple) else ""
         if self._tls is None:
-            spawn(self._loop.connect_accepted_socket(lambda: connection, sock), name="accept", on_error=_left)
+            task = spawn(self._loop.connect_accepted_socket(lambda: connection, sock), name="accept", on_error=_left)
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
         else:
             self._secure(connection, sock, self._tls)
         return True
@@ -125,7 +134,14 @@ class Acceptor:
         ):  # whoever means it is done in a moment: the oldest does not
             handshakes.pop(next(iter(handshakes))).cancel()
             context.refused("overloaded")
-        handshakes[connection] = spawn(self._handshake(connection, sock, tls), name="TLS handshake")
+        handshakes[connection] = task = spawn(self._handshake(connection, sock, tls), name="TLS handshake")
+        task.add_done_callback(lambda _: self._shaken(connection, sock))  # also of one that is dropped before it began
+
+    def _shaken(self, connection: ServerConnection, sock: socket.socket) -> None:
+        self._context.handshakes.pop(connection, None)
+        if connection.transport is None:  # it has never become a connection, so nobody else counts it out
+            self._context.dismiss(connection)
+            sock.close()  # a transport that has it closes it later, by itself
 
     async def _handshake(self, connection: ServerConnection, sock: socket.socket, tls: ssl.SSLContext) -> None:
         context = self._context
@@ -137,7 +153,3 @@ class Acceptor:
             context.refused("request_timeout")
         except OSError:
             pass  # it has left, or speaks something else: no message of ours would reach it
-        finally:
-            context.handshakes.pop(connection, None)
-            if connection.transport is None:  # it has never become a connection, so nobody else counts it out
-                context.dismiss(connection)
