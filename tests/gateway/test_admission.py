@@ -67,6 +67,11 @@ def fail(request: Request) -> Verdict | None:
     raise RuntimeError("a bug of somebody else")
 
 
+def spoil_body(request: Request) -> Verdict | None:
+    request.chunks, request.body = [], "text"  # type: ignore[assignment]
+    return None
+
+
 @pytest.mark.parametrize(
     ("does", "status", "told"),
     [
@@ -82,6 +87,11 @@ def fail(request: Request) -> Verdict | None:
         (lambda request: Refuse("no such code"), 500, "doing:refused"),
         (lambda request: Answer(200, b"", "text"), 500, "doing:refused"),
         (lambda request: "no verdict", 500, "doing:refused"),
+        (lambda request: Refuse("forbidden", lines="a: b\r\n"), 500, "doing:refused"),  # type: ignore[arg-type]
+        (lambda request: Refuse("forbidden", lines=b"a: b"), 500, "doing:refused"),
+        (lambda request: Answer(200, b"a: b\nc: d\r\n"), 500, "doing:refused"),
+        (lambda request: Wait("1"), 500, "doing:refused"),  # type: ignore[arg-type]
+        (spoil_body, 500, "doing:passed"),
     ],
 )
 def test_whatever_a_policy_says_the_request_gets_one_answer_one_event_one_end(

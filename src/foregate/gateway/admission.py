@@ -148,7 +148,7 @@ class Admission:
         exchange = request.exchange
         head = b"%s%s%sx-request-id: %s\r\n%s" % (
             status_line(answer.status),
-            b"" if b"date:" in answer.lines.lower() else exchange.date_line,
+            b"" if b"\r\ndate:" in b"\r\n" + answer.lines.lower() else exchange.date_line,
             request.answer_lines,
             request.request_id.encode(),
             answer.lines,
@@ -170,11 +170,26 @@ _SOON = retry_after_line(1.0)
 def _wrong(verdict: object) -> str:
     """What no step may say; "" when it may. Policies of others are checked here, where it still can be mended."""
     if isinstance(verdict, Refuse):
-        return "" if verdict.code in ERRORS else f"there is no error code {verdict.code!r}"
+        if verdict.code not in ERRORS:
+            return f"there is no error code {verdict.code!r}"
+        return "" if _are_lines(verdict.lines) and isinstance(verdict.detail, str) else _BAD_LINES
     if isinstance(verdict, Answer):
-        fine = isinstance(verdict.lines, bytes) and isinstance(verdict.body, bytes) and 200 <= verdict.status <= 599
-        return "" if fine else "an Answer has a status of 200 to 599, and lines and body as bytes"
-    return "" if isinstance(verdict, Wait | Ask | NeedBody | Switch) else f"{type(verdict).__name__} is no verdict"
+        if not _are_lines(verdict.lines):
+            return _BAD_LINES
+        fine = isinstance(verdict.body, bytes) and 200 <= verdict.status <= 599
+        return "" if fine else "an Answer has a status of 200 to 599, and a body as bytes"
+    if isinstance(verdict, Wait):
+        return "" if isinstance(verdict.seconds, int | float) and verdict.seconds >= 0.0 else "seconds are a number"
+    return "" if isinstance(verdict, Ask | NeedBody | Switch) else f"{type(verdict).__name__} is no verdict"
+
+
+_BAD_LINES = "lines are bytes, each ends with CRLF, and a detail is text"
+
+
+def _are_lines(lines: object) -> bool:
+    if not isinstance(lines, bytes):
+        return False
+    return not lines or (lines.endswith(b"\r\n") and lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"))
 
 
 class _Held:

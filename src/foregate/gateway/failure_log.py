@@ -40,7 +40,7 @@ class FailureLog:
 
         `facts` (which route, which policy) are those of the first one. Values of variables are never logged.
         """
-        shown = f"{type(error).__name__}: {error}"[:_MESSAGE_MAX]
+        shown = _shown(error)
         kind = (what, facts.get("policy", ""), type(error).__name__, _place(error))
         if kind not in self._facts:
             if len(self._facts) < KINDS_MAX:
@@ -65,6 +65,13 @@ class FailureLog:
 
 def _on_the_loop(seconds: float, call: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _shown(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:_MESSAGE_MAX]
+    except Exception:  # noqa: BLE001 - errors of others may have errors
+        return type(error).__name__
 
 
 def _place(error: BaseException) -> str:

@@ -23,11 +23,15 @@ class Streamed:
 
     async def _send(self, pieces: Iterator[bytes]) -> None:
         exchange = self._exchange
-        for piece in pieces:
-            exchange.write(piece)
-            exchange.flush()
-            await asyncio.sleep(0)
-            await self._writable.wait()
+        try:
+            for piece in pieces:
+                exchange.write(piece)
+                exchange.flush()
+                await asyncio.sleep(0)
+                await self._writable.wait()
+        except Exception:
+            exchange.abort()  # its client must not wait for the rest
+            raise
         exchange.end()
         exchange.flush()
 

@@ -131,9 +131,14 @@ class Proxied:
         target = self.target
         assert target is not None  # noqa: S101 - it was chosen before connecting
         request = self.request
+        try:
+            message = self.message(request, target)
+        except Exception as error:  # noqa: BLE001 - whatever a policy made of the request, it gets its answer
+            trouble.unsendable(self, connection, error)
+            return
         connection.send(
             self,
-            self.message(request, target),
+            message,
             request.chain.timeouts.attempt_s,
             exchange.method == b"HEAD",
             complete,
