@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.gateway.world import OPEN, gateway, route, run, service, snapshot, upstream
+from tests.gateway.world import NO_RETRY, OPEN, gateway, route, run, service, snapshot, upstream
 
 from foregate.http1 import Request, Response
-from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, Extension, LoadShedding, Policies
+from foregate.wire.policies import AdaptiveConcurrency, Bulkhead, Extension, Fallback, LoadShedding, Policies
 
 
 def test_a_full_bulkhead_refuses_at_once_and_takes_more_afterwards() -> None:
@@ -182,5 +182,27 @@ def test_a_late_loop_sheds_the_unimportant() -> None:
             found = [(await world.client.request("GET", world.url(path))).status for path in ("/", "/vip")]
             assert found == [503, 200]
             assert world.sink.events[0].error == "shed"
+
+    run(main)
+
+
+def test_adaptive_concurrency_learns_from_failures_that_a_fallback_hides() -> None:
+    async def busy(request: Request) -> Response:
+        return Response(503, b"")
+
+    async def main() -> None:
+        async with upstream(busy) as (_, port), upstream() as (_, spare):
+            services = [
+                service(port, retry=NO_RETRY, breaker=None, adaptive_concurrency=AdaptiveConcurrency(start=50)),
+                service(spare, name="spare"),
+            ]
+            routes = [route("/", auth=(), fallback=Fallback(on=("503",), service="spare"))]
+            async with gateway(services, routes) as world:
+                gate = world.gateway._table.services["svc"].doors[0].gate
+                until_s = asyncio.get_running_loop().time() + 20.0
+                while gate.places == 50 and asyncio.get_running_loop().time() < until_s:
+                    answers = [world.client.request("GET", world.url()) for _ in range(20)]
+                    assert {answer.status for answer in await asyncio.gather(*answers)} == {200}
+                assert gate.places < 50
 
     run(main)

@@ -9,6 +9,7 @@ from foregate.gateway import layout
 from foregate.gateway.forwarding.rare import rare_of
 from foregate.gateway.heads import status_line
 from foregate.gateway.policies import fallback
+from foregate.gateway.policies.adaptive_concurrency import OVERLOADED
 
 if TYPE_CHECKING:
     from foregate.gateway.forwarding.proxied import Proxied
@@ -44,12 +45,14 @@ def _let_in(request: Request, service: ServiceState) -> bool:
     return False
 
 
-def fall_back(proxied: Proxied, code: str, now_s: float) -> None:
-    """Do it. `code`: of the failure; "" where it was an upstream's answer."""
+def fall_back(proxied: Proxied, code: str, now_s: float, status: int = 0) -> None:
+    """Do it. `code`: of the failure; "" where it was an upstream's answer, of `status`."""
     settings = proxied.request.chain.fallback
     assert settings is not None  # noqa: S101 - `takes` has looked
     proxied.service.cells[layout.FALLBACKS] += 1.0
     if settings.service is not None:
+        for door in proxied.service.doors:
+            door.fell_back(code == "upstream_timeout" or status in OVERLOADED)
         _go_elsewhere(proxied, settings.service, now_s)
     else:
         _answer(proxied, settings, code, now_s)

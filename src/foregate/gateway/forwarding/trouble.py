@@ -53,7 +53,7 @@ def answer_failed(proxied: Proxied, connection: ClientConnection, complete: bool
     if not complete:
         connection.abandon(proxied)
     if replaced:
-        fallbacks.fall_back(proxied, "", now_s)
+        fallbacks.fall_back(proxied, "", now_s, status)
     return True
 
 
@@ -144,6 +144,15 @@ def give_up(proxied: Proxied, code: str, lines: bytes = b"") -> None:
     proxied.finish(ERRORS[code].status, code, now_s)
     respond_problem(exchange, code, request.request_id, lines)
     exchange.flush()
+
+
+def unsendable(proxied: Proxied, connection: ClientConnection, error: Exception) -> None:
+    """A policy has made something of the request that cannot be sent."""
+    proxied.means.failures.failed("request_failed", error, route=proxied.request.route.name)
+    proxied.connection = None
+    connection.close()
+    proxied.depart(proxied.monotonic(), None)
+    give_up(proxied, "internal")
 
 
 def _total_time_over(proxied: Proxied) -> None:

@@ -34,7 +34,7 @@ DRIFT_MAX = 0.001
 _SETTLE_MAX_S = 1.0  # so long at most a probe waits for what was let in before it
 _SUSPICIOUS = 1.2  # times `rest`: below it there is nothing to probe for
 _GRADIENT_MIN = 0.5
-_OVERLOADED = frozenset({429, 503})
+OVERLOADED = frozenset({429, 503})
 
 
 class Gradient:
@@ -165,6 +165,10 @@ class AdaptiveConcurrencyPolicy(Door):
             self.gradient = Gradient(settings, self._rng)
             self.gate.adopt(settings.start, settings.queue, settings.wait_s)
 
+    def fell_back(self, overloaded: bool) -> None:
+        if overloaded and self.gradient.dropped(self._monotonic()):
+            self._settle()
+
     def over(self, request: Request) -> None:
         self.gate.leave()
         self._learn(request)
@@ -173,13 +177,16 @@ class AdaptiveConcurrencyPolicy(Door):
         """Take what this request tells about the service. Failures that come quickly tell nothing of latency."""
         status = request.status
         if request.service is not None and request.service.name != self._service:
-            return  # it ended elsewhere: a fallback
-        if request.error == "upstream_timeout" or (status in _OVERLOADED and not request.error):
+            return  # it ended elsewhere: see `fell_back`
+        if request.error == "upstream_timeout" or (status in OVERLOADED and not request.error):
             changed = self.gradient.dropped(self._monotonic())
         elif status < 500 and not request.error and request.upstream_ms > 0.0:
             changed = self.gradient.sample(self._monotonic(), request.upstream_ms / 1000.0, self.gate.inside + 1)
         else:
             return
         if changed:
-            self.gate.places = self.gradient.places
-            self.gate.fill()
+            self._settle()
+
+    def _settle(self) -> None:
+        self.gate.places = self.gradient.places
+        self.gate.fill()

@@ -32,6 +32,9 @@ class Door(Policy):
         """A request that was let in at once has ended."""
         self.gate.leave()
 
+    def fell_back(self, overloaded: bool) -> None:
+        """A request that was let in is answered by another service; `overloaded`: this one had too much."""
+
     def enters(self, request: Request) -> bool:
         """Let a request in at once, or not at all."""
         if not self.gate.enter():
