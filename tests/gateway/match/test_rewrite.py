@@ -137,3 +137,8 @@ def test_a_bad_target_is_named(text: str, regex: str | None, words: str) -> None
 def test_a_good_target_has_no_problem() -> None:
     assert problem_with_target("/v2/${param.id}/a%20b", frozenset({"id"})) is None
     assert problem_with_target(r"\1/x\g<y>", frozenset(), r"(/a)(?P<y>b)") is None
+
+
+def test_a_path_of_which_the_expression_does_not_see_all_is_refused() -> None:
+    assert RegexRewrite("/old/(.+)", r"/new/\1").apply(b"/old/a%3Bb") is None
+    assert RegexRewrite("/old/(.+)", r"/new/\1").apply(b"/old/a;v=1") == b"/new/a"

@@ -97,7 +97,11 @@ class Entry(Generic[T]):
         """A regex held against the whole path. UNSAFE when that is too long to be tried: nobody may slip past so."""
         assert self.pattern is not None  # noqa: S101 - the caller asks regexes only
         text = segments.text
-        return UNSAFE if len(text) > REGEX_TEXT_MAX else self.pattern.fullmatch(text)
+        if len(text) > REGEX_TEXT_MAX:
+            return UNSAFE
+        found = self.pattern.fullmatch(text)
+        # Groups are what rewrites are made of, and these would be without what stands behind an encoded ";".
+        return UNSAFE if found and self.pattern.groups and segments.values != segments.names else found
 
     def matched(self, segments: Segments, groups: re.Match[str] | None) -> Match[T]:
         """The match of a path that this entry takes."""

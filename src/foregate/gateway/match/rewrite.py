@@ -91,6 +91,8 @@ class RegexRewrite:
         segments = split(path)
         if segments is UNSAFE or len(segments.text) > REGEX_TEXT_MAX:
             return None
+        if segments.values != segments.names:
+            return None  # expressions do not see what stands behind an encoded ";": the new path would be without it
         match = self._pattern.fullmatch(segments.text)
         if match is None:
             return path
