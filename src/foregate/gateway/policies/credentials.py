@@ -19,5 +19,5 @@ def drop_authorization(request: Request, scheme: bytes, begins: bytes = b"") -> 
 
 
 def _is(line: bytes, scheme: bytes, begins: bytes) -> bool:
-    found, _, credentials = line[len(_LINE) :].strip().partition(b" ")
-    return found.lower() == scheme and credentials.lstrip().startswith(begins)
+    found, credentials = [*line[len(_LINE) :].split(None, 1), b"", b""][:2]  # by a tab, too: upstreams do so
+    return found.lower() == scheme and credentials.startswith(begins)
