@@ -40,14 +40,19 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     site.mkdir()
     (site / "teapot.py").write_text(code)
     (site / "broken.py").write_text("raise RuntimeError('no')\n")
+    (site / "refusing.py").write_text(
+        "class Policy:\n    def __init__(self, settings):\n        raise OSError('no list')\n"
+    )
     metadata = site / "teapot-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: teapot\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[foregate.policies]\nteapot = teapot:Teapot\nbroken = broken:Broken\n")
+    (metadata / "entry_points.txt").write_text(
+        "[foregate.policies]\nteapot = teapot:Teapot\nbroken = broken:Broken\nrefusing = refusing:Policy\n"
+    )
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()
     yield site
-    for name in ("teapot", "broken"):
+    for name in ("teapot", "broken", "refusing"):
         sys.modules.pop(name, None)
 
 
@@ -81,7 +86,7 @@ def test_only_what_is_named_is_imported(installed: Path, tmp_path: Path) -> None
 def test_an_unknown_name_is_refused_with_its_place_and_what_is_installed(installed: Path, tmp_path: Path) -> None:
     problem = refused(tmp_path, "teapod")
     assert "foregate.yaml:5: routes[0].policies.extensions[0]: there is no policy" in problem
-    assert "installed: broken, teapot" in problem
+    assert "installed: broken, refusing, teapot" in problem
 
 
 def test_settings_that_do_not_fit_are_refused_in_the_words_of_their_struct(installed: Path, tmp_path: Path) -> None:
@@ -124,3 +129,7 @@ def test_a_module_that_was_installed_a_moment_ago_is_found(installed: Path) -> N
         assert maker("late")({}).name == "late"
     finally:
         sys.modules.pop("late", None)
+
+
+def test_whatever_a_policy_raises_when_it_is_made_it_is_refused(installed: Path, tmp_path: Path) -> None:
+    assert "cannot be made: OSError('no list')" in refused(tmp_path, "refusing")

@@ -93,3 +93,21 @@ def test_without_tls_there_is_nothing_to_keep(data: DataDir) -> None:
     assert with_kept_files(data, snapshot) == snapshot
     forget_others(data, snapshot)
     assert not data.certificates.exists()
+
+
+def test_a_damaged_copy_is_made_anew(tmp_path: Path, data: DataDir) -> None:
+    pair = make(tmp_path, "a", "a.example")
+    copy = kept(with_kept_files(data, listening(pair)))
+    Path(copy.key).write_bytes(b"\xff\xfe")
+    assert kept(with_kept_files(data, listening(pair))) == copy
+    assert ServerCertificates([copy]).names == ("a.example",)
+
+
+def test_what_cannot_be_deleted_is_left(tmp_path: Path, data: DataDir) -> None:
+    snapshot = with_kept_files(data, listening(make(tmp_path, "a", "a.example")))
+    (data.certificates / "a folder").mkdir()
+    (data.certificates / "old.pem").touch()
+    forget_others(data, snapshot)
+    assert sorted(file.name for file in data.certificates.iterdir()) == sorted(
+        ["a folder", Path(kept(snapshot).key).name]
+    )

@@ -77,6 +77,8 @@ def maker(name: str) -> Callable[[dict[str, Any]], Policy]:
             made = kind(given)
         except (msgspec.ValidationError, TypeError, ValueError) as error:
             raise MissingExtension(f'the policy "{name}" does not take its settings: {error}') from error
+        except Exception as error:  # what somebody else's code may raise cannot be known
+            raise MissingExtension(f'the policy "{name}" cannot be made: {error!r}') from error
         made.name = made.name or name
         return made
 

@@ -8,6 +8,7 @@ accepts. They are as private as the keys that they hold (mode 0600 in a director
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,23 +34,34 @@ def with_kept_files(data: DataDir, snapshot: wire.Snapshot) -> wire.Snapshot:
 
 
 def forget_others(data: DataDir, snapshot: wire.Snapshot) -> None:
-    """Delete the copies that the snapshot does not name: nobody needs their keys any more. Raises OSError."""
+    """Delete the copies that the snapshot does not name: nobody needs their keys any more.
+
+    What cannot be deleted is left for the next time: the snapshot is in force already.
+    """
     named = {each.key for listener in snapshot.listeners for each in listener.certificates}
     named |= {file for each in snapshot.services for file in (each.tls.ca_file, each.tls.key) if file is not None}
-    folder = data.certificates.absolute()
-    if folder.is_dir():
-        for file in folder.iterdir():
+    with suppress(OSError):
+        for file in data.certificates.absolute().iterdir():
             if str(file) not in named:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink()
 
 
 def _upstream(keeper: "_Keeper", tls: wire.UpstreamTls) -> wire.UpstreamTls:
     if tls.ca_file is not None:
         tls = msgspec.structs.replace(tls, ca_file=keeper.authorities(tls.ca_file))
     if tls.certificate is not None and tls.key is not None:
-        pair = keeper.pair(wire.Certificate(tls.certificate, tls.key))
+        pair = keeper.pair(wire.Certificate(tls.certificate, tls.key), _shown_to_upstreams)
         tls = msgspec.structs.replace(tls, certificate=pair.certificate, key=pair.key)
     return tls
+
+
+def _shown_to_clients(file: str) -> None:
+    ServerCertificates([Certificate(file, file)])
+
+
+def _shown_to_upstreams(file: str) -> None:
+    client_context(certificate=Certificate(file, file))
 
 
 class _Keeper:
@@ -58,15 +70,11 @@ class _Keeper:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
-    def pair(self, of: wire.Certificate) -> wire.Certificate:
-        """Key and chain in one file, so that no reader has one without the other."""
+    def pair(self, of: wire.Certificate, check: Callable[[str], None] = _shown_to_clients) -> wire.Certificate:
+        """Key and chain in one file, so that no reader has one without the other. `check` raises BadCertificate."""
         key = [each for each in _blocks(of.key) if "PRIVATE KEY" in each[0] or "PARAMETERS" in each[0]]
         chain = [each for each in _blocks(of.certificate) if "CERTIFICATE" in each[0]]
         text = "".join(f"{body}\n" for _, body in key + chain)
-
-        def check(file: str) -> None:
-            ServerCertificates([Certificate(file, file)])
-
         file = self._keep(f"{of.certificate}\0{of.key}", of.certificate, text, check)
         return wire.Certificate(file, file)
 
@@ -81,7 +89,7 @@ class _Keeper:
     def _keep(self, identity: str, source: str, text: str, check: Callable[[str], None]) -> str:
         """The copy's path. One that is as it should be is not written again: contexts go by the file's time."""
         file = self._folder / f"{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}.pem"
-        if file.is_file() and file.read_text() == text:
+        if file.is_file() and file.read_bytes() == text.encode():
             return str(file)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         fresh = file.with_suffix(".new")

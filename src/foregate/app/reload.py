@@ -121,6 +121,9 @@ class Reloader:
         except OSError as error:  # of our own files
             problems = (f"{error.filename or self._data.root}: {error.strerror or error}",)
             again_s = self._clock.monotonic() + RETRY_S
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end reloading
+            self._log.exception("reload_failed")
+            problems = (f"foregate itself failed: {error!r}",)
         self._retry_s = again_s
         self._answered = signals
         if again and problems == self._said:

@@ -52,6 +52,9 @@ class Follower:
         except (OSError, ValueError, LookupError, TypeError, BadCertificate, MissingExtension) as error:
             self._log.error("snapshot_refused", error=str(error), kept=self._gateway.version)
             return
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end following
+            self._log.exception("snapshot_refused", kept=self._gateway.version)
+            return
         took_ms = (self._clock.monotonic() - began_s) * 1000.0
         self._log.info("snapshot_applied", snapshot=snapshot.version, took_ms=round(took_ms, 1))
 
