@@ -51,7 +51,7 @@ def worker_versions(data: DataDir, workers: int, now_s: float) -> dict[str, str 
     """
     beats = Beats(data, workers)
     try:
-        last_s = beats.last_s()
+        last_s = [beat_s or 0.0 for beat_s in beats.last_s()]
         blocks = open_blocks(data.counters, workers, None)
     except OSError:
         return {}

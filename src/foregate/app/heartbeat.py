@@ -5,13 +5,13 @@ giving it connections, and its clients wait.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foregate.adapters.embedded.blocks import MappedBlocks, open_blocks
 from foregate.app.paths import DataDir
 from foregate.kernel.clock import Clock
-from foregate.ports.blocks import Blocks
+from foregate.ports.blocks import Block, Blocks
 
 BEAT_S = 1.0
 SILENT_S = 5.0  # then nobody should believe what its other cells say
@@ -20,11 +20,21 @@ START_LOOKS = 120  # before its first beat: building 100,000 keys on a busy mach
 _BLOCK = ("worker/heartbeat", 1)
 
 
+def claim_beat(blocks: Blocks) -> Block | None:
+    """The cell of the heartbeat; None while there is no room for it: the block that is shared then tells nothing.
+
+    Call it before others claim: theirs may take the last room.
+    """
+    (cell,) = blocks.claim([_BLOCK])
+    return cell if len(cell.own) == _BLOCK[1] else None
+
+
 async def beat(blocks: Blocks, clock: Clock) -> None:
     """In a worker, until cancelled: write the machine's monotonic time where the supervisor sees it."""
-    (cell,) = blocks.claim([_BLOCK])
     while True:
-        cell.own[0] = clock.monotonic()
+        # Each time anew: once there is room, another worker may have claimed it, and silence would count against this.
+        if (cell := claim_beat(blocks)) is not None:
+            cell.own[0] = clock.monotonic()
         await asyncio.sleep(BEAT_S)
 
 
@@ -37,15 +47,19 @@ class Beats:
         self._inode = 0
         self._blocks: MappedBlocks | None = None
 
-    def last_s(self) -> list[float]:
-        """Monotonic seconds of each worker's last beat; 0 before its first one. Raises OSError: there is no file."""
+    def last_s(self) -> list[float] | list[None]:
+        """Monotonic seconds of each worker's last beat, 0 before its first one; None: it has no place to beat in.
+
+        Raises OSError: there is no file.
+        """
         inode = self._file.stat().st_ino
         if self._blocks is None or inode != self._inode:
             self.close()
             self._blocks, self._inode = open_blocks(self._file, self._workers, None), inode
+        if not self._blocks.has(*_BLOCK):
+            return [None] * self._workers
         (cell,) = self._blocks.claim([_BLOCK])
-        found = cell.each(0)
-        return found if len(found) == self._workers else [0.0] * self._workers
+        return cell.each(0)
 
     def close(self) -> None:
         if self._blocks is not None:
@@ -65,8 +79,11 @@ class Pulse:
         self._beaten = False  # since this process began
         self._looks = 0
 
-    def look(self, pid: int | None, beat_s: float) -> bool:
-        """Whether it is to be replaced. `pid` None: it does not run now."""
+    def look(self, pid: int | None, beat_s: float | None) -> bool:
+        """Whether it is to be replaced. `pid` None: it does not run now; `beat_s` None: it cannot say that it lives."""
+        if beat_s is None:
+            self._pid = None
+            return False
         if pid is None or pid != self._pid:
             self._pid, self._beaten, self._looks = pid, False, 0
         elif beat_s != self._beat_s:
@@ -84,10 +101,11 @@ async def replace_hung(
     pulses = {f"gateway-{worker}": Pulse() for worker in range(workers)}
     while True:
         await asyncio.sleep(BEAT_S)
+        last_s: Sequence[float | None]
         try:
             last_s = beats.last_s()
         except OSError:
-            last_s = [0.0] * workers  # none has come so far as to make the file
+            last_s = [None] * workers  # none has come so far as to make the file, or somebody has deleted it
         for (name, pulse), beat_s in zip(pulses.items(), last_s, strict=True):
             if pulse.look(pid(name), beat_s):
                 end(name)

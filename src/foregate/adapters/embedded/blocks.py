@@ -139,6 +139,11 @@ class MappedBlocks:
         overflowed.own[0] = float(len(self._homeless))
         return [block or overflow for block in blocks]
 
+    def has(self, name: str, size: int) -> bool:
+        """Whether the name has cells of its own: somebody has claimed it, and there was room."""
+        self._refresh()
+        return _digest(name, size) in self._places
+
     def overflowed(self) -> int:
         """How many names share the overflow block, at the worker that has most of them: all since it opened."""
         if self._worker is None:

@@ -14,7 +14,7 @@ import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.extensions import present_extensions_of
-from foregate.app.heartbeat import beat
+from foregate.app.heartbeat import beat, claim_beat
 from foregate.app.limit_store import WorkerLimits
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
@@ -58,6 +58,8 @@ async def _main(
     snapshot = decode_snapshot(data.snapshot.read_bytes())
     with _naming(data.counters):
         blocks = open_blocks(data.counters, runtime.workers, options.worker)
+    if claim_beat(blocks) is None:  # first of all: the gateway's blocks may take the last room
+        log.error("no_room_for_heartbeat", effect="this worker is not replaced when it hangs")
     with _naming(data.limits):
         limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, log)
     events = WorkerEvents(data, options.worker, log)
