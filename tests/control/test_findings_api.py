@@ -72,6 +72,16 @@ def test_a_silent_predictor_is_shown_as_stale(tmp_path: Path) -> None:
         assert served.get("/status")["judgement_stale"]
 
 
+def test_a_verdict_from_before_the_clock_was_set_back_is_shown_as_stale(tmp_path: Path) -> None:
+    with world(tmp_path, ManualClock(NOW_S)) as here, console(here.deps()) as served:
+        here.findings.put_risks([risk("ai", NOW_S + 50, 0.1)])
+        assert [r["stale"] for r in served.get("/risks")["risks"]] == [False]
+        assert not served.get("/status")["judgement_stale"]
+        here.findings.put_risks([risk("ai", NOW_S + 61, 0.1)])
+        assert [r["stale"] for r in served.get("/risks")["risks"]] == [True]
+        assert served.get("/status")["judgement_stale"]
+
+
 def test_history_keeps_every_peak_and_stays_bounded(tmp_path: Path) -> None:
     with world(tmp_path) as here, console(here.deps()) as served:
         rng = Random(2)

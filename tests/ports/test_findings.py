@@ -57,6 +57,15 @@ def test_a_risk_that_comes_too_late_does_not_become_the_newest(adapter: Adapter)
     assert [one.time_s for one in findings.risk_history(PAY, 0, 100)] == [10, 20]
 
 
+def test_after_the_clock_was_set_back_a_verdict_of_the_future_gives_way(adapter: Adapter) -> None:
+    findings = adapter.open_findings()
+    findings.put_risks([risk(PAY, 86_400, 0.02), risk(ASK, 400, 0.02)])
+    findings.put_risks([risk(PAY, 100, 0.97), risk(ASK, 100, 0.97)])
+    assert [(one.entity, one.time_s) for one in findings.latest_risks()] == [(PAY, 100), (ASK, 400)]
+    findings.put_risks([risk(PAY, 110, 0.96)])
+    assert findings.latest_risks()[0].time_s == 110
+
+
 def test_history_is_half_open_and_of_one_entity(adapter: Adapter) -> None:
     findings = adapter.open_findings()
     findings.put_risks([risk(PAY, float(t), 0.5) for t in range(5)] + [risk(ASK, 2.0, 0.5)])

@@ -108,6 +108,26 @@ def test_a_spell_that_began_in_the_horizon_is_waited_for_but_not_for_ever() -> N
     assert over.outcome == "no_failure"
 
 
+def test_after_the_clock_was_set_back_a_page_of_the_future_blocks_nobody() -> None:
+    b = book()
+    first = raised(b)
+    back_s = T0 - 86_400
+    b.offer(candidate(back_s, 0.95))
+    [over] = b.expire(back_s, {})
+    assert (over.id, over.state, over.outcome, over.updated_s) == (first.id, "closed", "no_failure", back_s)
+    second = b.offer(candidate(back_s + 10, 0.95))
+    assert second is not None
+    assert second.raised_s == back_s + 10
+    assert b.expire(back_s + 10, {}) == []
+
+
+def test_a_clock_that_is_put_right_by_seconds_pages_nobody_twice() -> None:
+    b = book()
+    raised(b)
+    assert b.offer(candidate(T0 - 20, 0.9)) is None
+    assert b.expire(T0 - 20, {}) == []
+
+
 def test_a_full_book_refuses_and_counts() -> None:
     b = book(pages_max=2)
     for i in range(4):

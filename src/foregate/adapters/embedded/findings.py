@@ -14,6 +14,7 @@ from foregate.wire.entity import Entity
 from foregate.wire.risk import Risk
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
+_AHEAD_S = 300.0  # a verdict that another lies further ahead of is no late one: the clock was set back
 
 # An entity is its four names joined by U+001F, which no name holds: one column, one index.
 _MIGRATIONS = (
@@ -52,7 +53,7 @@ class EmbeddedFindings(FindingsWriter, FindingsReader):
         self._db = open_database(path, _MIGRATIONS, durable=True)
 
     def put_risks(self, risks: Sequence[Risk]) -> None:
-        """Add to the history; the newest per entity is what `latest_risks` gives."""
+        """Add to the history; the newest per entity is what `latest_risks` gives, until the clock is set back."""
         rows = [(_name(risk.entity), risk.time_s, risk.score, _encode(risk)) for risk in risks]
         with self._lock, failures_of(self._path), transaction(self._db):
             self._db.executemany(
@@ -60,8 +61,9 @@ class EmbeddedFindings(FindingsWriter, FindingsReader):
             )
             self._db.executemany(
                 "INSERT INTO latest VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_s = excluded.time_s, "
-                "score = excluded.score, verdict = excluded.verdict WHERE excluded.time_s >= time_s",
-                rows,
+                "score = excluded.score, verdict = excluded.verdict "
+                "WHERE excluded.time_s >= time_s OR excluded.time_s < time_s - ?",
+                [(*row, _AHEAD_S) for row in rows],
             )
 
     def put_anomalies(self, anomalies: Sequence[Anomaly]) -> None:

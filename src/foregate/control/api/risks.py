@@ -10,6 +10,7 @@ from foregate.control.deps import ControlDeps
 from foregate.wire.entity import Entity
 from foregate.wire.risk import Contribution, Risk, RiskState
 
+AHEAD_S = 60.0  # a verdict further in the future was made before the clock was set back: it is as good as old
 HISTORY_ENTITIES_MAX = 50  # the riskiest; narrow by service and route for others
 HISTORY_POINTS_MAX = 240  # per entity; of the verdicts that fall together the highest score stands
 
@@ -113,7 +114,7 @@ def risk_out(risk: Risk, now_s: float) -> RiskOut:
         entity=entity_out(risk.entity),
         state=risk.state,
         score=risk.score,
-        stale=now_s - risk.time_s > risk.stale_after_s,
+        stale=not -AHEAD_S <= now_s - risk.time_s <= risk.stale_after_s,
         time_s=risk.time_s,
         stale_after_s=risk.stale_after_s,
         horizon_s=risk.horizon_s,

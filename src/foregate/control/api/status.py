@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter
 
+from foregate.control.api.risks import AHEAD_S
 from foregate.control.api.shapes import Out
 from foregate.control.deps import ControlDeps, ProcessHealth
 
@@ -56,7 +57,7 @@ def status_out(deps: ControlDeps) -> Status:
     now_s = deps.clock.now()
     snapshot = deps.snapshot()
     risks = deps.findings.latest_risks()
-    judged_s = max((risk.time_s for risk in risks), default=None)
+    judged_s = max((risk.time_s for risk in risks if risk.time_s <= now_s + AHEAD_S), default=None)
     judgement_age_s = _age(judged_s, now_s)
     card = deps.model_card or {}
     return Status(

@@ -15,6 +15,7 @@ CLOSE_SHARE: Final = 0.5  # an open alert closes when its score stays below half
 CLOSE_TICKS: Final = 6  # … for so many ticks (a minute)
 PEAK_STEP: Final = 0.02  # a peak is told again when it has grown by so much
 _UNSEEN_S: Final = 120.0
+_AHEAD_S: Final = 60.0  # raised so far in the future: the clock was set back, and no horizon would end it
 _CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
 
 
@@ -113,25 +114,25 @@ class AlertBook:
         return self._update(page, time_s, outcome="failed", failed_s=onset_s, lead_s=onset_s - page.alert.raised_s)
 
     def expire(self, time_s: float, suspects: dict[Entity, float]) -> list[Alert]:
-        """Close what is over at `time_s`. `suspects`: first bad minutes that may still turn out to be failures."""
+        """Close what is over at `time_s`, or lies ahead of it. `suspects`: first bad minutes that may still turn out to
+        be failures."""
         changed = []
         for entity, page in list(self._pages.items()):
-            end_s = page.alert.raised_s + self._horizon_s
-            if time_s < end_s:
-                continue
-            pending = page.alert.outcome == "pending"
-            suspect_s = suspects.get(entity)
-            # Its last minute closes up to a minute after the horizon; a spell begun within it needs three bad minutes.
-            waits = time_s < end_s + 60 or (suspect_s is not None and suspect_s <= end_s)
-            if pending and waits and time_s < end_s + _CONFIRM_S:
+            if page.alert.raised_s - _AHEAD_S <= time_s and not self._over(page.alert, time_s, suspects.get(entity)):
                 continue
             del self._pages[entity]
-            outcome = "no_failure" if pending else page.alert.outcome
+            outcome = "no_failure" if page.alert.outcome == "pending" else page.alert.outcome
             closed_s = time_s if page.alert.closed_s is None else page.alert.closed_s
             changed.append(
                 replace(page.alert, updated_s=time_s, state="closed", outcome=outcome, closed_s=closed_s),
             )
         return changed
+
+    def _over(self, alert: Alert, time_s: float, suspect_s: float | None) -> bool:
+        end_s = alert.raised_s + self._horizon_s
+        # Its last minute closes up to a minute after the horizon; a spell begun within it needs three bad minutes.
+        waits = time_s < end_s + 60 or (suspect_s is not None and suspect_s <= end_s)
+        return time_s >= end_s and not (alert.outcome == "pending" and waits and time_s < end_s + _CONFIRM_S)
 
     def _update(self, page: _Page, time_s: float, **fields: object) -> Alert:
         page.alert = replace(page.alert, updated_s=time_s, **fields)
