@@ -10,7 +10,7 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.bus_bound import LOOK_EVERY_S, BusBound
 from foregate.kernel.clock import ManualClock
-from foregate.wire import TOPIC_EVENTS
+from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_EVENTS, TOPIC_RISKS
 
 BOUND = 1_000_000
 
@@ -67,6 +67,28 @@ def test_what_the_analyzer_has_read_is_no_loss(world: World, tmp_path: Path) -> 
     assert world.bus.bytes_used <= BOUND
     assert (world.bound.lost_items, world.log.calls[0].method_name) == (0, "info")
     assert world.bound.deleted_items == 3 * world.oldest
+
+
+@pytest.mark.parametrize("topic", [TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS, "of a later version"])
+def test_topics_without_a_reader_go_before_any_event(world: World, topic: str) -> None:
+    world.publish(10)
+    for sequence in range(100):
+        world.bus.append(topic, 0, bytes(20_000), 1, producer="a", sequence=sequence)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert world.oldest == 0
+    assert (world.bound.lost_items, world.log.calls[0].method_name) == (0, "info")
+    assert world.bound.deleted_items == world.bus.read(topic, 0, -1, 1)[0].offset
+
+
+def test_once_they_are_gone_the_events_follow(world: World) -> None:
+    world.publish(100)
+    for sequence in range(100):
+        world.bus.append(TOPIC_RISKS, sequence % 4, bytes(20_000), 1, producer="a", sequence=sequence)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert world.bound.lost_items == 3 * world.oldest > 0
+    assert world.bound.deleted_items == 100 + world.bound.lost_items
 
 
 def test_the_offsets_of_another_bus_say_nothing(world: World, tmp_path: Path) -> None:

@@ -92,6 +92,38 @@ def test_time_never_goes_back_within_a_partition(adapter: Adapter) -> None:
     assert second.time_s == first.time_s
 
 
+def test_after_the_clock_was_ahead_time_and_expiry_come_back_to_it(adapter: Adapter) -> None:
+    bus, right_s = adapter.open_bus(), adapter.clock.now()
+    append(bus, 0)
+    adapter.clock.jump_to(right_s + 31_536_000)
+    for sequence in range(1, 1_300):
+        append(bus, sequence)
+    adapter.clock.jump_to(right_s)
+    append(bus, 1_300)
+    for _ in range(70):
+        bus.expire(TOPIC, right_s - 1)
+        adapter.clock.advance(60.0)
+    times_s = [one.time_s for one in bus.read(TOPIC, 0, -1, 2_000)]
+    assert times_s == [right_s] + [right_s + 3_600] * 1_300
+    append(bus, 1_301)
+    assert bus.read(TOPIC, 0, 1_300, 1)[0].time_s == adapter.clock.now()
+    assert bus.expire(TOPIC, right_s + 3_601) == 1_301
+    assert offsets(bus, 0) == [1_301]
+
+
+def test_a_clock_that_is_set_back_for_less_than_an_hour_changes_no_time(adapter: Adapter) -> None:
+    bus, right_s = adapter.open_bus(), adapter.clock.now()
+    append(bus, 0)
+    for _ in range(3):
+        adapter.clock.jump_to(0.0)
+        for _ in range(59):
+            bus.expire(TOPIC, 1.0)
+            adapter.clock.advance(60.0)
+        adapter.clock.jump_to(right_s)
+        bus.expire(TOPIC, 1.0)
+    assert bus.read(TOPIC, 0, -1, 1)[0].time_s == right_s
+
+
 def fill(bus: EmbeddedBus, batches: int, partitions: int = 2) -> None:
     for sequence in range(batches):
         bus.append(TOPIC, sequence % partitions, bytes(20_000), 3, producer="p", sequence=sequence)
@@ -152,8 +184,28 @@ def test_a_bound_that_cannot_be_kept_empties_the_topic_and_no_other(adapter: Ada
     bus = adapter.open_bus()
     fill(bus, 10)
     append(bus, 0, topic="alerts")
-    assert bus.trim(TOPIC, 1, {}).batches == 10
+    assert bus.trim(TOPIC, 100, {}).batches == 10
     assert len(bus.read("alerts", 0, -1, 10)) == 1
+
+
+@pytest.mark.parametrize("other", ["alerts", "risks"])
+def test_nothing_unread_goes_for_a_bound_that_other_topics_break_alone(adapter: Adapter, other: str) -> None:
+    bus = adapter.open_bus()
+    fill(bus, 10)
+    bus.append(other, 3, bytes(1_000_000), 1, producer="p", sequence=0)
+    gone = bus.trim(TOPIC, 1_000_000, {0: 1})
+    assert (gone.batches, gone.unread_items) == (2, 0)
+    assert (offsets(bus, 0), offsets(bus, 1)) == ([2, 3, 4], [0, 1, 2, 3, 4])
+
+
+def test_topics_are_told_by_name_even_when_they_are_empty(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    assert bus.topics() == []
+    append(bus, 0, topic="risks", partition=2)
+    append(bus, 1, topic="risks", partition=3)
+    append(bus, 0)
+    bus.expire("risks", adapter.clock.now() + 1)
+    assert bus.topics() == [TOPIC, "risks"]
 
 
 def test_a_partition_that_does_not_exist_is_refused(adapter: Adapter) -> None:

@@ -1,4 +1,8 @@
-"""Holds the bus within its bound: looks now and then, and deletes the oldest when it is reached."""
+"""Holds the bus within its bound: looks now and then, and deletes what is missed least when it is reached.
+
+The events alone have a reader that must not lose any. Verdicts are on the bus for whoever wants to listen; they are
+kept in findings.sqlite, so they go first.
+"""
 
 from pathlib import Path
 
@@ -31,15 +35,22 @@ class BusBound:
         self._next_s = self._clock.monotonic() + LOOK_EVERY_S
         if bus.bytes_used <= self._bytes_max:
             return
-        gone = bus.trim(TOPIC_EVENTS, self._bytes_max, self._read_to(bus))
-        self.deleted_items += gone.items
-        self.lost_items += gone.unread_items
-        say = self._log.error if gone.unread_items else self._log.info
+        others = sum(
+            bus.trim(topic, self._bytes_max, _everything(bus, topic)).items
+            for topic in bus.topics()
+            if topic != TOPIC_EVENTS
+        )
+        events = bus.trim(TOPIC_EVENTS, self._bytes_max, self._read_to(bus))
+        self.deleted_items += others + events.items
+        self.lost_items += events.unread_items
+        used = bus.bytes_used
+        say = self._log.error if events.unread_items or used > self._bytes_max else self._log.info
         say(
             "bus_at_its_bound",
             bytes_max=self._bytes_max,
-            deleted=gone.items,
-            unread=gone.unread_items,
+            bytes_used=used,
+            deleted=others + events.items,
+            unread=events.unread_items,
             deleted_in_all=self.deleted_items,
             unread_in_all=self.lost_items,
         )
@@ -62,3 +73,7 @@ class BusBound:
             return {}
         finally:
             series.close()
+
+
+def _everything(bus: Bus, topic: str) -> dict[int, int]:
+    return {at: bus.last_offset(topic, at) for at in range(bus.partitions)}

@@ -46,8 +46,15 @@ class Bus(Protocol):
         """The newest offset, or -1 when the partition is empty."""
         ...
 
+    def topics(self) -> list[str]:
+        """All that batches were ever appended to."""
+        ...
+
     def expire(self, topic: str, older_than_s: float) -> int:
-        """Delete batches appended before `older_than_s` (Unix seconds). Returns how many."""
+        """Delete batches appended before `older_than_s` (Unix seconds). Returns how many.
+
+        Batches of a clock that was ahead, and is not for an hour by now, count from then on as appended at that time.
+        """
         ...
 
     @property
@@ -59,7 +66,8 @@ class Bus(Protocol):
         """When the log is larger than `bytes_max`, delete the topic's oldest batches until it is 5 % smaller.
 
         `read_to`: partition → offset up to which all readers have read. Such batches go first; when there are none
-        left, the oldest at all. A reader notices the latter by the gap in the offsets.
+        left, the oldest at all, but none of these while other topics alone take more than `bytes_max`: it would not
+        help. A reader notices the latter by the gap in the offsets.
         """
         ...
 

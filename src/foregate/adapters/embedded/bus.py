@@ -1,7 +1,8 @@
 """The bus on one machine: an SQLite file, one row per batch, written by several processes.
 
 A batch is durable (fsync) before `append` returns. Offsets never restart, even when all batches have expired, and
-`time_s` never goes back within a partition, so that "older than" and "before this offset" mean the same.
+`time_s` never goes back within a partition, so that "older than" and "before this offset" mean the same. When the clock
+is set back, a batch gets the time of the one before, until `expire` pulls all that are ahead back to the clock.
 """
 
 import threading
@@ -15,6 +16,8 @@ from foregate.ports.bus import Batch, Trimmed
 _EXPIRE_BATCHES_MAX = 500  # per transaction: appenders wait no longer than one such
 _TRIM_BYTES = 33_554_432  # likewise: about that much in one
 _TRIM_TO = 0.95  # of the bound, so that there is a rest between two trims
+_AHEAD_S = 60.0  # a clock is set back by less all the time, and nothing expires so early
+_AHEAD_FOR_S = 3_600.0  # until times ahead are believed to be wrong: it may be the clock, and for a moment
 _PRODUCER_MEMORY_S = 90 * 86_400.0  # a producer silent for so long is forgotten; its spool would be as old
 
 _MIGRATIONS = (
@@ -47,6 +50,7 @@ class EmbeddedBus:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
+        self._ahead_since_s: dict[tuple[str, int], float] = {}  # (topic, partition) → monotonic; bounded by the topics
         self._db = open_database(path, _MIGRATIONS, durable=True)
         try:
             with failures_of(path):
@@ -117,15 +121,56 @@ class EmbeddedBus:
             ).fetchone()
         return -1 if row is None else int(row[0])
 
+    def topics(self) -> list[str]:
+        """All that batches were ever appended to, by name."""
+        with self._lock, failures_of(self._path):
+            return [topic for (topic,) in self._db.execute("SELECT DISTINCT topic FROM heads ORDER BY topic")]
+
     def expire(self, topic: str, older_than_s: float) -> int:
-        """Delete batches appended before `older_than_s`, a few hundred per transaction. Returns how many."""
+        """Delete batches appended before `older_than_s`, a few hundred per transaction. Returns how many.
+
+        Call it now and then by the same handle, which sees so for how long batches have been ahead of the clock.
+        """
         deleted = 0
         for partition in range(self._partitions):
+            if self._is_ahead(topic, partition):
+                self._pull_back(topic, partition)
             while (gone := self._expire_some(topic, partition, older_than_s)) > 0:
                 deleted += gone
         with self._lock, failures_of(self._path):
             self._db.execute("DELETE FROM producers WHERE time_s < ?", (self._clock.now() - _PRODUCER_MEMORY_S,))
         return deleted
+
+    def _is_ahead(self, topic: str, partition: int) -> bool:
+        """Whether the newest batch has been ahead of the clock for long: else that may have been set wrong just now."""
+        with self._lock, failures_of(self._path):
+            row = self._db.execute(
+                "SELECT time_s FROM heads WHERE topic = ? AND partition = ?", (topic, partition)
+            ).fetchone()
+        if row is None or row[0] <= self._clock.now() + _AHEAD_S:
+            self._ahead_since_s.pop((topic, partition), None)
+            return False
+        now_s = self._clock.monotonic()
+        return now_s - self._ahead_since_s.setdefault((topic, partition), now_s) >= _AHEAD_FOR_S
+
+    def _pull_back(self, topic: str, partition: int) -> None:
+        """Give the batches that are ahead of the clock its time, the oldest first, so that time never goes back."""
+        now_s, after, place = self._clock.now(), -1, (topic, partition)
+        while True:
+            with self._lock, failures_of(self._path), transaction(self._db):
+                ahead = self._db.execute(
+                    "SELECT offset FROM batches INDEXED BY batches_by_offset "
+                    "WHERE topic = ? AND partition = ? AND offset > ? AND time_s > ? ORDER BY offset LIMIT ?",
+                    (*place, after, now_s, _EXPIRE_BATCHES_MAX),
+                ).fetchall()
+                if not ahead:  # nor can there be new ones before the head is pulled back, too
+                    self._db.execute("UPDATE heads SET time_s = ? WHERE topic = ? AND partition = ?", (now_s, *place))
+                    break
+                self._db.execute(
+                    "UPDATE batches SET time_s = ? WHERE topic = ? AND partition = ? AND offset BETWEEN ? AND ?",
+                    (now_s, *place, ahead[0][0], ahead[-1][0]),
+                )
+                after = ahead[-1][0]
 
     def _expire_some(self, topic: str, partition: int, older_than_s: float) -> int:
         with self._lock, failures_of(self._path):
@@ -149,25 +194,30 @@ class EmbeddedBus:
         return int((pages - free) * size)
 
     def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
-        """When more than `bytes_max` is used, delete the oldest batches: those first that all readers have read."""
+        """When more than `bytes_max` is used, delete the oldest batches: those first that all readers have read.
+
+        What nobody has read stays while other topics alone take more than that: the bound could not be kept so.
+        """
         batches = items = unread = 0
         if self.bytes_used <= bytes_max:
             return Trimmed(0, 0, 0)
         excess = self.bytes_used - bytes_max * _TRIM_TO
-        while excess > 0 and (gone := self._trim_some(topic, min(excess, _TRIM_BYTES), read_to)).batches:
+        while excess > 0 and (gone := self._trim_some(topic, min(excess, _TRIM_BYTES), bytes_max, read_to)).batches:
             batches += gone.batches
             items += gone.items
             unread += gone.unread_items
             excess = self.bytes_used - bytes_max * _TRIM_TO
         return Trimmed(batches, items, unread)
 
-    def _trim_some(self, topic: str, size: float, read_to: Mapping[int, int]) -> Trimmed:
+    def _trim_some(self, topic: str, size: float, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
         """Delete about `size` bytes of the partition whose turn it is."""
         with self._lock, failures_of(self._path), transaction(self._db):
             turn = self._turn(topic, read_to)
             if turn is None:
                 return Trimmed(0, 0, 0)
             partition, until, was_read = turn
+            if not was_read and self._bytes_of_others(topic) >= bytes_max:
+                return Trimmed(0, 0, 0)
             rows = self._db.execute(
                 "SELECT offset, items, length(payload) FROM batches INDEXED BY batches_by_offset "
                 "WHERE topic = ? AND partition = ? AND offset <= ? ORDER BY offset LIMIT ?",
@@ -196,6 +246,11 @@ class EmbeddedBus:
             return None
         partition = min(read or heads)[1]
         return partition, read_to[partition] if read else 1 << 62, bool(read)
+
+    def _bytes_of_others(self, topic: str) -> int:
+        """Of the payloads in all other topics: quick when they have been trimmed before."""
+        size = "SELECT coalesce(sum(length(payload)), 0) FROM batches INDEXED BY batches_by_offset WHERE topic"
+        return int(self._db.execute(f"SELECT ({size} < ?) + ({size} > ?)", (topic, topic)).fetchone()[0])
 
     def _check(self, partition: int) -> None:
         if not 0 <= partition < self._partitions:
