@@ -10,7 +10,8 @@ from foregate.gateway.answers import respond_problem, retry_after_line
 from foregate.gateway.forwarding.fallbacks import respond_fixed
 from foregate.gateway.heads import status_line
 from foregate.gateway.held_bodies import Share
-from foregate.gateway.policies.policy import Answer, Ask, NeedBody, Refuse, Switch, Verdict, Wait
+from foregate.gateway.inner import Asking
+from foregate.gateway.policies.policy import Answer, Ask, Handle, NeedBody, Refuse, Switch, Verdict, Wait
 from foregate.gateway.record import Recorder
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Admission:
     """`forward(request)` is called for each request that all steps have let pass. `bodies`: what steps have read."""
 
-    __slots__ = ("_failures", "_forward", "_monotonic", "_recorder", "bodies")
+    __slots__ = ("_asking", "_failures", "_forward", "_monotonic", "_recorder", "bodies")
 
     def __init__(
         self, recorder: Recorder, forward: Callable[[Request], None], failures: FailureLog, bodies: HeldBodies
@@ -35,6 +36,7 @@ class Admission:
         self._monotonic = recorder.clock.monotonic
         self._forward = forward
         self._failures = failures
+        self._asking = Asking(self, recorder, recorder.clock)
 
     def run(self, request: Request) -> None:
         """Ask every step in turn: the ordinary case, in which nobody objects."""
@@ -99,8 +101,21 @@ class Admission:
             request.priority = request.chain.priority
             request.step += 1
             self.resume(request)
+        elif kind is Handle:
+            self._hand_over(request, verdict)  # type: ignore[arg-type]
         else:
             _Held(self, request, verdict)  # type: ignore[arg-type]
+
+    def _hand_over(self, request: Request, verdict: Handle) -> None:
+        """The policy answers by itself from here on."""
+        try:
+            verdict.begin(request, self._asking)
+        except Exception as error:  # noqa: BLE001 - as above
+            if request.exchange.head_sent:
+                self._failures.failed("request_failed", error, route=request.route.name)
+                request.exchange.abort()
+            else:
+                self.failed(request, error)
 
     def settled(self, request: Request, verdict: Verdict | None) -> None:
         """A step that had to think has its verdict."""
@@ -180,7 +195,7 @@ def _wrong(verdict: object) -> str:
         return "" if fine else "an Answer has a status of 200 to 599, and a body as bytes"
     if isinstance(verdict, Wait):
         return "" if isinstance(verdict.seconds, int | float) and verdict.seconds >= 0.0 else "seconds are a number"
-    return "" if isinstance(verdict, Ask | NeedBody | Switch) else f"{type(verdict).__name__} is no verdict"
+    return "" if isinstance(verdict, Ask | NeedBody | Switch | Handle) else f"{type(verdict).__name__} is no verdict"
 
 
 _BAD_LINES = "lines are bytes, each ends with CRLF, and a detail is text"

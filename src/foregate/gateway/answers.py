@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.heads import status_line
-from foregate.http1.exchange import Exchange
 from foregate.kernel.errors import ERRORS, problem
 
 
-def respond(exchange: Exchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
+def respond(exchange: ClientExchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
     """Write a whole answer; `lines` are further header lines with their CRLF."""
     exchange.send_whole(status, (_start(status, content_type), exchange.date_line, lines), len(body), [body])
     exchange.end()
@@ -23,7 +23,7 @@ def _start(status: int, content_type: bytes) -> bytes:
 
 
 def respond_problem(
-    exchange: Exchange,
+    exchange: ClientExchange,
     code: str,
     request_id: str,
     lines: bytes = b"",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -33,6 +34,7 @@ Answerer: TypeAlias = "Callable[[Request, int, HeaderList], HeaderList]"
 BEFORE = ("ip_filter", "cors")  # these come before it is known who asks …
 AFTER = ("load_shedding", "bounds")  # … these after it, then limits, …
 SHAPING = ("body_schema", "request_transform")
+HANDLING = ("cache", "mirror")  # these ask services by themselves
 LAST = DOORS  # one of each per service: what they admit is under way
 ANSWERING = ("cors", "response_transform")
 CONSUMERS = ("plan:", OWN)  # what the scopes of those begin with who are known by then
@@ -54,6 +56,7 @@ class Chain:
         "bounded",
         "fallback",
         "hedge",
+        "inner",
         "limited",
         "names",
         "passed",
@@ -99,6 +102,7 @@ class Chain:
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
         self._builder = builder
         self.route = route
+        self.inner: Callable[[str], Chain] = _no_inner  # what its policies ask of a service ("": its own) meets there
         self._told: dict[tuple[int, str], str] | None = None  # made when it is needed: most never is
 
     def of(self, scope: str) -> Chain:
@@ -140,6 +144,7 @@ class ChainBuilder:
         shapes: Mapping[str, Shape],
         means: Means,
         before: Mapping[bytes, Policy],
+        services: Mapping[str, ServiceState],
     ) -> None:
         self._general = general
         self.shapes = shapes
@@ -147,6 +152,7 @@ class ChainBuilder:
         self._parts: Lately[Any, Any] = Lately(PARTS_MAX)
         self._means = means
         self._before = before
+        self._services = services
         self.policies: dict[bytes, Policy] = {}  # all that were made, to be taken over by the next builder
         self._shared: dict[Any, Chain] = {}
         self._same: dict[Any, Any] = {}  # what thousands of chains have in common is kept once
@@ -188,6 +194,8 @@ class ChainBuilder:
             policies.append(self._limits(limits))
         policies += [self._make(kind, inside.one[kind]) for kind in SHAPING if kind in inside.one]
         policies += [self._make("extension", entry) for entry in inside.many["extensions"]]
+        if service is not None:
+            policies += [self._make(kind, inside.one[kind]) for kind in HANDLING if kind in inside.one]
         if route.redirect is not None:
             policies.append(RedirectStep(route.redirect))
         elif route.answer is not None:
@@ -197,12 +205,29 @@ class ChainBuilder:
         answering = [self._make(kind, inside.one[kind]) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
         if shape is not None:
-            return Chain(inside, policies, answering, service)
+            chain = Chain(inside, policies, answering, service)
+            chain.inner = partial(self._inner, route, chain, shape)
+            return chain
         chain = Chain(inside, policies, answering, service, self, route)
+        chain.inner = partial(self._inner, route, chain, None)
         for part in ("answerers", "steps", "names", "passed"):
             value = getattr(chain, part)
             setattr(chain, part, self._same.setdefault(value, value))
         return chain
+
+    def _inner(self, route: Route, of: Chain, shape: Shape | None, service_name: str) -> Chain:
+        """What a request meets that a policy of chain `of` asks of a service: that service's settings and bounds."""
+        service = self._services[service_name] if service_name else of.service
+        if service is None:
+            raise KeyError(service_name)
+        key = ("inner", of, service)
+        found: Chain | None = self._parts.get(key)
+        if found is None:
+            places = [("", self._general), (f"service:{service.name}", service.settings.policies)]
+            places.append((f"route:{route.name}", route.policies))
+            resolved = resolve([*places, *shape.places] if shape is not None else places)
+            self._parts.put(key, found := Chain(resolved, service.doors, [], service))
+        return found
 
     def of(self, chain: Chain, shape: Shape) -> Chain:
         """The chain of consumers of this shape, instead of `chain`: kept for a while."""
@@ -255,6 +280,11 @@ class ChainBuilder:
         elif found is None and (found := self._parts.get(key)) is None:
             self._parts.put(key, found := build())
         return found
+
+
+def _no_inner(service: str) -> Chain:
+    """Of a chain without a route: nothing in it asks anybody."""
+    raise KeyError(service)
 
 
 def _settings(one: Mapping[str, Set], kind: str, default: Any) -> Any:

@@ -11,10 +11,12 @@ from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
 from foregate.gateway.chains import Chain
+from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.failure_log import FailureLog
 from foregate.gateway.fields import FORWARDED
 from foregate.gateway.forwarding import Forwarding, Proxied
 from foregate.gateway.held_bodies import HeldBodies
+from foregate.gateway.inner import InnerProxied
 from foregate.gateway.lateness import Lateness
 from foregate.gateway.listening import Listening
 from foregate.gateway.match import UNSAFE, Match, Split
@@ -30,7 +32,6 @@ from foregate.gateway.streamed import Streamed
 from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
-from foregate.http1.exchange import Exchange
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
@@ -214,7 +215,7 @@ class Gateway:
 
     # --- a request's first decisions -------------------------------------------------------------------------
 
-    def _handle(self, exchange: Exchange, proto: str = "http") -> None:
+    def _handle(self, exchange: ClientExchange, proto: str = "http") -> None:
         """Find the route, and let the request walk through its policies."""
         head = exchange.head
         path, question, query = exchange.target.partition(b"?")
@@ -280,7 +281,8 @@ class Gateway:
                 b"transfer-encoding: chunked\r\n" if chunked else b"content-length: %d\r\n" % (head.content_length or 0)
             )
         route = request.route
-        if route.reshapes:
+        inner = request.inner
+        if route.reshapes and (inner is None or not inner.exact):
             reshaped = route.reshape(request)
             if reshaped is None:
                 self._admission.refuse(request, Refuse("malformed_request", "The path cannot be rewritten safely."))
@@ -290,7 +292,8 @@ class Gateway:
         if head.expects_continue:
             exchange.send_continue()
         request.service = chain.service
-        Proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
+        proxied = Proxied if inner is None else InnerProxied
+        proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
 
     def _nowhere(self, request: Request, unknown: bool, query: bytes) -> None:
         """No route takes it, unless it is a preflight for one that will."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
+from foregate.gateway.facts import Facts
 from foregate.gateway.layout import BUCKETS, DURATION_BOUNDS_S, DURATION_SUM, EVENTS_SHED, LIMITED, REFUSED
 from foregate.kernel.clock import Clock
 from foregate.ports.blocks import Block
 from foregate.ports.sink import EventSink
-from foregate.wire.event import BreakerOutcome, LimitOutcome, RequestEvent
+from foregate.wire.event import EVENT_PATH_BYTES_MAX, BreakerOutcome, LimitOutcome, RequestEvent
 
 if TYPE_CHECKING:
     from foregate.gateway.failure_log import FailureLog
@@ -79,6 +80,11 @@ class Recorder:
         request.error = error
         if request.at_end is not None:
             self._release(request)
+        if (
+            request.inner is not None
+        ):  # asked by a policy of ours: it is part of the client's request, which has its own
+            request.inner.settle(Facts(status, error, attempts, breaker, target, inflight, first_byte_ms, request))
+            return
         chain, route, exchange = request.chain, request.route, request.exchange
         limit: LimitOutcome = "none"
         if chain.limited:
@@ -110,12 +116,16 @@ class Recorder:
             attempts,
             limit,
             breaker,
-            "none",
+            request.cache,
             error,
             target,
             inflight,
             first_byte_ms if first_byte_ms >= 0.0 else latency_ms,
             chain.passed if not request.stopped and request.outcomes is None else chain.told(request),
+            request.client,
+            exchange.target.partition(b"?")[0][:EVENT_PATH_BYTES_MAX].decode("latin-1"),
+            request.protocol,
+            request.ai,
         )
         if not self._put(event):
             self._worker[EVENTS_SHED] += 1.0

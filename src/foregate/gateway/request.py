@@ -12,9 +12,11 @@ from foregate.kernel.ids import new_request_ids
 
 if TYPE_CHECKING:
     from foregate.gateway.chains import Chain
+    from foregate.gateway.exchange import ClientExchange
+    from foregate.gateway.inner import InnerExchange
     from foregate.gateway.routes import RouteEntry
     from foregate.gateway.upstream import ServiceState
-    from foregate.http1.exchange import Exchange
+    from foregate.wire.event import AiUsage, CacheOutcome, Protocol
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 
@@ -29,9 +31,11 @@ class Request:
     """
 
     __slots__ = (
+        "ai",
         "answer_lines",
         "at_end",
         "body",
+        "cache",
         "chain",
         "chunks",
         "client",
@@ -42,6 +46,7 @@ class Request:
         "fields",
         "headers",
         "host",
+        "inner",
         "kept",
         "method",
         "noted",
@@ -52,6 +57,7 @@ class Request:
         "path",
         "priority",
         "proto",
+        "protocol",
         "query",
         "repeatable",
         "request_id",
@@ -69,7 +75,7 @@ class Request:
     chain: Chain
     route: RouteEntry
 
-    def __init__(self, exchange: Exchange, path: bytes, query: bytes, started_s: float) -> None:
+    def __init__(self, exchange: ClientExchange, path: bytes, query: bytes, started_s: float) -> None:
         self.exchange = exchange
         self.method = exchange.method
         self.path = path
@@ -79,6 +85,10 @@ class Request:
         head = exchange.head
         self.host = head.host
         self.proto = "http"
+        self.protocol: Protocol = exchange.protocol
+        self.inner: InnerExchange | None = None  # asked by a policy of ours, not by a client
+        self.cache: CacheOutcome = "none"
+        self.ai: AiUsage | None = None
         self.headers = exchange.headers
         self.consumer: Consumer = ANYBODY
         self.params: dict[str, str] | None = None

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 
+from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.heads import status_line
-from foregate.http1.exchange import Exchange
 from foregate.kernel.tasks import spawn
 
 
 class Streamed:
     """Answers `exchange` with `pieces`, one per turn of the loop; stops when the client leaves or does not read."""
 
-    def __init__(self, exchange: Exchange, content_type: bytes, pieces: Iterator[bytes]) -> None:
+    def __init__(self, exchange: ClientExchange, content_type: bytes, pieces: Iterator[bytes]) -> None:
         self._exchange = exchange
         self._writable = asyncio.Event()
         self._writable.set()

@@ -61,7 +61,8 @@ def build(
     keys = yield from KeyRing.build(snapshot.keys, snapshot.plans, pepper, SLICE_KEYS, held, names)
     shapes = yield from shapes_of(snapshot.keys, snapshot.plans, SLICE_KEYS // 4)
     states = services.apply(snapshot.services, lambda name: known[name].own, snapshot.policies)
-    chains = ChainBuilder(snapshot.policies, shapes, means, before.policies if before is not None else {})
+    policies = before.policies if before is not None else {}
+    chains = ChainBuilder(snapshot.policies, shapes, means, policies, states)
     router: RouterBuilder[RouteEntry] = RouterBuilder()
     entries: list[RouteEntry] = []
     for index, route in enumerate(snapshot.routes):

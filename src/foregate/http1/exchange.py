@@ -12,6 +12,7 @@ from foregate.http1.trailers import Fields
 if TYPE_CHECKING:
     from foregate.http1.head import RequestHead
     from foregate.http1.server import ServerConnection
+    from foregate.wire.event import Protocol as Spoken
 
 _BODILESS = frozenset({204, 304})
 _CRLF = b"\r\n"
@@ -45,6 +46,7 @@ class Exchange:
     they are there once it is complete.
     """
 
+    protocol: Spoken = "http/1.1"  # spoken with the client
     __slots__ = (
         "_chunked_out",
         "_connection",

@@ -8,7 +8,29 @@ from foregate.wire.entity import Entity
 
 LimitOutcome = Literal["none", "allowed", "refused"]
 BreakerOutcome = Literal["none", "closed", "half_open", "open"]  # as met by the last attempt; open = no attempt made
-CacheOutcome = Literal["none", "hit", "miss", "bypass"]
+CacheOutcome = Literal["none", "hit", "miss", "bypass", "stale", "revalidated"]
+Protocol = Literal["http/1.1", "h2", "websocket", "grpc"]  # spoken with the client
+EVENT_PATH_BYTES_MAX = 256  # of a path; the rest is cut off
+
+
+class AiUsage(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a request to a language model was and used. Tokens and cost are what the provider says; with `estimated`
+    (it said nothing, or was not let finish) our own count. Durations are milliseconds, -1 where there was none."""
+
+    operation: str  # "chat", "text_completion", "embeddings", "responses": OpenTelemetry's gen_ai.operation.name
+    provider: str
+    model: str  # as asked for
+    answered_by: str  # the provider's name of it
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost: float  # in the currency of the prices that are configured
+    estimated: bool
+    first_token_ms: float
+    inter_token_ms: float  # mean
+    streamed: bool
+    finish_reason: str
+    attempts: str = ""  # "openai/gpt-5:upstream_timeout anthropic/claude:ok"
 
 
 class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -18,6 +40,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     foregate itself made the answer or the exchange broke, else "". `upstream_ms` is the last attempt's time to its
     first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
     itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
+    `client` is the address that limits and filters mean, `path` what was asked for, without its query.
     """
 
     time_s: float
@@ -44,6 +67,10 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     inflight: int
     first_byte_ms: float
     policies: str = ""
+    client: str = ""
+    path: str = ""
+    protocol: Protocol = "http/1.1"
+    ai: AiUsage | None = None
 
     @property
     def entity(self) -> Entity:

@@ -4,8 +4,7 @@ Each may be set globally, on a service, a route, a plan or a key (`SCOPES` says 
 wins: key, plan, route, service, global. Lists (`rate_limits`, `quotas`, `extensions`) are joined instead; there an
 entry of a more specific place replaces the one of the same name.
 
-A field's annotation carries its bounds and, where people write it in another form than we keep it, that form
-(`Meta(extra={"form": …})`, read by `app.config`). `problem()` says in a sentence what the fields contradict.
+What the annotations of fields mean stands in `wire.settings`; large policies have a file of their own beside this one.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,32 +12,29 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.wire.cache import Cache
+from foregate.wire.mirror import Mirror
 from foregate.wire.origins import problem_with
 from foregate.wire.placeholders import problem_in
+from foregate.wire.settings import (
+    Bytes,
+    HeaderName,
+    Headers,
+    Network,
+    Priority,
+    Seconds,
+    Secret,
+    Settings,
+    Share,
+    Status,
+    Url,
+)
 
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Bytes = Annotated[int, Meta(ge=0, le=1 << 40)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Priority = Annotated[int, Meta(ge=0, le=100, description="0 is shed first, 100 last.")]
-HeaderName = Annotated[str, Meta(min_length=1, max_length=128, extra={"form": "header_name"})]
-Headers = dict[HeaderName, Annotated[str, Meta(max_length=4_096, extra={"form": "header_value"})]]
-Network = Annotated[str, Meta(extra={"form": "network"})]  # CIDR, or one address
-Secret = Annotated[str, Meta(min_length=8, max_length=4_096, extra={"form": "secret"})]  # by reference: ${env:NAME}
-Url = Annotated[str, Meta(extra={"form": "url"})]
-Status = Annotated[int, Meta(ge=200, le=599)]
 JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 
 
 def _values(*tables: dict[str, str]) -> list[str]:
     return [value for table in tables for value in table.values()]
-
-
-class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all of them have."""
-
-    def problem(self) -> str | None:
-        """What these fields contradict, as a sentence; None when they fit together."""
-        return None
 
 
 # --- who may come in ---------------------------------------------------------------------------------------------
@@ -94,7 +90,7 @@ class Jwt(Settings, frozen=True):
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
     leeway_s: Annotated[float, Meta(ge=0, le=600)] = 30.0
     cache_s: Seconds = 300.0  # how long fetched keys are used before they are asked for again
-    required_claims: dict[str, str] = {}
+    required_claims: dict[str, str] = msgspec.field(default_factory=dict)
     scopes: tuple[str, ...] = ()  # each must be in the token's `scope`
     subject_claim: str = "sub"  # becomes, as "jwt:<issuer>#<subject>", the key id of limits and events
     plan_claim: str | None = None
@@ -231,12 +227,12 @@ class Bounds(Settings, frozen=True):
 class RequestTransform(Settings, frozen=True):
     """Values may hold ${param.name}, ${header.name}, ${query.name}, ${key.id}, ${client.ip}, ${request.id} …"""
 
-    set_headers: Headers = {}
-    add_headers: Headers = {}
+    set_headers: Headers = msgspec.field(default_factory=dict)
+    add_headers: Headers = msgspec.field(default_factory=dict)
     remove_headers: tuple[HeaderName, ...] = ()
-    set_query: dict[str, str] = {}
+    set_query: dict[str, str] = msgspec.field(default_factory=dict)
     remove_query: tuple[str, ...] = ()
-    set_body: dict[str, Any] = {}  # top-level members of a JSON body
+    set_body: dict[str, Any] = msgspec.field(default_factory=dict)  # top-level members of a JSON body
     remove_body: tuple[str, ...] = ()
     body_bytes_max: Bytes = 1_048_576  # only with set_body or remove_body, for which the body is read whole
 
@@ -250,8 +246,8 @@ class RequestTransform(Settings, frozen=True):
 class ResponseTransform(Settings, frozen=True):
     """What the client gets to see of the answer's header fields."""
 
-    set_headers: Headers = {}
-    add_headers: Headers = {}
+    set_headers: Headers = msgspec.field(default_factory=dict)
+    add_headers: Headers = msgspec.field(default_factory=dict)
     remove_headers: tuple[HeaderName, ...] = ()
 
     def problem(self) -> str | None:
@@ -345,7 +341,7 @@ class Extension(Settings, frozen=True):
     """A policy of your own, by the name of its entry point (group `foregate.policies`)."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -366,6 +362,8 @@ class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     request_transform: RequestTransform | None = None
     response_transform: ResponseTransform | None = None
     extensions: tuple[Extension, ...] = ()
+    cache: Cache | None = None
+    mirror: Mirror | None = None
     bulkhead: Bulkhead | None = None
     adaptive_concurrency: AdaptiveConcurrency | None = None
     timeouts: Timeouts | None = None

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from foregate.wire.match import Rule
-from foregate.wire.policies import NO_POLICIES, Network, Policies, Seconds, Settings, Status
+from foregate.wire.policies import NO_POLICIES, Policies
+from foregate.wire.settings import Network, Seconds, Settings, Status
 
 AuthMethod = Literal["api_key", "jwt", "basic", "hmac"]
 

@@ -22,6 +22,7 @@ class Asked:
         self.headers = list(headers)
         self.peer = peer
         self.version = "1.1"
+        self.protocol = "http/1.1"
         self.underscores = False
         self.request_bytes = 0
         self.response_bytes = 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from foregate.wire.policies import Jwt, RequestTransform, ResponseTransform, Settings
+from foregate.wire.policies import Jwt, RequestTransform, ResponseTransform
+from foregate.wire.settings import Settings
 
 URL = "https://id.example.com/jwks"
 

@@ -228,18 +228,22 @@ class Proxied:
         if self.rare is not None:
             self.rare.stop_waiting()
         self.status = status
-        self.first_byte_ms = first_byte_ms = (now_s - request.started_s) * 1000.0
-        notes = connection.notes
+        self.first_byte_ms = (now_s - request.started_s) * 1000.0
+        self.answer(connection, chunks, complete, now_s)
+
+    def answer(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+        """This is the answer that the client gets: its head, and what has come of its body."""
+        status, request, notes = self.status, self.request, connection.notes
         fields: bytes | None
         if notes is not None and notes[0] is connection.headers and notes[1] is request.chain.answerers:
             fields = notes[2]  # the same head as the answer before, and the same is to become of it: most are
         elif (fields := self._fields(connection, complete)) is None:
             return
-        timing = f"x-gateway-response-time: {first_byte_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
+        timing = f"x-gateway-response-time: {self.first_byte_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
         lines = fields, timing.encode(), request.answer_lines
         exchange = self.exchange
         if not complete or connection.trailers:
-            self._stream(connection, b"".join(lines), chunks, complete, now_s)
+            self._begin(connection, b"".join(lines), chunks, complete, now_s)
             return
         length = connection.content_length
         if length is None and exchange.method != b"HEAD" and status != 304:
@@ -249,13 +253,18 @@ class Proxied:
         self.finish(status, "", now_s)
         exchange.end()
 
-    def _stream(
+    def _begin(
         self, connection: ClientConnection, lines: bytes, chunks: list[bytes], complete: bool, now_s: float
     ) -> None:
         """Begin an answer that goes on, or that has trailers."""
-        exchange, target = self.exchange, self.target
+        exchange = self.exchange
         exchange.send_head(self.status, lines, connection.content_length)
-        if exchange.paused and not complete:
+        self.stream(connection, chunks, complete, now_s)
+
+    def stream(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+        """The head of an answer that goes on has been written."""
+        target = self.target
+        if self.exchange.paused and not complete:
             connection.pause_response(True)  # earlier answers congested the client: we are told only when it ends
         if self.entered == "half_open" and target is not None and self.status < 500:
             tell_target(self.service, target, self.entered, True, now_s, self.means.log)

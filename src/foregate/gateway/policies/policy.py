@@ -21,6 +21,7 @@ from foregate.http1.headers import HeaderList
 from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
     from foregate.ports.limits import Charge, LimitStore
 
@@ -72,7 +73,13 @@ class Switch(NamedTuple):
     chain: Any  # chains.Chain
 
 
-Verdict: TypeAlias = Refuse | Answer | Wait | Ask | NeedBody | Switch
+class Handle(NamedTuple):
+    """The policy answers by itself, from what it asks of services: `begin(request, asking)`; see `gateway.inner`."""
+
+    begin: Callable[[Request, Asking], None]
+
+
+Verdict: TypeAlias = Refuse | Answer | Wait | Ask | NeedBody | Switch | Handle
 
 
 class Consumer(NamedTuple):

@@ -1,0 +1,186 @@
+"""The exchange of a request that a policy asked: to the way upstream it looks like a client's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from foregate.gateway.facts import NO_FACTS, Facts
+from foregate.http1 import trailers as trailer_fields
+from foregate.http1.date import date_line
+from foregate.http1.head import RequestHead
+from foregate.http1.headers import HeaderList
+from foregate.http1.trailers import Fields
+from foregate.wire.event import Protocol as Spoken
+
+if TYPE_CHECKING:
+    from foregate.gateway.request import Request
+    from foregate.http1.exchange import RequestReceiver
+    from foregate.kernel.clock import Clock
+
+
+class AnswerHead(NamedTuple):
+    """`headers` as the service sent them (lower-case names, hop-by-hop fields included; not to be changed).
+
+    `error`: the code, where this is a problem of ours. `length` of the body, None where it is not known beforehand."""
+
+    status: int
+    headers: HeaderList
+    length: int | None
+    error: str = ""
+
+
+class AnswerReceiver(Protocol):
+    """Exactly one of `answer_end` and `answer_broken` comes last, unless it was cancelled."""
+
+    def answer_head(self, head: AnswerHead) -> None: ...
+
+    def answer_body(self, chunks: list[bytes]) -> None: ...
+
+    def answer_end(self, trailers: Fields) -> None: ...
+
+    def answer_broken(self, code: str) -> None:
+        """The answer broke off after its head: it must not be taken for a whole one."""
+        ...
+
+
+class InnerExchange:
+    """What `http1.Exchange` is for a client's request. The whole request is there from the beginning.
+
+    `exact`: its path is the one to be asked for, the route's rewriting does not concern it.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_out",
+        "_receiver",
+        "_told_head",
+        "answered",
+        "body_bytes_max",
+        "close_after",
+        "exact",
+        "facts",
+        "head",
+        "head_sent",
+        "headers",
+        "method",
+        "over",
+        "peer",
+        "receiver",
+        "request_bytes",
+        "response_bytes",
+        "target",
+        "underscores",
+    )
+
+    version = "1.1"
+    protocol: Spoken = "http/1.1"
+    trailers: Fields = trailer_fields.NONE
+    complete = told_complete = True
+    has_body = False
+    inbox: tuple[bytes, ...] = ()
+    paused = False  # who asked pauses by `pause`
+
+    def __init__(
+        self,
+        receiver: AnswerReceiver,
+        parent: Request,
+        method: bytes,
+        target: bytes,
+        size: int,
+        exact: bool,
+        clock: Clock,
+    ) -> None:
+        self._receiver = receiver
+        self._clock = clock
+        self._out: list[bytes] = []
+        self._told_head = False
+        self.answered = self.head_sent = self.close_after = False
+        self.over = False  # answered, broken off or cancelled: nothing is told any more
+        self.facts: Facts = NO_FACTS
+        self.receiver: RequestReceiver | None = None
+        self.method = method
+        self.target = target
+        self.exact = exact
+        self.headers = parent.headers
+        self.head = RequestHead(host=parent.host, notes=parent.fields)
+        self.peer = parent.exchange.peer
+        self.underscores = parent.exchange.underscores
+        self.body_bytes_max = self.request_bytes = size
+        self.response_bytes = 0
+
+    # --- for who asked ---------------------------------------------------------------------------------------
+
+    def pause(self, paused: bool) -> None:
+        """Back-pressure: stop or resume reading the answer."""
+        if not self.over and self.receiver is not None:
+            self.receiver.response_paused(paused)
+
+    def cancel(self) -> None:
+        """The answer is not wanted any more: its attempt is dropped."""
+        if self.over:
+            return
+        self.over = self.answered = True
+        if self.receiver is not None:
+            self.receiver.request_aborted("client_closed")
+
+    def settle(self, facts: Facts) -> None:
+        """Called by the recorder, before the last byte is told."""
+        self.facts = facts
+
+    # --- what Exchange has -----------------------------------------------------------------------------------
+
+    @property
+    def date_line(self) -> bytes:
+        return date_line(self._clock.now())
+
+    def take_body(self) -> list[bytes]:
+        return []
+
+    def begin(self, status: int, headers: HeaderList, length: int | None) -> None:
+        """The head of a service's answer."""
+        self._tell_head(AnswerHead(status, headers, length))
+
+    def send_head(self, status: int, lines: bytes, length: int | None) -> None:
+        """A head of our own: a problem, or a fixed answer instead of one."""
+        fields = [line.partition(b": ") for line in lines.split(b"\r\n")[1:] if line]
+        self._tell_head(AnswerHead(status, [(name, value) for name, _, value in fields], length, self.facts.error))
+
+    def send_whole(self, status: int, lines: tuple[bytes, ...], length: int | None, chunks: list[bytes]) -> None:
+        self.send_head(status, b"".join(lines), length)
+        for chunk in chunks:
+            self.write(chunk)
+
+    def _tell_head(self, head: AnswerHead) -> None:
+        if not self.over:
+            self.head_sent = self._told_head = True
+            self._receiver.answer_head(head)
+
+    def write(self, chunk: bytes) -> None:
+        if chunk and not self.over:
+            self.response_bytes += len(chunk)
+            self._out.append(chunk)
+
+    def flush(self) -> None:
+        if self._out and not self.over:
+            out, self._out = self._out, []
+            self._receiver.answer_body(out)
+
+    def end(self, trailers: Fields = trailer_fields.NONE) -> None:
+        self.flush()
+        self.answered = True
+        if not self.over:
+            self.over = True
+            self._receiver.answer_end(trailers)
+
+    def abort(self) -> None:
+        """It broke off."""
+        self.answered = True
+        if not self.over:
+            self.over = True
+            self._receiver.answer_broken(self.facts.error or "internal")
+
+    def send_continue(self) -> None:
+        """Nobody waits for it."""
+
+    def pause_body(self, paused: bool) -> None:
+        """It has all come."""

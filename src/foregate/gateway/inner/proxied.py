@@ -1,0 +1,21 @@
+"""A request that a policy asked, on its way: it differs from a client's only in how its answer's head is written."""
+
+from foregate.gateway.forwarding import Proxied
+from foregate.gateway.inner.exchange import InnerExchange
+from foregate.http1.client import ClientConnection
+
+
+class InnerProxied(Proxied):
+    """The head is told as it came: what becomes of it for the client is for who asked."""
+
+    __slots__ = ()
+
+    def answer(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+        exchange = self.request.inner
+        assert isinstance(exchange, InnerExchange)  # noqa: S101 - only such requests come here
+        length = connection.content_length
+        if length is None and complete and self.request.method != b"HEAD":
+            length = sum(map(len, chunks))
+        exchange.begin(self.status, connection.headers, length)
+        if not exchange.over:  # who asked may have had enough of it
+            self.stream(connection, chunks, complete, now_s)
