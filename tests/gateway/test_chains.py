@@ -84,7 +84,7 @@ def test_chains_of_consumers_are_bounded_over_all_routes(monkeypatch: pytest.Mon
         for number in range(100)
     }
     limits_of_all = type("", (), {"take": None, "take_one": None})
-    builder = ChainBuilder(Policies(), shapes, means(limits=limits_of_all), {})
+    builder = ChainBuilder(Policies(), shapes, means(limits=limits_of_all), {}, {})
     of_routes = [builder.chain(route(f"/{number}", priority=number), None) for number in range(10)]
     busy = of_routes[0].of("key:0")
     kept, same = len(builder.policies), len(builder._same)

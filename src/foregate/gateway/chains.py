@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,7 +55,6 @@ class Chain:
         "bounded",
         "fallback",
         "hedge",
-        "inner",
         "limited",
         "names",
         "passed",
@@ -65,6 +63,7 @@ class Chain:
         "route",
         "service",
         "service_name",
+        "shape",
         "steady",
         "steps",
         "timeouts",
@@ -79,8 +78,9 @@ class Chain:
         service: ServiceState | None,
         builder: ChainBuilder | None = None,
         route: Route | None = None,
+        shape: Shape | None = None,
     ) -> None:
-        """`builder` and `route` make the chains of consumers with policies of their own."""
+        """`builder` and `route` make the chains of consumers with policies of their own (`shape`: one of these)."""
         one = resolved.one
         self.service = service
         self.service_name = service.name if service is not None else ""
@@ -102,15 +102,21 @@ class Chain:
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX
         self._builder = builder
         self.route = route
-        self.inner: Callable[[str], Chain] = _no_inner  # what its policies ask of a service ("": its own) meets there
+        self.shape = shape
         self._told: dict[tuple[int, str], str] | None = None  # made when it is needed: most never is
 
     def of(self, scope: str) -> Chain:
         """The chain of a consumer whose plan or key has policies of its own (`Consumer.scope`)."""
         builder = self._builder
-        if builder is None or (shape := builder.shapes.get(scope)) is None:
+        if builder is None or self.shape is not None or (shape := builder.shapes.get(scope)) is None:
             return self
         return builder.scoped.younger.get((self, shape)) or builder.of(self, shape)
+
+    def inner(self, service: str) -> Chain:
+        """What a request meets that a policy of this chain asks of `service` ("": its own). KeyError: unknown."""
+        if self._builder is None:
+            raise KeyError(service)
+        return self._builder.inner(self, service)
 
     def told(self, request: Request) -> str:
         """What the event says of a request that did not simply pass: see `Request.stopped` and `.outcomes`."""
@@ -204,28 +210,26 @@ class ChainBuilder:
             policies += service.doors
         answering = [self._make(kind, inside.one[kind]) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
+        chain = Chain(inside, policies, answering, service, self, route, shape)
         if shape is not None:
-            chain = Chain(inside, policies, answering, service)
-            chain.inner = partial(self._inner, route, chain, shape)
             return chain
-        chain = Chain(inside, policies, answering, service, self, route)
-        chain.inner = partial(self._inner, route, chain, None)
         for part in ("answerers", "steps", "names", "passed"):
             value = getattr(chain, part)
             setattr(chain, part, self._same.setdefault(value, value))
         return chain
 
-    def _inner(self, route: Route, of: Chain, shape: Shape | None, service_name: str) -> Chain:
-        """What a request meets that a policy of chain `of` asks of a service: that service's settings and bounds."""
+    def inner(self, of: Chain, service_name: str) -> Chain:
+        """`Chain.inner`: that service's settings and bounds, within those of the route and of whoever asks."""
         service = self._services[service_name] if service_name else of.service
         if service is None:
             raise KeyError(service_name)
         key = ("inner", of, service)
         found: Chain | None = self._parts.get(key)
         if found is None:
+            assert of.route is not None  # noqa: S101 - for the type checker: only chains of routes ask
             places = [("", self._general), (f"service:{service.name}", service.settings.policies)]
-            places.append((f"route:{route.name}", route.policies))
-            resolved = resolve([*places, *shape.places] if shape is not None else places)
+            places.append((f"route:{of.route.name}", of.route.policies))
+            resolved = resolve([*places, *of.shape.places] if of.shape is not None else places)
             self._parts.put(key, found := Chain(resolved, service.doors, [], service))
         return found
 
@@ -280,11 +284,6 @@ class ChainBuilder:
         elif found is None and (found := self._parts.get(key)) is None:
             self._parts.put(key, found := build())
         return found
-
-
-def _no_inner(service: str) -> Chain:
-    """Of a chain without a route: nothing in it asks anybody."""
-    raise KeyError(service)
 
 
 def _settings(one: Mapping[str, Set], kind: str, default: Any) -> Any:

@@ -76,8 +76,7 @@ class Recorder:
         """
         seconds = now_s - request.started_s
         latency_ms = seconds * 1000.0
-        request.status = status
-        request.error = error
+        request.status, request.error = status, error
         if request.at_end is not None:
             self._release(request)
         if (
