@@ -40,6 +40,8 @@ class ClientConnection(asyncio.Protocol):
     until the next exchange begins.
     """
 
+    unprocessed = False  # HTTP/1.1 cannot say so
+
     __slots__ = (
         "_body_bytes", "_body_until_eof", "_clock", "_complete", "_deadlines", "_fed", "_head_bytes",
         "_head_complete", "_head_only", "_head_told", "_inbox", "_interim", "_keep_alive", "_known", "_late",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from foregate.http1.asking import UpstreamExchange
 from foregate.http1.client import ClientConnection
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.headers import HeaderList, encode, find
@@ -47,7 +48,7 @@ class ClientResponse:
     def __init__(self) -> None:
         self.status = 0
         self.headers: HeaderList = []
-        self._connection: ClientConnection | None = None
+        self._connection: UpstreamExchange | None = None
         self._chunks: list[bytes] = []
         self._complete = False
         self._failure = ""
@@ -94,7 +95,7 @@ class ClientResponse:
                 raise ForegateError(self._failure)
             await self._wait()
 
-    async def send_body(self, connection: ClientConnection, body: AsyncIterator[bytes]) -> None:
+    async def send_body(self, connection: UpstreamExchange, body: AsyncIterator[bytes]) -> None:
         """Stream a request's body, as fast as the server takes it."""
         async for chunk in body:
             if self._failure or self._complete:
@@ -109,7 +110,7 @@ class ClientResponse:
 
     # --- ResponseReceiver ------------------------------------------------------------------------------------
 
-    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
+    def response_head(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool) -> None:
         self.status, self.headers, self._connection = connection.status, connection.headers, connection
         self.response_body(chunks, complete)
 

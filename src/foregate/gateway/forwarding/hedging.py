@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from foregate.gateway.forwarding.rare import Rare
     from foregate.gateway.policies.breaker import State
     from foregate.gateway.upstream import TargetState
-    from foregate.http1.client import ClientConnection
+    from foregate.http1.asking import UpstreamExchange
 
 
 def fire(proxied: Proxied) -> None:
@@ -78,7 +78,7 @@ class HedgeAttempt:
         self._proxied = proxied
         self._target = target
         self._adopted = False
-        self._connection: ClientConnection | None = None
+        self._connection: UpstreamExchange | None = None
         self._pending: asyncio.Task[None] | None = None
         self.begun_s = now_s
         proxied.attempts += 1
@@ -131,7 +131,7 @@ class HedgeAttempt:
 
     # --- pool.Waiter -----------------------------------------------------------------------------------------
 
-    def connected(self, connection: ClientConnection) -> None:
+    def connected(self, connection: UpstreamExchange) -> None:
         proxied = self._proxied
         self._pending = None
         self._connection = connection
@@ -160,7 +160,7 @@ class HedgeAttempt:
     def request_paused(self, paused: bool) -> None:
         """The whole request has been sent already."""
 
-    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
+    def response_head(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool) -> None:
         proxied, rare = self._proxied, self._proxied.rare
         if rare is None or self not in rare.hedges:
             return

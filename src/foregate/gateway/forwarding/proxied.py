@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from foregate.gateway.forwarding import trouble
 from foregate.gateway.forwarding.judging import Outcome, tell_service, tell_target
 from foregate.gateway.heads import answer_fields
-from foregate.http1.client import ClientConnection, frame
+from foregate.http1.asking import UpstreamExchange
 from foregate.http1.headers import HeaderList
+from foregate.http1.trailers import frame
 from foregate.kernel.limits import REPLAY_BODY_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Proxied:
         self.first_byte_ms = -1.0
         self.breaker: BreakerOutcome = "none"
         self.target: TargetState | None = None
-        self.connection: ClientConnection | None = None
+        self.connection: UpstreamExchange | None = None
         self.pending: asyncio.Task[None] | asyncio.TimerHandle | None = None  # a connection to come, a retry to make
         self.at_target = False  # the attempt has begun, and the target has not been told of its end
         self.status = 0  # of the answer, once it has begun
@@ -122,7 +123,7 @@ class Proxied:
         else:
             self.pending = target.pool.connect(self)
 
-    def connected(self, connection: ClientConnection) -> None:
+    def connected(self, connection: UpstreamExchange) -> None:
         """There is a connection: send the head and what there is of the body."""
         self.pending = None
         self.connection = connection
@@ -199,7 +200,7 @@ class Proxied:
         if not self.exchange.told_complete:
             self.exchange.pause_body(paused)
 
-    def _fields(self, connection: ClientConnection, complete: bool) -> bytes | None:
+    def _fields(self, connection: UpstreamExchange, complete: bool) -> bytes | None:
         """The head for the client, kept for the next answer; None when a policy failed and the client was told so."""
         chain, notes = self.request.chain, connection.notes
         if notes is not None and notes[0] is connection.headers:
@@ -218,7 +219,7 @@ class Proxied:
             connection.notes = connection.headers, chain.answerers if dated else _Dateless(chain.answerers), fields
         return fields if dated else fields + self.exchange.date_line
 
-    def response_head(self, connection: ClientConnection, chunks: list[bytes], complete: bool) -> None:
+    def response_head(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool) -> None:
         now_s = self.monotonic()
         status = connection.status
         request = self.request
@@ -231,7 +232,7 @@ class Proxied:
         self.first_byte_ms = (now_s - request.started_s) * 1000.0
         self.answer(connection, chunks, complete, now_s)
 
-    def answer(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+    def answer(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool, now_s: float) -> None:
         """This is the answer that the client gets: its head, and what has come of its body."""
         status, request, notes = self.status, self.request, connection.notes
         fields: bytes | None
@@ -254,14 +255,14 @@ class Proxied:
         exchange.end()
 
     def _begin(
-        self, connection: ClientConnection, lines: bytes, chunks: list[bytes], complete: bool, now_s: float
+        self, connection: UpstreamExchange, lines: bytes, chunks: list[bytes], complete: bool, now_s: float
     ) -> None:
         """Begin an answer that goes on, or that has trailers."""
         exchange = self.exchange
         exchange.send_head(self.status, lines, connection.content_length)
         self.stream(connection, chunks, complete, now_s)
 
-    def stream(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+    def stream(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool, now_s: float) -> None:
         """The head of an answer that goes on has been written."""
         target = self.target
         if self.exchange.paused and not complete:

@@ -15,7 +15,7 @@ from foregate.kernel.errors import ERRORS
 
 if TYPE_CHECKING:
     from foregate.gateway.forwarding.proxied import Proxied
-    from foregate.http1.client import ClientConnection
+    from foregate.http1.asking import UpstreamExchange
     from foregate.http1.headers import HeaderList
 
 BLAMED_SHARE = 0.5  # of the total time limit: an attempt that took less of it is not to blame for its passing
@@ -39,7 +39,7 @@ def watch(proxied: Proxied, now_s: float) -> None:
 # --- an attempt has failed -------------------------------------------------------------------------------------
 
 
-def answer_failed(proxied: Proxied, connection: ClientConnection, complete: bool, now_s: float) -> bool:
+def answer_failed(proxied: Proxied, connection: UpstreamExchange, complete: bool, now_s: float) -> bool:
     """A head of 500 or more has come. True when it is dropped for another attempt or a fallback."""
     status = connection.status
     proxied.depart(now_s, False)
@@ -146,7 +146,7 @@ def give_up(proxied: Proxied, code: str, lines: bytes = b"") -> None:
     exchange.flush()
 
 
-def unsendable(proxied: Proxied, connection: ClientConnection, error: Exception) -> None:
+def unsendable(proxied: Proxied, connection: UpstreamExchange, error: Exception) -> None:
     """A policy has made something of the request that cannot be sent."""
     proxied.means.failures.failed("request_failed", error, route=proxied.request.route.name)
     proxied.connection = None
@@ -195,7 +195,7 @@ def _drop_attempts(proxied: Proxied) -> None:
 # --- answers that policies change ------------------------------------------------------------------------------
 
 
-def reshaped(proxied: Proxied, connection: ClientConnection, complete: bool) -> HeaderList | None:
+def reshaped(proxied: Proxied, connection: UpstreamExchange, complete: bool) -> HeaderList | None:
     """The answer's header fields as the policies want them; None when one of them failed and the client was told so."""
     headers = list(connection.headers)  # the connection's own may serve the next answer too
     request = proxied.request

@@ -2,7 +2,7 @@
 
 from foregate.gateway.forwarding import Proxied
 from foregate.gateway.inner.exchange import InnerExchange
-from foregate.http1.client import ClientConnection
+from foregate.http1.asking import UpstreamExchange
 
 
 class InnerProxied(Proxied):
@@ -10,7 +10,7 @@ class InnerProxied(Proxied):
 
     __slots__ = ()
 
-    def answer(self, connection: ClientConnection, chunks: list[bytes], complete: bool, now_s: float) -> None:
+    def answer(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool, now_s: float) -> None:
         exchange = self.request.inner
         assert isinstance(exchange, InnerExchange)  # noqa: S101 - only such requests come here
         length = connection.content_length

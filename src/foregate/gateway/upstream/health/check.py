@@ -3,7 +3,7 @@
 import asyncio
 
 from foregate.gateway.upstream.pool import Pool
-from foregate.http1.client import ClientConnection
+from foregate.http1.asking import UpstreamExchange
 from foregate.http1.fetch import ClientResponse
 from foregate.kernel.errors import ForegateError
 from foregate.wire.snapshot import ActiveCheck
@@ -27,7 +27,7 @@ async def check(pool: Pool, host_line: bytes, settings: ActiveCheck) -> str:
         return f"no answer within {settings.timeout_s:g} s"
 
 
-async def _ask(connection: ClientConnection, host_line: bytes, settings: ActiveCheck) -> str:
+async def _ask(connection: UpstreamExchange, host_line: bytes, settings: ActiveCheck) -> str:
     response = ClientResponse()
     connection.use_once()  # an upstream may ignore "connection: close"; traffic must not meet one that we break off
     head = request_head(settings.path, host_line)
