@@ -8,15 +8,16 @@ every way. It may ask any number of times:
     inner = asking.ask(request, receiver, service="other", path=b"/v1/chat", body=body, kept=lines)
 
 Each such request meets the service's own bounds (bulkhead, adaptive concurrency), circuits, retries, hedges, timeouts
-and fallbacks as any other does, but leaves no event: its facts (`inner.facts`, see `facts.Facts`) are for the event of
-the client's request. `receiver` (`AnswerReceiver`) is told the answer as it comes; a failure of ours (timeout, circuit
-open, …) is told as the problem that it would have been, with `AnswerHead.error` set. `inner.pause(True)` is
-back-pressure, `inner.cancel()` ends it: nothing is told any more. It may outlive the client's request.
+and fallbacks as any other does, but leaves no event: its facts (`inner.facts`, `gateway.facts`) are for the event of
+the client's request. `receiver` (`AnswerReceiver`; `Relay` is one that passes the answer on to the client) is told the
+answer as it comes, never before `ask` has returned; a failure of ours (timeout, circuit open, …) is told as the problem
+that it would have been, with `AnswerHead.error` set. `inner.pause(True)` is back-pressure, `inner.cancel()` ends it:
+nothing is told any more. It may outlive the client's request.
 """
 
-from foregate.gateway.facts import NO_FACTS, Facts
 from foregate.gateway.inner.asking import Asking
 from foregate.gateway.inner.exchange import AnswerHead, AnswerReceiver, InnerExchange
 from foregate.gateway.inner.proxied import InnerProxied
+from foregate.gateway.inner.relay import Relay
 
-__all__ = ["NO_FACTS", "AnswerHead", "AnswerReceiver", "Asking", "Facts", "InnerExchange", "InnerProxied"]
+__all__ = ["AnswerHead", "AnswerReceiver", "Asking", "InnerExchange", "InnerProxied", "Relay"]

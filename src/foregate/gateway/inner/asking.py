@@ -43,8 +43,8 @@ class Asking:
         """Ask `service` ("": the chain's own) what `parent` asks for, but for what is given otherwise.
 
         `path` is then the very path that is asked for; without it the route's rewriting applies. `kept` are the lines
-        to send, without CRLF. `body`: None for the parent's, where it has been read whole. Returns at once; the
-        receiver may be told of a refusal before it does. Raises KeyError for a service that is not configured.
+        to send, without CRLF. `body`: None for the parent's, where it has been read whole. Returns at once, and tells
+        the receiver nothing before that. Raises KeyError for a service that is not configured.
         """
         chain = parent.chain.inner(service)
         body = parent.body if body is None else body
@@ -72,6 +72,7 @@ class Asking:
         request.request_id, request.trace_id = parent.request_id, parent.trace_id
         request.parent_flags = parent.parent_flags
         self._admission.run(request)
+        exchange.asked()
         return exchange
 
     def answer(

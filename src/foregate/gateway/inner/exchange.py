@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from foregate.gateway.facts import NO_FACTS, Facts
 from foregate.http1 import trailers as trailer_fields
@@ -10,6 +12,7 @@ from foregate.http1.date import date_line
 from foregate.http1.head import RequestHead
 from foregate.http1.headers import HeaderList
 from foregate.http1.trailers import Fields
+from foregate.http1.tunnel import TunnelReceiver
 from foregate.wire.event import Protocol as Spoken
 
 if TYPE_CHECKING:
@@ -51,9 +54,9 @@ class InnerExchange:
 
     __slots__ = (
         "_clock",
+        "_early",
         "_out",
         "_receiver",
-        "_told_head",
         "answered",
         "body_bytes_max",
         "close_after",
@@ -79,6 +82,7 @@ class InnerExchange:
     has_body = False
     inbox: tuple[bytes, ...] = ()
     paused = False  # who asked pauses by `pause`
+    upgrade = b""
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class InnerExchange:
         self._receiver = receiver
         self._clock = clock
         self._out: list[bytes] = []
-        self._told_head = False
+        self._early: list[tuple[Callable[..., None], tuple[Any, ...]]] | None = []  # to be told once `ask` has returned
         self.answered = self.head_sent = self.close_after = False
         self.over = False  # answered, broken off or cancelled: nothing is told any more
         self.facts: Facts = NO_FACTS
@@ -120,8 +124,24 @@ class InnerExchange:
         if self.over:
             return
         self.over = self.answered = True
-        if self.receiver is not None:
+        if self.receiver is not None and self.facts is NO_FACTS:
             self.receiver.request_aborted("client_closed")
+
+    def asked(self) -> None:
+        """`ask` is about to return: who asked knows this exchange from here on, and may be told."""
+        early, self._early = self._early, None
+        if early:
+            asyncio.get_running_loop().call_soon(self._tell_early, early)
+
+    def _tell_early(self, early: list[tuple[Callable[..., None], tuple[Any, ...]]]) -> None:
+        for tell, args in early:
+            self._tell(tell, *args)
+
+    def _tell(self, tell: Callable[..., None], *args: Any) -> None:
+        if self._early is not None:
+            self._early.append((tell, args))
+        elif not self.over:
+            tell(*args)
 
     def settle(self, facts: Facts) -> None:
         """Called by the recorder, before the last byte is told."""
@@ -151,9 +171,12 @@ class InnerExchange:
             self.write(chunk)
 
     def _tell_head(self, head: AnswerHead) -> None:
-        if not self.over:
-            self.head_sent = self._told_head = True
-            self._receiver.answer_head(head)
+        self.head_sent = True
+        self._tell(self._receiver.answer_head, head)
+
+    def begin_tunnel(self, lines: bytes, receiver: TunnelReceiver) -> None:
+        """Nobody has asked for one."""
+        raise NotImplementedError("a request of ours does not become a tunnel")
 
     def write(self, chunk: bytes) -> None:
         if chunk and not self.over:
@@ -161,23 +184,24 @@ class InnerExchange:
             self._out.append(chunk)
 
     def flush(self) -> None:
-        if self._out and not self.over:
+        if self._out:
             out, self._out = self._out, []
-            self._receiver.answer_body(out)
+            self._tell(self._receiver.answer_body, out)
 
     def end(self, trailers: Fields = trailer_fields.NONE) -> None:
         self.flush()
         self.answered = True
-        if not self.over:
-            self.over = True
-            self._receiver.answer_end(trailers)
+        self._tell(self._end, self._receiver.answer_end, trailers)
 
     def abort(self) -> None:
         """It broke off."""
         self.answered = True
-        if not self.over:
-            self.over = True
-            self._receiver.answer_broken(self.facts.error or "internal")
+        self._tell(self._end, self._receiver.answer_broken, self.facts.error or "internal")
+
+    def _end(self, tell: Callable[[Any], None], told: Any) -> None:
+        """The last that is told."""
+        self.over = True
+        tell(told)
 
     def send_continue(self) -> None:
         """Nobody waits for it."""
