@@ -96,6 +96,13 @@ class Charge(NamedTuple):
     cost: float = 1.0
 
 
+class Moment(NamedTuple):
+    """A monotonic clock of this machine, and Unix time, both at once."""
+
+    now_s: float
+    wall_s: float
+
+
 class Taken(msgspec.Struct, frozen=True, gc=False):
     """The verdict. Tuples have one number per charge, as they are after it; `refused_by` is a charge's index or -1."""
 
@@ -105,6 +112,7 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
     refused_by: int
     remaining: tuple[float, ...]
     reset_s: tuple[float, ...]  # until all of the limit is free again, or the window ends
+    counted: bool = True  # False: no store could be asked, the setting has answered; there is nothing to settle
 
 
 class LimitStats(msgspec.Struct, frozen=True):
@@ -131,6 +139,16 @@ class LimitStore(Protocol):
 
     def release(self, charges: Sequence[Charge]) -> None:
         """Give back the `Concurrency` among what was taken; the others are used for good."""
+        ...
+
+    def settle(self, charges: Sequence[Charge], used: Sequence[float], taken: Moment, now: Moment) -> None:
+        """Of what was taken at `taken`, this much was used: give back the rest, or take what is missing.
+
+        `used` has one number (0 or more) per charge. What is missing is taken even where nothing is left. What was
+        taken of a window that nobody looks at any more is not given back, nor what has flowed in again meanwhile.
+        `LeakyBucket` and `Concurrency` stay as they are: one has made others wait, the other is released. Called once
+        for a `take`; a store that cannot be reached keeps what was taken.
+        """
         ...
 
     def stats(self) -> LimitStats: ...

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from foregate.adapters.distributed.limits.holder import ALIVE_S, Holder
+from foregate.adapters.distributed.limits.settling import Settlement, Settling
 from foregate.adapters.distributed.limits.turns import Turns
 from foregate.kernel.ids import new_span_id
 from foregate.kernel.tasks import spawn
@@ -30,6 +31,7 @@ from foregate.ports.limits import (
     FixedWindow,
     LeakyBucket,
     LimitStats,
+    Moment,
     Rule,
     SlidingWindow,
     Taken,
@@ -45,6 +47,7 @@ BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the server a
 
 Log = Callable[[str, dict[str, object]], None]
 _TAKE = Path(__file__).with_name("take.lua").read_text()
+_SETTLE = Path(__file__).with_name("settle.lua").read_text()
 _STATE = Path(__file__).with_name("state.lua").read_text()
 
 
@@ -76,6 +79,8 @@ class ValkeyLimits:
         self._client: Redis = Redis.from_pool(pool)
         self._take_script: Any = self._client.register_script(_TAKE)
         self._state_script: Any = self._client.register_script(_STATE)
+        self._settle_script: Any = self._client.register_script(_SETTLE)
+        self._settling = Settling(self._tell_settlement)
         self._holder = Holder(new_span_id())
         self._turns = Turns()
         self._failures = 0
@@ -101,6 +106,16 @@ class ValkeyLimits:
                 self._holder.give_back(self._key(charge), charge.cost)
         self._state_soon()
 
+    def settle(self, charges: Sequence[Charge], used: Sequence[float], taken: Moment, now: Moment) -> None:
+        """Said to the server soon, by a task; while it is known to be gone, what was taken there stays taken."""
+        if self._recovery is not None:
+            return
+        arguments: list[Any] = [*((now.now_s, now.wall_s) if self._caller_clock else ("", "")), now.now_s - taken.now_s]
+        for charge, amount in zip(charges, used, strict=True):
+            kind, p, q, _ = _settings(charge.rule)
+            arguments += [kind, p, q, charge.cost, amount]
+        self._settling.put(Settlement([self._key(charge) for charge in charges], arguments))
+
     def stats(self) -> LimitStats:
         """Only this worker's `unreachable`: entries and their end are the server's."""
         return LimitStats(unreachable=self._unreachable)
@@ -111,7 +126,9 @@ class ValkeyLimits:
 
     async def aclose(self) -> None:
         """`close`, and wait for it."""
-        tasks = [task for task in (self._recovery, self._stating, self._beating) if task is not None]
+        tasks = [
+            task for task in (self._recovery, self._stating, self._beating, self._settling.task) if task is not None
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -164,13 +181,22 @@ class ValkeyLimits:
         for charge in () if held else charges:
             if type(charge.rule) is Concurrency:
                 self._holder.take(self._key(charge), charge.cost)
-        return Taken(True, 0.0, 0.0, -1, tuple([_most(charge.rule) for charge in charges]), nothing)
+        return Taken(True, 0.0, 0.0, -1, tuple([_most(charge.rule) for charge in charges]), nothing, False)
 
     def _forget(self, keys: Sequence[str], charges: Sequence[Charge], slots: Sequence[int]) -> None:
         for at in slots:
             self._holder.give_back(keys[at], charges[at].cost)
         if slots:
             self._state_soon()
+
+    async def _tell_settlement(self, settlement: Settlement) -> bool:
+        try:
+            async with asyncio.timeout(max(1.0, self._wait_max_s)):
+                await self._settle_script(keys=settlement.keys, args=settlement.arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return False
+        return True
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -112,9 +112,13 @@ function judge.fixed_window(key, limit, window_s, _, cost)
   return fixed(key, limit, window, (window + 1) * window_s - now, cost, 2 * window_s)
 end
 
+local function whole(cost)
+  return cost > 0 and math.max(1, math.floor(cost + 0.5)) or 0
+end
+
 function judge.day(key, limit, _, _, cost)
   local day = math.floor(wall / 86400)
-  return fixed(key, limit, day, (day + 1) * 86400 - wall, math.max(1, math.floor(cost + 0.5)), 2 * 86400)
+  return fixed(key, limit, day, (day + 1) * 86400 - wall, whole(cost), 2 * 86400)
 end
 
 -- Days since 1970 of the first of a month that may be 13, and the month of a day (Hinnant, "chrono-compatible
@@ -142,7 +146,7 @@ end
 function judge.month(key, limit, _, _, cost)
   local year, month = month_of(math.floor(wall / 86400))
   local ends = first_of(year, month + 1) * 86400 - wall
-  return fixed(key, limit, year * 12 + month, ends, math.max(1, math.floor(cost + 0.5)), 62 * 86400)
+  return fixed(key, limit, year * 12 + month, ends, whole(cost), 62 * 86400)
 end
 
 -- A holder says how much it holds, by a number that only rises, never how much more: a lost or late message is healed

@@ -17,7 +17,7 @@ from foregate.adapters.embedded.limits.rules import compiled, merged, outlives_s
 from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Algorithm
 from foregate.adapters.embedded.limits.rules.concurrency import Slots, given_back
 from foregate.adapters.embedded.limits.table import CELLS, GENERATION, Shape, Table, open_table
-from foregate.ports.limits import Charge, Concurrency, LimitStats, Rule, Taken, fingerprint
+from foregate.ports.limits import Charge, Concurrency, LimitStats, Moment, Rule, Taken, fingerprint
 
 CAPACITY = 131_072  # subjects of all limits together: 8 MB of file with two workers, 16 bytes more for each further one
 KNOWN_MAX = 32_768  # subjects a worker finds without hashing (10 MB); at the bound it forgets the older half
@@ -146,6 +146,22 @@ class EmbeddedLimits:
                 at = entry.place + self._own_at
                 self._words[at] = given_back(self._words[at], charge.cost)
 
+    def settle(self, charges: Sequence[Charge], used: Sequence[float], taken: Moment, now: Moment) -> None:
+        """To an entry that was evicted meanwhile nothing is given back; what is missing is taken of its successor."""
+        for charge, amount in zip(charges, used, strict=True):
+            if amount > charge.cost:
+                entry = self._entry(charge.rule, charge.subject, now.now_s)
+            elif amount == charge.cost or (held := self._held(charge)) is None:
+                continue
+            else:
+                entry = held
+            algorithm = self._algorithm(charge.rule)
+            cells = self._read(self._map, entry.cells_at)
+            pair = algorithm.settled(cells, self._own, taken, now, charge.cost, amount)
+            if pair is not None:
+                at = entry.place + self._own_at
+                self._words[at], self._words[at + 1] = pair
+
     def stats(self) -> LimitStats:
         """Of the whole table, all workers together."""
         entries, evicted = self._table.counts()
@@ -187,11 +203,7 @@ class EmbeddedLimits:
 
     def _meet(self, rule: Rule, subject: bytes, now_s: float) -> _Entry:
         """Find or claim the entry of a subject, and see that it lives on."""
-        algorithm = self._algorithms.get(rule)
-        if algorithm is None:
-            if len(self._algorithms) >= RULES_MAX:
-                self._algorithms.clear()
-            algorithm = self._algorithms[rule] = compiled(rule)
+        algorithm = self._algorithm(rule)
         name, lifetime_s = _name(rule, subject), algorithm.lifetime_s
         time_s = now_s + self._ahead_s
         found = self._table.find(name, time_s)
@@ -203,6 +215,14 @@ class EmbeddedLimits:
         entry.renew_s = self._table.expires_s(found[0]) - lifetime_s - self._ahead_s
         self._remember(subject, entry)
         return entry
+
+    def _algorithm(self, rule: Rule) -> Algorithm:
+        algorithm = self._algorithms.get(rule)
+        if algorithm is None:
+            if len(self._algorithms) >= RULES_MAX:
+                self._algorithms.clear()
+            algorithm = self._algorithms[rule] = compiled(rule)
+        return algorithm
 
     def _remember(self, subject: bytes, entry: _Entry) -> None:
         if len(self._known) >= KNOWN_MAX // 2:

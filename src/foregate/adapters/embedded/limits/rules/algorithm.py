@@ -2,9 +2,14 @@
 
 from typing import ClassVar, Protocol, TypeAlias
 
+from foregate.ports.limits import Moment
+
 # Of one token, request or slot. Numbers that differ by less are taken as equal: rate × uptime has that much of noise.
 SLACK = 1e-4
 
+
+# (a, b): a pair of cells.
+Pair: TypeAlias = tuple[float, float]
 
 # (allowed, wait_s, remaining, reset_s, a, b): a plain tuple, as several are made for each request.
 #   wait_s     when allowed, go on after so long; else, when it may be worth another try
@@ -34,6 +39,12 @@ class Algorithm(Protocol):
 
     def decide(self, cells: tuple[float, ...], own: int, now_s: float, wall_s: float, cost: float) -> Decision:
         """`own` is where the worker's pair begins in `cells`. With cost 0 it tells what is left."""
+        ...
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """The own pair once `used` stands in for the `cost` that was let through at `taken`; None: as it is."""
         ...
 
     @staticmethod

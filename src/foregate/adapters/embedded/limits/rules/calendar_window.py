@@ -5,8 +5,8 @@ import time
 from typing import ClassVar
 
 from foregate.adapters.embedded.limits.rules import windows
-from foregate.adapters.embedded.limits.rules.algorithm import Decision
-from foregate.ports.limits import CalendarWindow
+from foregate.adapters.embedded.limits.rules.algorithm import Decision, Pair
+from foregate.ports.limits import CalendarWindow, Moment
 
 DAY_S = 86_400.0
 
@@ -42,6 +42,14 @@ class Calendar:
         """Remember the period that holds `wall_s`."""
         window, self._start_s, self._end_s = period(wall_s, self.month)
         self._base, self._odd = windows.base_of(window), window & 1
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        had = max(1.0, float(round(cost))) if cost else 0.0
+        before, present = period(taken.wall_s, self.month)[0], period(now.wall_s, self.month)[0]
+        return windows.settled(cells, own, before, present, had, float(round(used)))
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

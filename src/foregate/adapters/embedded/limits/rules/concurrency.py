@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
-from foregate.ports.limits import Concurrency
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, Pair
+from foregate.ports.limits import Concurrency, Moment
 
 RETRY_AFTER_S = 1.0  # nobody knows when a slot will be free
 LIFETIME_S = 3_600.0  # a subject that holds slots for longer, with no other request, may be forgotten
@@ -25,6 +25,12 @@ class Slots:
         if left + SLACK < min(cost, self._limit):
             return False, RETRY_AFTER_S, left, 0.0, cells[own], 0.0
         return True, 0.0, left - cost, 0.0, cells[own] + cost, 0.0
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        return None
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

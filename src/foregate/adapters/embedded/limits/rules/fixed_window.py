@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from foregate.adapters.embedded.limits.rules import windows
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
-from foregate.ports.limits import FixedWindow
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, Pair
+from foregate.ports.limits import FixedWindow, Moment
 
 UNITS = 64.0  # of one request
 
@@ -35,6 +35,14 @@ class Fixed:
             return False, ends_s, left / UNITS, ends_s, cells[own], cells[own + 1]
         a, b = windows.with_more(cells, own, odd, base, units)
         return True, 0.0, (left - units) / UNITS, ends_s, a, b
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        window_s = self._window_s
+        had, units = float(round(cost * UNITS)), float(round(used * UNITS))
+        return windows.settled(cells, own, int(taken.now_s / window_s), int(now.now_s / window_s), had, units)
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

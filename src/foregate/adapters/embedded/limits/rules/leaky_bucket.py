@@ -9,8 +9,8 @@ The delay is level / rate. See `token_bucket` for why this needs no lock.
 
 from typing import ClassVar
 
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, sums
-from foregate.ports.limits import LeakyBucket
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, Pair, sums
+from foregate.ports.limits import LeakyBucket, Moment
 
 COST_QUEUES_MAX = 16.0  # a cost above this many full queues counts as this many; a higher level is a damaged cell
 
@@ -44,6 +44,12 @@ class Leaky:
         cost = min(cost, self._cost_max)
         after = level + cost
         return True, level / rate, queue + 1.0 - after, after / rate, a + cost, b
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        return None
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -10,8 +10,8 @@ import math
 from typing import ClassVar
 
 from foregate.adapters.embedded.limits.rules import windows
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision
-from foregate.ports.limits import SlidingWindow
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, Pair
+from foregate.ports.limits import Moment, SlidingWindow
 
 UNITS = 64.0  # of one request
 
@@ -55,6 +55,14 @@ class Sliding:
         """Remember the window that was asked for last."""
         self._window = window
         self._base, self._base_before = windows.base_of(window), windows.base_of(window - 1)
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        window_s = self._window_s
+        had, units = float(round(cost * UNITS)), float(round(used * UNITS))
+        return windows.settled(cells, own, int(taken.now_s / window_s), int(now.now_s / window_s), had, units)
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -12,8 +12,8 @@ Two that take the last token within the same microsecond both see the debt when 
 
 from typing import ClassVar
 
-from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, sums
-from foregate.ports.limits import TokenBucket
+from foregate.adapters.embedded.limits.rules.algorithm import SLACK, Decision, Pair, sums
+from foregate.ports.limits import Moment, TokenBucket
 
 # A cost above this many bursts counts as this many; so a larger debt can only come of a damaged cell: it is forgiven.
 COST_BURSTS_MAX = 16.0
@@ -52,6 +52,18 @@ class Tokens:
             return False, (need - tokens) / rate, tokens, (burst - tokens) / rate, a, b
         tokens -= cost
         return True, 0.0, tokens, (burst - tokens) / rate, a + cost, b
+
+    def settled(
+        self, cells: tuple[float, ...], own: int, taken: Moment, now: Moment, cost: float, used: float
+    ) -> Pair | None:
+        """See `Algorithm`."""
+        cost_max = COST_BURSTS_MAX * self._burst
+        missing = min(used, cost_max) - min(cost, cost_max)
+        if missing == 0.0:
+            return None
+        used_up, overflow = sums(cells)
+        over = self._rate * now.now_s - used_up - overflow  # it has flowed over the rim: nothing is missing from that
+        return cells[own] + missing, overflow + over if over > 0.0 else cells[own + 1]
 
     @staticmethod
     def merge(cells: tuple[float, ...]) -> tuple[float, float]:

@@ -35,6 +35,27 @@ def with_more(cells: tuple[float, ...], own: int, odd: int, base: float, units: 
     return (cells[own], cell) if odd else (cell, cells[own + 1])
 
 
+def with_less(cells: tuple[float, ...], own: int, odd: int, base: float, units: float) -> tuple[float, float] | None:
+    """The own pair with `units` less in a window, not below 0; None when its cell holds another window by now."""
+    had = cells[own + odd] - base
+    if not 0.0 <= had < SPAN:
+        return None
+    cell = base + max(0.0, had - units)
+    return (cells[own], cell) if odd else (cell, cells[own + 1])
+
+
+def settled(
+    cells: tuple[float, ...], own: int, taken: int, window: int, had: float, used: float
+) -> tuple[float, float] | None:
+    """The own pair once `used` units stand in for the `had` that were counted in the window `taken`.
+
+    What is given back leaves the window that it was counted in; what is missing is counted in the present `window`.
+    """
+    if used < had:
+        return with_less(cells, own, taken & 1, base_of(taken), had - used)
+    return with_more(cells, own, window & 1, base_of(window), used - had) if used > had else None
+
+
 def newest(pair: tuple[float, float]) -> int:
     """The number of the newest window in a pair."""
     return int(max(pair) // SPAN)
