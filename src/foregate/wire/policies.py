@@ -1,8 +1,8 @@
 """The settings of every policy: said once here, validated and documented from here, compiled from here.
 
 Each may be set globally, on a service, a route, a plan or a key (`SCOPES` says which take which); the most specific one
-wins: key, plan, route, service, global. Lists (`rate_limits`, `quotas`, `extensions`) are joined instead; there an
-entry of a more specific place replaces the one of the same name.
+wins: key, plan, route, service, global. Lists (`rate_limits`, `quotas`, `token_limits`, `extensions`) are joined
+instead; there an entry of a more specific place replaces the one of the same name.
 
 What the annotations of fields mean stands in `wire.settings`; large policies have a file of their own beside this one.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.wire.ai import ModelAccess, TokenLimit
 from foregate.wire.cache import Cache
 from foregate.wire.mirror import Mirror
 from foregate.wire.origins import problem_with
@@ -22,6 +23,7 @@ from foregate.wire.settings import (
     Headers,
     Network,
     Priority,
+    RateText,
     Seconds,
     Secret,
     Settings,
@@ -29,6 +31,7 @@ from foregate.wire.settings import (
     Status,
     Url,
 )
+from foregate.wire.settings import Rate as Rate
 
 JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 
@@ -128,14 +131,6 @@ class Hmac(Settings, frozen=True):
 # --- how much of it ----------------------------------------------------------------------------------------------
 
 
-class Rate(msgspec.Struct, frozen=True):
-    """`100/s`, `600/m`: `amount` in `per_s` seconds."""
-
-    amount: float
-    per_s: float
-
-
-RateText = Annotated[Rate, Meta(extra={"form": "rate"})]
 Algorithm = Literal["token_bucket", "leaky_bucket", "sliding_window", "fixed_window", "concurrency"]
 Subject = Annotated[
     str, Meta(pattern=r"^(key|org|plan|ip|route|service|all|header:[A-Za-z0-9-]{1,64})$", description="who shares it")
@@ -372,14 +367,18 @@ class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     fallback: Fallback | None = None
     circuit_breaker: CircuitBreaker | None = None
     service_breaker: ServiceBreaker | None = None
+    models: ModelAccess | None = None
+    token_limits: tuple[TokenLimit, ...] = ()
 
 
 NO_POLICIES = Policies()
-JOINED = ("rate_limits", "quotas", "extensions")
+JOINED = ("rate_limits", "quotas", "token_limits", "extensions")
 # A policy not named here may be set everywhere.
 SCOPES: dict[str, tuple[str, ...]] = {
     # these decide who asks: plan and key are not known yet
     **dict.fromkeys(("cors", "api_key", "jwt", "basic", "hmac"), ("global", "service", "route")),
     # these keep one state per service
     **dict.fromkeys(("bulkhead", "adaptive_concurrency", "circuit_breaker", "service_breaker"), ("global", "service")),
+    # these are met by routes to models, before it is known which service is asked
+    **dict.fromkeys(("models", "token_limits"), ("global", "route", "plan", "key")),
 }

@@ -21,6 +21,16 @@ Url = Annotated[str, Meta(extra={"form": "url"})]
 Status = Annotated[int, Meta(ge=200, le=599)]
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """`100/s`, `600/m`: `amount` in `per_s` seconds."""
+
+    amount: float
+    per_s: float
+
+
+RateText = Annotated[Rate, Meta(extra={"form": "rate"})]
+
+
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What all of them have."""
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.wire.abuse import Abuse
+from foregate.wire.ai import AiRoute, Provider
 from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.settings import Network, Seconds, Settings, Status
@@ -112,6 +114,7 @@ class Service(msgspec.Struct, frozen=True):
     policies: Policies = NO_POLICIES
     # of one worker to one target; a request that would need a further one is answered `overloaded`
     connections_max: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    ai: Provider | None = None
 
 
 class Weighted(msgspec.Struct, frozen=True):
@@ -144,7 +147,8 @@ class Rewrite(Settings, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """`name` is unique and stands in events. Exactly one of `services`, `redirect`, `answer` says what happens.
+    """`name` is unique and stands in events. Exactly one of `services`, `redirect`, `answer`, `ai` says what
+    happens.
 
     `auth` lists the ways a client may say who it is, any of which is enough; empty: open to all. With several
     `services` each request is given to one of them by weight, a client (`sticky`) always to the same.
@@ -161,6 +165,7 @@ class Route(msgspec.Struct, frozen=True):
     answer: FixedAnswer | None = None
     auth: tuple[AuthMethod, ...] = ("api_key",)
     policies: Policies = NO_POLICIES
+    ai: AiRoute | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -228,6 +233,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     org: str = "default"
     environment: str = "production"
     drain_s: float = 10.0
+    abuse: Abuse = Abuse()
 
 
 # --- as a file: lines, so that a worker can read thousands of routes and keys in slices while it serves ----------

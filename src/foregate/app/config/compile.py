@@ -35,6 +35,7 @@ def compile_snapshot(config: Config, pepper: bytes, folder: File) -> wire.Snapsh
         org=config.org,
         environment=config.environment,
         drain_s=config.drain_s,
+        abuse=config.abuse,
     )
     digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:VERSION_DIGITS]
     return msgspec.structs.replace(unversioned, version=digest)
@@ -75,6 +76,7 @@ def _service(name: str, service: Service, folder: File) -> wire.Service:
         tls=msgspec.structs.replace(service.tls, **files),
         policies=service.policies,
         connections_max=service.connections_max,
+        ai=service.ai,
     )
 
 
@@ -106,6 +108,7 @@ def _routes(config: Config) -> Iterator[wire.Route]:
             answer=route.answer,
             auth=route.auth,
             policies=route.policies,
+            ai=route.ai,
         )
 
 

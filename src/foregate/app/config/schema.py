@@ -26,6 +26,8 @@ from foregate.app.config.derive import DERIVED, Derived
 from foregate.app.config.problems import Path
 from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire import policies, snapshot
+from foregate.wire.abuse import Abuse
+from foregate.wire.ai import AiRoute, Provider
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -188,6 +190,7 @@ class Service(_Strict):
     tls: Annotated[snapshot.UpstreamTls, DERIVED] = Field(default_factory=snapshot.UpstreamTls)
     connections_max: int = Field(1_000, ge=1, le=100_000, description="Of one worker to one target.")
     policies: ServicePolicies = Field(default_factory=no_policies)
+    ai: Annotated[Provider, DERIVED] | None = None
 
 
 class Share(_Strict):
@@ -198,7 +201,7 @@ class Share(_Strict):
 
 
 class Route(_Strict):
-    """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service, redirect or answer.
+    """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service, models, redirect or answer.
 
     Closed (auth: api_key) unless opened.
     """
@@ -216,6 +219,7 @@ class Route(_Strict):
     sticky: bool = True
     redirect: Annotated[snapshot.Redirect, DERIVED] | None = None
     answer: Annotated[snapshot.FixedAnswer, DERIVED] | None = None
+    ai: Annotated[AiRoute, DERIVED] | None = None
     strip: bool = False
     rewrite: Annotated[snapshot.Rewrite, DERIVED] | None = None
     host: Annotated[str, AfterValidator(_host)] | None = Field(
@@ -236,11 +240,17 @@ class Route(_Strict):
 
     @model_validator(mode="after")
     def _one_end(self) -> "Route":
-        ways = {"service": self.service, "services": self.services, "redirect": self.redirect, "answer": self.answer}
+        ways = {
+            "service": self.service,
+            "services": self.services,
+            "redirect": self.redirect,
+            "answer": self.answer,
+            "ai": self.ai,
+        }
         given = [name for name, value in ways.items() if value]
         if len(given) != 1:
             said = " and ".join(given) if given else "none"
-            raise ValueError(f"needs exactly one of service, services, redirect and answer (there is {said})")
+            raise ValueError(f"needs exactly one of service, services, redirect, answer and ai (there is {said})")
         if self.services and not any(share.weight for share in self.services):
             raise ValueError("services: every weight is 0, so no request could go anywhere")
         if self.strip and self.rewrite is not None:
@@ -320,4 +330,5 @@ class Config(_Strict):
     telemetry: Telemetry = Telemetry()
     alerts: Alerts = Alerts()
     predict: Predict = Predict()
+    abuse: Annotated[Abuse, DERIVED] = Field(default_factory=Abuse)
     drain_s: Seconds = 10.0
