@@ -46,8 +46,8 @@ class ClientConnection(asyncio.Protocol):
         "_body_bytes", "_body_until_eof", "_clock", "_complete", "_deadlines", "_fed", "_head_bytes",
         "_head_complete", "_head_only", "_head_told", "_inbox", "_interim", "_keep_alive", "_known", "_late",
         "_owner", "_parsed", "_parser", "_reading", "_receiver", "_request_chunked", "_request_done", "_spoiled",
-        "_tries_left", "answered", "congested", "content_length", "deadline_s", "headers", "notes", "reused",
-        "status", "timeout_s", "trailers", "transport",
+        "_tries_left", "_upgrades", "answered", "congested", "content_length", "deadline_s", "headers", "notes",
+        "reused", "status", "timeout_s", "trailers", "transport",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, clock: Clock, deadlines: Deadlines) -> None:
@@ -64,6 +64,7 @@ class ClientConnection(asyncio.Protocol):
         self._forget()
         self._reading = True
         self._spoiled = False  # not to be used for another exchange
+        self._upgrades = False
         self._request_done, self._request_chunked = True, False
         self.transport: asyncio.Transport | None = None
         self.deadline_s, self.timeout_s = NEVER, 0.0
@@ -161,6 +162,10 @@ class ClientConnection(asyncio.Protocol):
         """The exchange that is next is the last one, whatever the upstream says: the owner never has it idle."""
         self._spoiled = True
 
+    def upgrade_once(self) -> None:
+        """`use_once`, to change protocols: 101 is told as a head, with what came after it; see `tunnel`."""
+        self._spoiled = self._upgrades = True
+
     @property
     def usable(self) -> bool:
         """Whether a new exchange may begin on it."""
@@ -227,6 +232,10 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self.status == 101 and isinstance(error, httptools.HttpParserUpgrade):
+                self._head_told = True
+                receiver.response_head(self, [data[error.args[0] :]], False)
+                return
             if not self._survives(error):
                 return
         if self._complete:
@@ -350,10 +359,12 @@ class ClientConnection(asyncio.Protocol):
             raise _Stop
         if not 100 <= status <= 599:
             raise _Stop
-        if status < 200:
+        if status < 200 and not (status == 101 and self._upgrades and self._parser.should_upgrade()):
             self._interim = True
             return
         self.status = status
+        if status == 101:
+            return  # nothing follows that the parser would understand
         try:
             self.content_length, chunked = answer_framing(self.headers)
         except ValueError:
@@ -374,7 +385,7 @@ class ClientConnection(asyncio.Protocol):
         if self._interim:
             self._interim = False
             self.headers = []
-        else:
+        elif self.status != 101:
             if self._late:
                 self._take_trailers()
             self._complete = True

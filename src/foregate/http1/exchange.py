@@ -8,6 +8,7 @@ from foregate.http1 import trailers as trailer_fields
 from foregate.http1.date import date_line
 from foregate.http1.headers import HeaderList
 from foregate.http1.trailers import Fields
+from foregate.http1.tunnel import ServerTunnel, TunnelReceiver
 
 if TYPE_CHECKING:
     from foregate.http1.head import RequestHead
@@ -112,6 +113,11 @@ class Exchange:
         return self.head.chunked or bool(self.head.content_length)
 
     @property
+    def upgrade(self) -> bytes:
+        """The protocol that the client asks to change to, where it may have it (`websocket`); b"" for none."""
+        return self.head.upgrade
+
+    @property
     def paused(self) -> bool:
         """Whether the client's side is congested: stop writing until `response_paused(False)`."""
         return self._connection.congested
@@ -210,6 +216,18 @@ class Exchange:
         out += lines
         out.append(b"content-length: %d\r\n\r\n" % length)
         out += chunks
+
+    def begin_tunnel(self, lines: bytes, receiver: TunnelReceiver) -> None:
+        """Change to the protocol in `upgrade`. `lines` are fields, each with CRLF, without status line and hop-by-hop.
+
+        From now on `write` sends its bytes as they are, and `receiver` is told what comes: what has come already within
+        this call. `end` closes the connection.
+        """
+        self.head_sent = self.close_after = True
+        switching = b"HTTP/1.1 101 Switching Protocols\r\n%bconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+        self._connection.out.append(switching % (lines, self.upgrade))
+        self._connection.flush()
+        ServerTunnel(self._connection, self, receiver).begin()
 
     def end(self, trailers: Fields = trailer_fields.NONE) -> None:
         """The answer is complete. `trailers` go out where the answer is chunked, and are dropped where it is not."""

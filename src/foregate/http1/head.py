@@ -24,7 +24,8 @@ class Refusal(NamedTuple):
 class RequestHead(msgspec.Struct):
     """What the fields of a request mean. One object may serve many requests of a connection that have the same fields.
 
-    `content_length` is None without one. `notes` is for who asks, to keep what was made of these fields.
+    `content_length` is None without one. `upgrade` is the protocol that the client asks to change to, where it may have
+    it; the wish for any other is ignored. `notes` is for who asks, to keep what was made of these fields.
     """
 
     host: bytes = b""
@@ -33,6 +34,7 @@ class RequestHead(msgspec.Struct):
     connection_tokens: frozenset[bytes] = NO_TOKENS
     expects_continue: bool = False
     notes: Any = None
+    upgrade: bytes = b""
 
 
 _WATCHED = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding", b"expect"})

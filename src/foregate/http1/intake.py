@@ -17,6 +17,7 @@ from foregate.http1 import trailers
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal, RequestHead, judge, origin_form
 from foregate.http1.headers import HeaderList, oversize
+from foregate.http1.tunnel import WEBSOCKET, opens_websocket
 from foregate.kernel import limits
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class RequestIntake:
     `filling` is the exchange whose body is still coming, always the last of the queue. After `refusal` is set nothing
     is parsed any more; a refused exchange stays `filling` for ever. `silent` says that what was refused is HEAD, whose
     answer has no body. `head_bytes` > 0 means: part of a head has come.
-    `backlog` holds bytes that wait because the queue is full.
+    `backlog` holds bytes that wait because the queue is full, or because a request before them wishes to upgrade: then
+    they are a tunnel's or the next request's, as it is answered.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class RequestIntake:
         "_requests_left",
         "_target",
         "_tries_left",
+        "_wish",
         "backlog",
         "filling",
         "head_bytes",
@@ -85,6 +88,7 @@ class RequestIntake:
         self._repeated_line = b"", b""  # its method and target
         self._tries_left = _REPEATS_TRIED
         self._fed = 0  # bytes fed since the last head was complete
+        self._wish: Exchange | None = None  # which may become a tunnel: what comes after it is not parsed before that
         self.queue: deque[Exchange] = deque()
         self.filling: Exchange | None = None
         self.refusal: Refusal | None = None
@@ -104,7 +108,7 @@ class RequestIntake:
 
     def parse(self, data: bytes) -> None:
         """Take what has arrived and is nothing to `repeat`."""
-        if self.backlog:
+        if self.backlog or self._waits:
             self.backlog += data  # bounded: reading is paused while there is a backlog
         elif len(data) > _FEED_BYTES:
             self._feed_slices(data)
@@ -119,7 +123,7 @@ class RequestIntake:
     def _feed_slices(self, data: bytes) -> None:
         start = 0
         while start < len(data) and self.refusal is None:
-            if len(self.queue) >= limits.PIPELINED_REQUESTS_MAX:
+            if len(self.queue) >= limits.PIPELINED_REQUESTS_MAX or self._waits:
                 self.backlog = data[start:]
                 return
             stop = start + (_FEED_BYTES if self.filling is None else _FEED_BODY_BYTES)
@@ -206,12 +210,34 @@ class RequestIntake:
         """The parser goes no further."""
         if isinstance(stop, httptools.HttpParserUpgrade):
             self._ignore_upgrade()
-            if rest := data[stop.args[0] :]:
+            rest = data[stop.args[0] :]
+            if self._wishes():
+                self.backlog = rest
+            elif rest:
                 self._feed(rest)
         elif not isinstance(stop, httptools.HttpParserCallbackError):
             self.refusal = Refusal("malformed_request", str(stop))
         elif self.refusal is None:
             raise stop  # a mistake of ours: let the loop report it and close
+
+    def _wishes(self) -> bool:
+        """Whether the last request may become a tunnel: its answer decides what the bytes after its head are."""
+        exchange = self.queue[-1] if self.queue else None
+        if exchange is None or exchange is self.filling or not opens_websocket(exchange):
+            return False
+        exchange.head.upgrade = WEBSOCKET
+        self._wish = exchange
+        self._begun = True  # so that nothing is taken for a repeated request
+        return True
+
+    @property
+    def _waits(self) -> bool:
+        wish = self._wish
+        if wish is None or not wish.answered:
+            return wish is not None
+        self._wish = None
+        self._begun = False
+        return False
 
     def _ignore_upgrade(self) -> None:
         """Go on in HTTP/1.1 with a new parser: a server may ignore the wish to upgrade (RFC 9110 section 7.8).

@@ -124,7 +124,8 @@ class ServerConnection(asyncio.Protocol):
         else:
             waiting = len(queue)
             intake.parse(data)
-            plain = not waiting and len(queue) == 1 and intake.filling is None and intake.refusal is None
+            plain = not (waiting or intake.backlog or intake.filling is not None) and len(queue) == 1
+            plain = plain and intake.refusal is None
         if not plain or self.congested:
             self._advance()
             return
@@ -198,6 +199,12 @@ class ServerConnection(asyncio.Protocol):
         self._body_paused = paused
         self._set_reading()
         self._await_request()
+
+    def take_early(self) -> bytes:
+        """What has come of a tunnel before it was one."""
+        early, self._intake.backlog = self._intake.backlog, b""
+        self._set_reading()
+        return early
 
     # --- serving in order ------------------------------------------------------------------------------------
 
