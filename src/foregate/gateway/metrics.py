@@ -37,6 +37,12 @@ _WORKER_FAMILIES = (
     ("foregate_accept_pauses_total", "counter", "Pauses in accepting: nothing to do it with.", layout.ACCEPT_PAUSES),
     ("foregate_held_bodies_refused_total", "counter", "Requests refused for want of room there.", layout.HELD_REFUSED),
 )
+_MIRRORED = (
+    ("same", layout.MIRROR_SAME),
+    ("different", layout.MIRROR_DIFFERENT),
+    ("failed", layout.MIRROR_FAILED),
+    ("skipped", layout.MIRROR_SKIPPED),
+)
 LINES_MAX = 500
 _CLAIM_MAX = 100  # blocks at once: with a piece's lines still about two milliseconds
 
@@ -87,6 +93,8 @@ def _families(snapshot: Snapshot, blocks: Blocks) -> Iterator[tuple[str, str, st
     yield name, "histogram", "Duration of requests.", _durations(routes, name)
     name = "foregate_limited_total"
     yield name, "counter", "Requests refused by a limit or quota.", _cell(routes, name, layout.LIMITED)
+    name = "foregate_mirrored_total"
+    yield name, "counter", "Answers of mirrored requests, compared.", _mirrored(routes, name)
     for name, kind, text, cell in _SERVICE_FAMILIES:
         yield name, kind, text, _cell(services, name, cell)
     for name, kind, text, cell in _TARGET_FAMILIES:
@@ -145,6 +153,13 @@ def _requests(routes: _Named, name: str) -> Iterator[Sample]:
     for labels, block in routes:
         for cell, status_class in classes:
             yield name, labels + status_class, block.total(cell)
+
+
+def _mirrored(routes: _Named, name: str) -> Iterator[Sample | None]:
+    for labels, block in routes:
+        for result, cell in _MIRRORED:
+            value = block.total(cell)
+            yield (name, f'{labels},result="{result}"', value) if value else None
 
 
 def _durations(routes: _Named, name: str) -> Iterator[Sample | None]:

@@ -13,7 +13,7 @@ class Mirror(Settings, frozen=True):
     """Ask a second service the same once the first has answered, and compare; clients never notice.
 
     Of a `share` of the requests of these `methods`; whoever names methods that write has them carried out twice.
-    A body or answer above `body_bytes_max`, or a request beyond `inflight_max` of a worker, is not mirrored but counted.
+    A body or answer above `body_bytes_max`, or a request beyond `inflight_max` of a worker, is counted as skipped.
     """
 
     service: Annotated[str, Meta(min_length=1, max_length=63)]

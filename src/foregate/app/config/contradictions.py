@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from foregate.app.config.mirroring import bad_mirror, bad_mirrored
 from foregate.app.config.problems import Path, did_you_mean
 from foregate.app.config.schema import Config, Route
 from foregate.app.config.unguarded import unguarded
@@ -65,6 +66,7 @@ def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
             where: Path = (*path, "service") if route.service is not None else (*path, "services", index, "service")
             yield where, f'there is no service "{share.service}"{did_you_mean(share.service, config.services)}'
     yield from bad_rule(route, path)
+    yield from bad_mirrored(config, route, path)
     if not route.auth:
         for kind in ("rate_limits", "quotas"):
             for index, limit in enumerate(getattr(route.policies, kind)):
@@ -171,6 +173,7 @@ def _policies(config: Config, policies: Policies, path: Path) -> Iterator[Found]
                 yield (*path, kind, index), sentence
             seen.setdefault(name, index)
     yield from _fallback(config, policies.fallback, path)
+    yield from bad_mirror(config, policies, path)
 
 
 def _fallback(config: Config, fallback: Fallback | None, path: Path) -> Iterator[Found]:

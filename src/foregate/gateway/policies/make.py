@@ -19,6 +19,7 @@ _CLASSES = {
     "body_schema": "BodySchemaPolicy",
     "request_transform": "RequestTransformPolicy",
     "response_transform": "ResponseTransformPolicy",
+    "mirror": "MirrorPolicy",
     "adaptive_concurrency": "AdaptiveConcurrencyPolicy",
     "bulkhead": "BulkheadPolicy",
 }
