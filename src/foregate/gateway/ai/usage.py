@@ -24,6 +24,18 @@ class Usage(NamedTuple):
         return self.input + self.output
 
 
+def settled(reported: Usage, own_input: int | None, own_output: int | None) -> Usage:
+    """What is billed: `reported`, with our own count in place of what the provider did not say."""
+    if own_input is None and own_output is None:
+        return reported
+    usage = reported._replace(estimated=True)
+    if own_input is not None:
+        usage = usage._replace(input=own_input, cached=0, cache_written=0)
+    if own_output is not None:
+        usage = usage._replace(output=own_output, reasoning=0)
+    return usage
+
+
 class Prices(NamedTuple):
     """Per million tokens, in any currency. Input from or to a cache costs as any other where nothing else is said."""
 

@@ -24,9 +24,11 @@ count of what was returned, marked (`gateway.ai.usage`).
 
 A stream in the same format is passed on byte for byte, in whole events; where we had to ask for usage that the client
 did not want (`stream_options.include_usage`), that one event is left out. The answer's content type is
-`application/json`, or `text/event-stream; charset=utf-8`.
+`application/json`, or `text/event-stream; charset=utf-8`. The Protocols `Format`, `Translation` and `Stream` are in
+`format`.
 """
 
-from foregate.gateway.ai.formats.format import Asked, BadRequest, Format, Malformed, Stream
+from foregate.gateway.ai.formats.format import Asked, BadRequest, Malformed, Stream
+from foregate.gateway.ai.formats.pairs import FORMAT_OF_PATH, FORMATS, translation
 
-__all__ = ["Asked", "BadRequest", "Format", "Malformed", "Stream"]
+__all__ = ["FORMATS", "FORMAT_OF_PATH", "Asked", "BadRequest", "Malformed", "Stream", "translation"]

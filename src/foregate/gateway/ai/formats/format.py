@@ -43,7 +43,17 @@ class Failure(NamedTuple):
 class Asked:
     """A request of a client, read. `document` is its whole body (to be read, not to be changed)."""
 
-    __slots__ = ("_estimate", "choices", "document", "format", "model", "output_tokens_max", "stream", "usage_wanted")
+    __slots__ = (
+        "_estimate",
+        "choices",
+        "created",
+        "document",
+        "format",
+        "model",
+        "output_tokens_max",
+        "stream",
+        "usage_wanted",
+    )
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Asked:
         self.stream = stream
         self.usage_wanted = usage_wanted  # the client wants OpenAI's usage chunk at the end of the stream
         self.output_tokens_max = output_tokens_max  # per choice; None where the client named no bound
+        self.created = 0  # Unix seconds, to be set by whoever has a clock: translated answers say when they were made
         self.choices = choices  # how many answers were asked for; output is at most choices * output_tokens_max
         self._estimate = -1
 
@@ -105,6 +116,10 @@ class Format(Protocol):
         """The body of an error answer."""
         ...
 
+    def error_event(self, status: int, message: str, code: str = "") -> bytes:
+        """Ends a stream that has begun: an error and the protocol's end."""
+        ...
+
     def read_error(self, body: bytes) -> Told:
         """What a provider's error answer says; of an unreadable one its beginning."""
         ...
@@ -113,12 +128,35 @@ class Format(Protocol):
 class Stream(Protocol):
     """A streamed answer on its way from a provider to a client. Nothing of it raises."""
 
-    begun: bool  # a first token (text, tool call, reasoning) was in what `feed` returned
-    ended: bool  # the answer came to its proper end; what may follow is not wanted
-    failure: Failure | None  # it did not; what `feed` returned so far is right, nothing more comes
-    finish_reason: str  # the provider's word; "" until it is known
-    model: str  # the provider's name of it; "" until it is known
-    deltas: int  # events with tokens in them, so far
+    @property
+    def begun(self) -> bool:
+        """A first token (text, tool call, reasoning) was in what `feed` returned."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """The answer came to its proper end; what may follow is not wanted."""
+        ...
+
+    @property
+    def failure(self) -> Failure | None:
+        """It came to none; what `feed` returned so far is right, nothing more comes."""
+        ...
+
+    @property
+    def finish_reason(self) -> str:
+        """The provider's word; "" until it is known."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The provider's name of it; "" until it is known."""
+        ...
+
+    @property
+    def deltas(self) -> int:
+        """Events with tokens in them, so far."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """Bytes of the provider, in any chunking → whole events for the client (perhaps none)."""
@@ -133,7 +171,7 @@ class Stream(Protocol):
         ...
 
     def error_event(self, status: int, message: str, code: str = "") -> bytes:
-        """Ends a stream that has begun: an error and the protocol's end, in the client's format."""
+        """`Format.error_event` of the client's format."""
         ...
 
 
@@ -143,8 +181,17 @@ class Translation(Protocol):
     client: Format
     provider: Format
 
-    def request(self, asked: Asked, model: str, output_tokens_default: int = OUTPUT_TOKENS_DEFAULT) -> bytes:
-        """The body for the provider, whose name of the model is `model`. Raises BadRequest for what cannot be said."""
+    def request(
+        self,
+        asked: Asked,
+        model: str,
+        output_tokens_default: int = OUTPUT_TOKENS_DEFAULT,
+        compatible: bool = False,
+    ) -> bytes:
+        """The body for the provider, whose name of the model is `model`. Raises BadRequest for what cannot be said.
+
+        `compatible`: the provider only resembles OpenAI, and is spoken to in the older words that all such know.
+        """
         ...
 
     def answer(self, body: bytes, asked: Asked) -> Whole:

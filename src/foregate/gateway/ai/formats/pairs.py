@@ -1,0 +1,22 @@
+"""Which formats there are, and which pairs of them can be translated."""
+
+from __future__ import annotations
+
+from foregate.gateway.ai.formats.anthropic_messages import AnthropicMessages
+from foregate.gateway.ai.formats.format import Format, Name, Translation
+from foregate.gateway.ai.formats.openai_chat import OpenAIChat
+from foregate.gateway.ai.formats.openai_completions import OpenAICompletions
+from foregate.gateway.ai.formats.openai_embeddings import OpenAIEmbeddings
+from foregate.gateway.ai.formats.openai_responses import OpenAIResponses
+from foregate.gateway.ai.formats.same import Same
+
+_CHAT, _MESSAGES = OpenAIChat(), AnthropicMessages()
+_ALL: tuple[Format, ...] = (_CHAT, OpenAICompletions(), OpenAIEmbeddings(), OpenAIResponses(), _MESSAGES)
+FORMATS: dict[Name, Format] = {spoken.name: spoken for spoken in _ALL}
+FORMAT_OF_PATH: dict[bytes, Format] = {spoken.path: spoken for spoken in _ALL}
+_TRANSLATIONS: dict[tuple[Name, Name], Translation] = {(each.name, each.name): Same(each) for each in _ALL}
+
+
+def translation(client: Format, provider: Format) -> Translation | None:
+    """From a client's format to a provider's; None where there is no way."""
+    return _TRANSLATIONS.get((client.name, provider.name))

@@ -1,0 +1,68 @@
+"""Reading JSON that others wrote: requests of clients with good sentences, answers of providers with none."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from foregate.gateway.ai.formats.format import BadRequest, Document, Malformed
+
+T = TypeVar("T")
+_decode = msgspec.json.Decoder().decode
+write_json = msgspec.json.Encoder().encode
+
+
+def read_object(body: bytes) -> Document:
+    """The JSON object of a request, with a model's name in it."""
+    try:
+        document = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.")
+    model = document.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("`model` must name a model.", "model")
+    return document
+
+
+def flag(document: Document, name: str) -> bool:
+    value = document.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise BadRequest(f"`{name}` must be true or false.", name)
+
+
+def count(document: Document, name: str, at_least: int = 1) -> int | None:
+    """A whole number, or None where there is none."""
+    value = document.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value < 1 << 31:
+        raise BadRequest(f"`{name}` must be a whole number of at least {at_least}.", name)
+    return value
+
+
+def items(document: Document, name: str) -> list[Any]:
+    """A list that must not be empty."""
+    value = document.get(name)
+    if isinstance(value, list) and value:
+        return value
+    raise BadRequest(f"`{name}` must be a list with at least one item.", name)
+
+
+def write_request(document: Document) -> bytes:
+    """The body of a request for a provider."""
+    try:
+        return write_json(document)
+    except (OverflowError, msgspec.EncodeError, ValueError) as error:
+        raise BadRequest(f"The body cannot be written as JSON again: {error}.") from None
+
+
+def read_answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """A provider's whole answer. Raises Malformed."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the provider's answer cannot be read: {error}") from None
