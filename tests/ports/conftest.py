@@ -11,6 +11,7 @@ from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
+from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.kernel.clock import ManualClock
 
 
@@ -24,6 +25,7 @@ class Adapter:
     open_findings: Callable[[], EmbeddedFindings]
     open_sink: Callable[[], Spool]
     open_courier: Callable[[], Courier]
+    open_verdicts: Callable[[], EmbeddedVerdicts]
     bus_file: Path
 
 
@@ -43,6 +45,7 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
         lambda: remembered(EmbeddedFindings(tmp_path / "findings.sqlite")),
         lambda: remembered(Spool(tmp_path / "spool" / "w1")),
         lambda: remembered(Courier(tmp_path / "spool")),
+        lambda: remembered(EmbeddedVerdicts(tmp_path / "abuse.sqlite")),
         tmp_path / "bus.sqlite",
     )
     for handle in opened:

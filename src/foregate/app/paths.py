@@ -50,6 +50,14 @@ class DataDir:
         return self.root / "limits.bin"
 
     @property
+    def abuse(self) -> Path:
+        return self.root / "abuse.sqlite"
+
+    @property
+    def verdicts(self) -> Path:
+        return self.root / "verdicts.json"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 
