@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from foregate.gateway.answers import respond_problem, retry_after_line
+from foregate.gateway.answers import JSON, respond, respond_problem, retry_after_line
 from foregate.gateway.forwarding.fallbacks import respond_fixed
 from foregate.gateway.heads import status_line
 from foregate.gateway.held_bodies import Share
@@ -154,8 +154,13 @@ class Admission:
         )
         if code == "body_too_large":
             exchange.close_after = True
-        self._recorder.finished(request, ERRORS[code].status, code, now_s)
-        respond_problem(exchange, code, request.request_id, lines, refusal.detail, refusal.members)
+        if chain.problems is not None:
+            status, body = chain.problems(request, refusal)
+            self._recorder.finished(request, status, code, now_s)
+            respond(exchange, status, b"%sx-request-id: %s\r\n" % (lines, request.request_id.encode()), JSON, body)
+        else:
+            self._recorder.finished(request, ERRORS[code].status, code, now_s)
+            respond_problem(exchange, code, request.request_id, lines, refusal.detail, refusal.members)
         exchange.flush()
 
     def _answer(self, request: Request, answer: Answer) -> None:

@@ -10,6 +10,8 @@ from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.heads import status_line
 from foregate.kernel.errors import ERRORS, problem
 
+JSON = b"application/json"
+
 
 def respond(exchange: ClientExchange, status: int, lines: bytes, content_type: bytes, body: bytes) -> None:
     """Write a whole answer; `lines` are further header lines with their CRLF."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
@@ -13,26 +13,31 @@ from foregate.gateway.policies import make
 from foregate.gateway.policies.absent import AbsentPolicy
 from foregate.gateway.policies.gate import DOORS
 from foregate.gateway.policies.limits.policy import Form, Limits
-from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Verdict
+from foregate.gateway.policies.policy import OWN, Means, NeedBody, Place, Policy, Refuse, Verdict
 from foregate.gateway.policies.respond import FixedAnswerStep, RedirectStep
 from foregate.gateway.scopes import Resolved, Set, resolve, without_route
 from foregate.gateway.shapes import Shape
 from foregate.http1.headers import HeaderList
 from foregate.kernel.limits import BODY_BYTES_MAX
+from foregate.ports.blocks import Cells
+from foregate.wire.ai import AiRoute
 from foregate.wire.policies import Policies, Timeouts
 from foregate.wire.policies import Retry as RetrySettings
 from foregate.wire.snapshot import Route
 
 if TYPE_CHECKING:
+    from foregate.gateway.ai.step import AiStep, Models
     from foregate.gateway.request import Request
     from foregate.gateway.upstream import ServiceState
 
 Step: TypeAlias = "Callable[[Request], Verdict | None]"
+Problems: TypeAlias = "Callable[[Request, Refuse], tuple[int, bytes]]"  # (status, body) as application/json
 Answerer: TypeAlias = "Callable[[Request, int, HeaderList], HeaderList]"
 
 BEFORE = ("ip_filter", "cors")  # these come before it is known who asks …
 AFTER = ("load_shedding", "bounds")  # … these after it, then limits, …
 SHAPING = ("body_schema", "request_transform")
+UPGRADING = ("websocket",)
 HANDLING = ("cache", "mirror")  # these ask services by themselves
 LAST = DOORS  # one of each per service: what they admit is under way
 ANSWERING = ("cors", "response_transform")
@@ -40,7 +45,7 @@ CONSUMERS = ("plan:", OWN)  # what the scopes of those begin with who are known 
 CHAINS_MAX = 20_000  # for consumers with policies of their own, of all routes; beyond it the unused are built anew
 PARTS_MAX = 20_000  # policies of such chains alone; likewise
 
-_TIMEOUTS, _RETRY = Timeouts(), RetrySettings()
+_TIMEOUTS, _RETRY, _NO_RETRY = Timeouts(), RetrySettings(), RetrySettings(attempts=0)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -59,6 +64,7 @@ class Chain:
         "names",
         "passed",
         "priority",
+        "problems",
         "retry",
         "route",
         "service",
@@ -67,6 +73,7 @@ class Chain:
         "steady",
         "steps",
         "timeouts",
+        "voiding",
         "watched",
     )
 
@@ -91,7 +98,7 @@ class Chain:
             policy.answered for policy in answering if policy.answered is not None
         )
         self.steady = all(policy.steady for policy in answering)
-        self.limited = bool(resolved.many["rate_limits"] or resolved.many["quotas"])
+        self.limited = any(resolved.many[kind] for kind in ("rate_limits", "quotas", "token_limits"))
         self.priority: int = _settings(one, "priority", 50)
         self.timeouts: Timeouts = _settings(one, "timeouts", _TIMEOUTS)
         self.retry: RetrySettings = _settings(one, "retry", _RETRY)
@@ -103,6 +110,8 @@ class Chain:
         self._builder = builder
         self.route = route
         self.shape = shape
+        self.problems: Problems | None = None  # how its refusals are said, where not as problem documents
+        self.voiding: Chain | None = None  # the same for writes, which make cached answers void; made by the cache
         self._told: dict[tuple[int, str], str] | None = None  # made when it is needed: most never is
 
     def of(self, scope: str) -> Chain:
@@ -151,7 +160,10 @@ class ChainBuilder:
         means: Means,
         before: Mapping[bytes, Policy],
         services: Mapping[str, ServiceState],
+        cells: Callable[[str], Cells] | None = None,
     ) -> None:
+        """`cells`: this worker's cells of a named block."""
+        self._cells = cells or _no_cells
         self._general = general
         self.shapes = shapes
         self.scoped: Lately[tuple[Chain, Shape], Chain] = Lately(CHAINS_MAX)
@@ -165,7 +177,7 @@ class ChainBuilder:
 
     def chain(self, route: Route, service: ServiceState | None) -> Chain:
         """The chain of a route and one of its services. Routes without anything of their own share it."""
-        plain = route.policies == Policies() and route.redirect is None and route.answer is None
+        plain = route.policies == Policies() and route.redirect is None and route.answer is None and route.ai is None
         key = (service.name if service is not None else "", route.auth)
         if plain and (known := self._shared.get(key)) is not None:
             return known
@@ -201,16 +213,21 @@ class ChainBuilder:
         policies += [self._make(kind, inside.one[kind]) for kind in SHAPING if kind in inside.one]
         policies += [self._make("extension", entry) for entry in inside.many["extensions"]]
         if service is not None:
-            policies += [self._make(kind, inside.one[kind]) for kind in HANDLING if kind in inside.one]
+            policies += [self._make(kind, inside.one[kind]) for kind in (*UPGRADING, *HANDLING) if kind in inside.one]
+        problems: Problems | None = None
         if route.redirect is not None:
             policies.append(RedirectStep(route.redirect))
         elif route.answer is not None:
             policies.append(FixedAnswerStep(route.answer))
+        elif route.ai is not None:
+            policies.append(asks := self._ai(route, route.ai, inside))
+            problems = asks.problems
         elif service is not None:
             policies += service.doors
         answering = [self._make(kind, inside.one[kind]) for kind in ANSWERING if kind in inside.one]
         answering += [policy for policy in policies if policy.name not in ANSWERING and policy.answered is not None]
         chain = Chain(inside, policies, answering, service, self, route, shape)
+        chain.problems = problems
         if shape is not None:
             return chain
         for part in ("answerers", "steps", "names", "passed"):
@@ -231,7 +248,20 @@ class ChainBuilder:
             places.append((f"route:{of.route.name}", of.route.policies))
             resolved = resolve([*places, *of.shape.places] if of.shape is not None else places)
             self._parts.put(key, found := Chain(resolved, service.doors, [], service))
+            if of.route.ai is not None:
+                _asks_models(found, resolved, of.route.ai)
         return found
+
+    def _ai(self, route: Route, settings: AiRoute, resolved: Resolved) -> AiStep:
+        """The step of a route to models, which answers by itself."""
+        from foregate.gateway.ai.step import AiStep, Models
+
+        providers = {name: self._services[name].settings.ai for name in settings.services if name in self._services}
+        key = b"ai" + _encode([route.name, settings, providers])
+        made = self._known(key, lambda: Models(route.name, settings, providers, self._means, self._cells))
+        models = cast("Models", made)
+        access = resolved.one.get("models")
+        return AiStep(models, resolved.many["token_limits"], access, self._means)
 
     def of(self, chain: Chain, shape: Shape) -> Chain:
         """The chain of consumers of this shape, instead of `chain`: kept for a while."""
@@ -284,6 +314,22 @@ class ChainBuilder:
         elif found is None and (found := self._parts.get(key)) is None:
             self._parts.put(key, found := build())
         return found
+
+
+def _no_cells(name: str) -> Cells:
+    """Of a builder whose routes count nothing."""
+    raise KeyError(name)
+
+
+def _asks_models(chain: Chain, resolved: Resolved, settings: AiRoute) -> None:
+    """What a request to a model meets there: the route tries other models instead of the same again, and answers may
+    take long."""
+    chain.fallback = chain.hedge = None
+    if "retry" not in resolved.one:
+        chain.retry = _NO_RETRY
+    if "timeouts" not in resolved.one:
+        chain.timeouts = Timeouts(attempt_s=settings.answer_timeout_s)
+    chain.watched = chain.timeouts.total_s is not None
 
 
 def _settings(one: Mapping[str, Set], kind: str, default: Any) -> Any:

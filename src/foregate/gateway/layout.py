@@ -29,7 +29,13 @@ MIRROR_SAME = LIMITED + 1
 MIRROR_DIFFERENT = MIRROR_SAME + 1
 MIRROR_FAILED = MIRROR_DIFFERENT + 1  # the second service gave no answer
 MIRROR_SKIPPED = MIRROR_FAILED + 1  # too large, or too many at a time
-ROUTE_CELLS = MIRROR_SKIPPED + 1
+CACHE_HITS = MIRROR_SKIPPED + 1
+CACHE_MISSES = CACHE_HITS + 1
+CACHE_STALE = CACHE_MISSES + 1  # given although stale
+CACHE_REVALIDATED = CACHE_STALE + 1
+CACHE_BYPASSED = CACHE_REVALIDATED + 1
+CACHE_COLLAPSED = CACHE_BYPASSED + 1  # of all these, those that waited for somebody else's question
+ROUTE_CELLS = CACHE_COLLAPSED + 1
 
 # within a service's
 RETRIES = 0
@@ -54,7 +60,37 @@ TARGET_CELLS = 4
 REFUSED = 0
 CODE_CELLS = 1
 
+# within a model's, of a provider: what OpenTelemetry's semantic conventions for generative AI measure, and their bounds
+AI_DURATION_BOUNDS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+AI_FIRST_TOKEN_BOUNDS_S = (
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+AI_PER_TOKEN_BOUNDS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+AI_TOKEN_BOUNDS = (
+    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0, 67108864.0
+)  # fmt: skip
+AI_HISTOGRAMS = (  # each has its buckets, an unbounded one, and its sum
+    AI_DURATION_BOUNDS_S,
+    AI_FIRST_TOKEN_BOUNDS_S,
+    AI_PER_TOKEN_BOUNDS_S,
+    AI_TOKEN_BOUNDS,  # of input
+    AI_TOKEN_BOUNDS,  # of output
+)
+AI_STARTS = tuple(sum(len(bounds) + 2 for bounds in AI_HISTOGRAMS[:at]) for at in range(len(AI_HISTOGRAMS) + 1))
+AI_CACHED = AI_STARTS[-1]  # of the input tokens, those that the provider had cached
+AI_ESTIMATED = AI_CACHED + 1  # requests whose tokens are our own count
+AI_COST = AI_ESTIMATED + 1
+AI_FAILED = AI_COST + 1  # attempts
+AI_CELLS = AI_FAILED + 1
+
+# within the block of WebSockets
+WEBSOCKETS_OPEN = 0
+WEBSOCKET_MESSAGES_IN = 1  # from clients
+WEBSOCKET_MESSAGES_OUT = 2
+WEBSOCKET_CELLS = 3
+
 WORKER = "worker"
+WEBSOCKETS = "websockets"
 UNMATCHED = ""  # the name of the route that stands for requests which no route took
 
 
@@ -76,3 +112,8 @@ def target_block(service: str, url: str) -> tuple[str, int]:
 def code_block(code: str) -> tuple[str, int]:
     """Likewise of an error code's."""
     return f"code/{code}", CODE_CELLS
+
+
+def ai_block(service: str, model: str) -> tuple[str, int]:
+    """Likewise of a model, as it stands in the configuration of its service."""
+    return f"ai/{service}/{model}", AI_CELLS

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from foregate.gateway import layout
+from foregate.gateway.ai import page
 from foregate.kernel.errors import ERRORS
 from foregate.ports.blocks import Block, Blocks
 from foregate.wire.snapshot import Snapshot
@@ -42,6 +43,18 @@ _MIRRORED = (
     ("different", layout.MIRROR_DIFFERENT),
     ("failed", layout.MIRROR_FAILED),
     ("skipped", layout.MIRROR_SKIPPED),
+)
+_WEBSOCKET_FAMILIES = (
+    ("foregate_websockets_open", "gauge", "Open WebSockets.", layout.WEBSOCKETS_OPEN),
+    ("foregate_websocket_messages_in_total", "counter", "Messages from clients.", layout.WEBSOCKET_MESSAGES_IN),
+    ("foregate_websocket_messages_out_total", "counter", "Messages to clients.", layout.WEBSOCKET_MESSAGES_OUT),
+)
+_CACHED = (
+    ("hit", layout.CACHE_HITS),
+    ("miss", layout.CACHE_MISSES),
+    ("stale", layout.CACHE_STALE),
+    ("revalidated", layout.CACHE_REVALIDATED),
+    ("bypass", layout.CACHE_BYPASSED),
 )
 LINES_MAX = 500
 _CLAIM_MAX = 100  # blocks at once: with a piece's lines still about two milliseconds
@@ -95,16 +108,25 @@ def _families(snapshot: Snapshot, blocks: Blocks) -> Iterator[tuple[str, str, st
     yield name, "counter", "Requests refused by a limit or quota.", _cell(routes, name, layout.LIMITED)
     name = "foregate_mirrored_total"
     yield name, "counter", "Answers of mirrored requests, compared.", _mirrored(routes, name)
+    name = "foregate_cache_requests_total"
+    yield name, "counter", "Requests of cached routes, by what the cache did.", _cached(routes, name)
+    name = "foregate_cache_collapsed_total"
+    collapsed = (sample for sample in _cell(routes, name, layout.CACHE_COLLAPSED) if sample[2])
+    yield name, "counter", "Requests that waited for the answer to another's.", collapsed
     for name, kind, text, cell in _SERVICE_FAMILIES:
         yield name, kind, text, _cell(services, name, cell)
     for name, kind, text, cell in _TARGET_FAMILIES:
         yield name, kind, text, _cell(targets, name, cell)
+    yield from page.families(_Named(blocks, _models(snapshot)))
     name = "foregate_errors_total"
     yield name, "counter", "Requests and messages answered with a problem, by code.", _codes(blocks, name)
     name = "foregate_config_info"
     yield name, "gauge", "The configuration that each worker serves by.", _versions(worker, name)
     for name, kind, text, cell in _WORKER_FAMILIES:
         yield name, kind, text, [(name, "", worker.total(cell))]
+    (websockets,) = blocks.claim([(layout.WEBSOCKETS, layout.WEBSOCKET_CELLS)])
+    for name, kind, text, cell in _WEBSOCKET_FAMILIES:
+        yield name, kind, text, [(name, "", websockets.total(cell))]
 
 
 class _Named:
@@ -143,6 +165,11 @@ def _targets(snapshot: Snapshot) -> Iterator[tuple[str, tuple[str, int]]]:
             yield labels, layout.target_block(service.name, target.url)
 
 
+def _models(snapshot: Snapshot) -> Iterator[tuple[str, tuple[str, int]]]:
+    for labels, block in page.blocks_of(snapshot):
+        yield _labels(**labels), block
+
+
 def _cell(named: _Named, name: str, cell: int) -> Iterator[Sample]:
     for labels, block in named:
         yield name, labels, block.total(cell)
@@ -158,6 +185,13 @@ def _requests(routes: _Named, name: str) -> Iterator[Sample]:
 def _mirrored(routes: _Named, name: str) -> Iterator[Sample | None]:
     for labels, block in routes:
         for result, cell in _MIRRORED:
+            value = block.total(cell)
+            yield (name, f'{labels},result="{result}"', value) if value else None
+
+
+def _cached(routes: _Named, name: str) -> Iterator[Sample | None]:
+    for labels, block in routes:
+        for result, cell in _CACHED:
             value = block.total(cell)
             yield (name, f'{labels},result="{result}"', value) if value else None
 

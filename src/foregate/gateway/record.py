@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What a status adds to the cells of its route; a status has three digits.
 _CLASS_OF = tuple(layout.CLASSES + min(max(status // 100, 1), 5) - 1 for status in range(1000))
-_LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded"})
+_LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded", "tokens_limited"})
 
 
 class Recorder:
@@ -79,9 +79,7 @@ class Recorder:
         request.status, request.error = status, error
         if request.at_end is not None:
             self._release(request)
-        if (
-            request.inner is not None
-        ):  # asked by a policy of ours: it is part of the client's request, which has its own
+        if request.inner is not None:  # asked by a policy of ours: the client's request has its own event
             request.inner.settle(Facts(status, error, attempts, breaker, target, inflight, first_byte_ms, request))
             return
         chain, route, exchange = request.chain, request.route, request.exchange
@@ -125,6 +123,7 @@ class Recorder:
             exchange.target.partition(b"?")[0][:EVENT_PATH_BYTES_MAX].decode("latin-1"),
             request.protocol,
             request.ai,
+            request.host.decode("latin-1"),
         )
         if not self._put(event):
             self._worker[EVENTS_SHED] += 1.0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from foregate.gateway.inner import InnerExchange
     from foregate.gateway.routes import RouteEntry
     from foregate.gateway.upstream import ServiceState
+    from foregate.gateway.websockets import Opening
     from foregate.wire.event import AiUsage, CacheOutcome, Protocol
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
@@ -70,6 +71,7 @@ class Request:
         "stopped",
         "trace_id",
         "upstream_ms",
+        "websocket",
     )
 
     chain: Chain
@@ -89,6 +91,7 @@ class Request:
         self.inner: InnerExchange | None = None  # asked by a policy of ours, not by a client
         self.cache: CacheOutcome = "none"
         self.ai: AiUsage | None = None
+        self.websocket: Opening | None = None  # it opens one, and may: no step answers it but with a refusal
         self.headers = exchange.headers
         self.consumer: Consumer = ANYBODY
         self.params: dict[str, str] | None = None
@@ -167,6 +170,8 @@ class Request:
 
     def _lines(self) -> bytes:
         """The lines to forward that are the same for every request with these fields."""
+        if self.inner is not None and self.inner.bare:
+            return b"\r\n".join((*self.kept, b""))
         noted = self.noted
         before, state = noted.get(b"x-forwarded-for"), noted.get(b"tracestate")
         lines = [

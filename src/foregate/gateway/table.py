@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from foregate.gateway import layout
+from foregate.gateway.ai import page
 from foregate.gateway.chains import Chain, ChainBuilder
 from foregate.gateway.match import Router, RouterBuilder
 from foregate.gateway.policies.api_key import KeyRing
@@ -62,7 +63,7 @@ def build(
     shapes = yield from shapes_of(snapshot.keys, snapshot.plans, SLICE_KEYS // 4)
     states = services.apply(snapshot.services, lambda name: known[name].own, snapshot.policies)
     policies = before.policies if before is not None else {}
-    chains = ChainBuilder(snapshot.policies, shapes, means, policies, states)
+    chains = ChainBuilder(snapshot.policies, shapes, means, policies, states, lambda name: known[name].own)
     router: RouterBuilder[RouteEntry] = RouterBuilder()
     entries: list[RouteEntry] = []
     for index, route in enumerate(snapshot.routes):
@@ -102,6 +103,7 @@ def _claim(snapshot: Snapshot, blocks: Blocks, before: Table | None) -> dict[str
     wanted += [
         layout.target_block(service.name, target.url) for service in snapshot.services for target in service.targets
     ]
+    wanted += [block for _, block in page.blocks_of(snapshot)]
     held = before.blocks if before is not None else {}
     missing = [item for item in wanted if item[0] not in held]
     fresh = dict(zip((name for name, _ in missing), blocks.claim(missing), strict=True))

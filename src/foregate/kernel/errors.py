@@ -41,6 +41,7 @@ ERRORS = _table(
     ErrorSpec("origin_refused", 403, "client", "A page of another origin may not change anything here."),
     ErrorSpec("route_not_found", 404, "client", "No route matches this path."),
     ErrorSpec("not_found", 404, "client", "There is nothing here under this name."),
+    ErrorSpec("model_not_found", 404, "client", "There is no such model here."),
     ErrorSpec("method_not_allowed", 405, "client", "This address does not take this method."),
     ErrorSpec("request_timeout", 408, "client", "The request was not sent in time.", retryable=True),
     ErrorSpec("conflict", 409, "client", "The request contradicts the present state."),
@@ -51,9 +52,15 @@ ERRORS = _table(
     ErrorSpec("body_invalid", 422, "client", "The request body does not fit what this route takes."),
     ErrorSpec("config_refused", 422, "client", "The configuration cannot be used; the one before stays in force."),
     ErrorSpec("quota_exceeded", 429, "client", "The quota of this day or month is used up.", retryable=True),
+    ErrorSpec("http2_abuse", 429, "client", "The HTTP/2 connection cost more than it asked for.", retryable=True),
     ErrorSpec("rate_limited", 429, "client", "A limit of this route is used up for now.", retryable=True),
+    ErrorSpec("tokens_limited", 429, "client", "The tokens of a limit are used up for now.", retryable=True),
     ErrorSpec("headers_too_large", 431, "client", "The request headers are too large."),
     ErrorSpec("client_closed", 499, "client", "The client went away before the answer was complete."),
+    ErrorSpec("websocket_malformed", 400, "client", "The client sent a WebSocket frame that breaks the protocol."),
+    ErrorSpec("websocket_too_large", 413, "client", "The WebSocket message is larger than this route takes."),
+    ErrorSpec("websocket_idle", 408, "client", "Nothing was heard on the WebSocket for too long."),
+    ErrorSpec("not_cached", 504, "client", "The client wants a stored answer alone, and none is stored that suits."),
     # the upstream's
     ErrorSpec("upstream_refused", 502, "upstream", "The service could not be reached.", retryable=True),
     ErrorSpec(
@@ -64,6 +71,7 @@ ERRORS = _table(
         retryable=True,
     ),
     ErrorSpec("upstream_tls", 502, "upstream", "The service could not be spoken to over TLS."),
+    ErrorSpec("websocket_unsupported", 502, "upstream", "The service cannot be spoken to by WebSocket."),
     ErrorSpec("upstream_malformed", 502, "upstream", "The service's answer was not valid HTTP."),
     ErrorSpec("upstream_truncated", 502, "upstream", "The service broke off in the middle of its answer."),
     ErrorSpec(
@@ -77,6 +85,8 @@ ERRORS = _table(
     ErrorSpec(
         "issuer_unavailable", 503, "upstream", "The issuer of tokens cannot be asked for its keys.", retryable=True
     ),
+    ErrorSpec("provider_failed", 502, "upstream", "No provider of this model could answer.", retryable=True),
+    ErrorSpec("provider_malformed", 502, "upstream", "The provider's answer was not what it promises.", retryable=True),
     # ours
     ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
     ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),

@@ -46,6 +46,7 @@ class Provider(Settings, frozen=True):
 
     provider: ProviderKind
     models: Annotated[dict[ModelName, Model], Meta(min_length=1, max_length=1_000)]
+    path: Annotated[str, Meta(pattern=r"^(/[!-~]*[^/])?$", max_length=256)] = "/v1"  # what its API begins with
     key: Secret | None = None
     organization: Annotated[str, Meta(max_length=128, extra={"form": "header_value"})] = ""  # openai-organization
     anthropic_version: Annotated[str, Meta(max_length=64, extra={"form": "header_value"})] = "2023-06-01"

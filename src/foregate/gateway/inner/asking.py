@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from foregate.gateway.facts import NO_FACTS, Facts
 from foregate.gateway.heads import answer_fields
+from foregate.gateway.held_bodies import HeldBodies
 from foregate.gateway.inner.exchange import AnswerReceiver, InnerExchange
 from foregate.gateway.policies.policy import Refuse
 from foregate.gateway.record import Recorder
 from foregate.gateway.request import Request
-from foregate.http1.headers import HeaderList
+from foregate.http1.headers import HeaderList, encode
 from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Asking:
         query: bytes | None = None,
         kept: tuple[bytes, ...] | None = None,
         body: bytes | None = None,
+        bare: bool = False,
     ) -> InnerExchange:
         """Ask `service` ("": the chain's own) what `parent` asks for, but for what is given otherwise.
 
         `path` is then the very path that is asked for; without it the route's rewriting applies. `kept` are the lines
-        to send, without CRLF. `body`: None for the parent's, where it has been read whole. Returns at once, and tells
-        the receiver nothing before that. Raises KeyError for a service that is not configured.
+        to send, without CRLF. `body`: None for the parent's, where it has been read whole. `bare`: the service is
+        somebody else's, and is not told who the client is; it may be asked twice where it had closed the connection.
+        Returns at once, and tells the receiver nothing before that. Raises KeyError for a service that is not configured.
         """
         chain = parent.chain.inner(service)
         body = parent.body if body is None else body
@@ -69,6 +72,8 @@ class Asking:
         request.kept = parent.kept if kept is None else kept
         request.body = body
         request.repeatable = request.repeatable and parent.repeatable if not method else request.repeatable
+        if bare:
+            exchange.bare = request.repeatable = True
         request.request_id, request.trace_id = parent.request_id, parent.trace_id
         request.parent_flags = parent.parent_flags
         self._admission.run(request)
@@ -87,6 +92,8 @@ class Asking:
         try:
             for answered in chain.answerers:
                 headers = answered(request, status, headers)
+            if chain.answerers:
+                encode(headers)  # raises for what would break out of its line
             fields = answer_fields(status, headers)
         except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
             self._admission.failed(request, error)
@@ -99,6 +106,15 @@ class Asking:
         timing = f"x-gateway-response-time: {took_ms:.2f}\r\nx-request-id: {request.request_id}\r\n"
         exchange.send_head(status, b"%s%s%s%s" % (fields, timing.encode(), request.answer_lines, lines), length)
         return True
+
+    @property
+    def bodies(self) -> HeldBodies:
+        """The budget for bodies that are held."""
+        return self._admission.bodies
+
+    def failed(self, request: Request, error: Exception) -> None:
+        """A policy raised while the client's answer was being made: it gets a problem instead, and is finished."""
+        self._admission.failed(request, error)
 
     def refuse(self, request: Request, refusal: Refuse) -> None:
         """Answer the client with a problem; its request is finished by that."""

@@ -49,7 +49,8 @@ class AnswerReceiver(Protocol):
 class InnerExchange:
     """What `http1.Exchange` is for a client's request. The whole request is there from the beginning.
 
-    `exact`: its path is the one to be asked for, the route's rewriting does not concern it.
+    `exact`: its path is the one to be asked for, the route's rewriting does not concern it. `bare`: the service is not
+    told who the client is.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class InnerExchange:
         "_out",
         "_receiver",
         "answered",
+        "bare",
         "body_bytes_max",
         "close_after",
         "exact",
@@ -67,6 +69,7 @@ class InnerExchange:
         "headers",
         "method",
         "over",
+        "overrun",
         "peer",
         "receiver",
         "request_bytes",
@@ -98,8 +101,9 @@ class InnerExchange:
         self._clock = clock
         self._out: list[bytes] = []
         self._early: list[tuple[Callable[..., None], tuple[Any, ...]]] | None = []  # to be told once `ask` has returned
-        self.answered = self.head_sent = self.close_after = False
+        self.answered = self.head_sent = self.close_after = self.bare = False
         self.over = False  # answered, broken off or cancelled: nothing is told any more
+        self.overrun = False  # more came than the answer said: whatever it was, it is not to be kept
         self.facts: Facts = NO_FACTS
         self.receiver: RequestReceiver | None = None
         self.method = method

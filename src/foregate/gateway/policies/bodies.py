@@ -29,5 +29,10 @@ def not_plain_json(request: Request) -> Refuse | None:
     found = media_type(request.header(b"content-type") or b"")
     if found != b"application/json" and not (found.startswith(b"application/") and found.endswith(b"+json")):
         return _NOT_JSON
+    return encoded(request)
+
+
+def encoded(request: Request) -> Refuse | None:
+    """Why a compressed body cannot be read here."""
     encoding = request.header(b"content-encoding")
     return _ENCODED if encoding is not None and encoding.strip().lower() != b"identity" else None

@@ -17,12 +17,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from foregate.gateway.ai.health import HealthBook
 from foregate.http1.headers import HeaderList
 from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
+    from foregate.ports.cache import CacheStore
     from foregate.ports.limits import Charge, LimitStore
 
 Log = Callable[[str, dict[str, object]], None]  # (what happened, its facts); never called on the ordinary path
@@ -122,6 +124,8 @@ class Means:
     consumers: Callable[[bytes], Consumer | None]  # who an API key belongs to
     extensions: Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name of their entry points
     named: Callable[[str], Consumer | None] = _nobody  # whose key has this name
+    health: HealthBook = field(default_factory=HealthBook)  # of models: what is known of them outlives reloads
+    cache: CacheStore | None = None  # where answers are kept
     charges: dict[Any, tuple[Charge, ...]] = field(default_factory=dict)  # of clients met lately: bounded by the limits
 
 

@@ -1,0 +1,120 @@
+"""Limits in tokens: what a request may use is reserved before any provider is asked, and settled when it has ended.
+
+So a limit is never exceeded by more than one request's reserve: by what an answer has used beyond what it was allowed,
+where our estimate of its prompt was too low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from foregate.gateway.policies.limits.policy import subject_of
+from foregate.gateway.policies.policy import OWN, Means, Refuse
+from foregate.gateway.scopes import Set
+from foregate.ports.limits import CalendarWindow, Charge, Moment, Rule, Taken, TokenBucket
+from foregate.wire.ai import TokenLimit
+from foregate.wire.settings import Rate
+
+if TYPE_CHECKING:
+    from foregate.gateway.request import Request
+
+
+class Expected(NamedTuple):
+    """What a request may use: our estimate of its prompt, and the output that it is allowed."""
+
+    input: float
+    output: float
+
+
+def rule_of(limit: TokenLimit) -> Rule:
+    """The rule that the store keeps. Raises ValueError for what no store could count."""
+    if limit.quota is not None:
+        return CalendarWindow(float(limit.quota), limit.period or "day")
+    rate = limit.rate or Rate(1.0, 1.0)
+    return TokenBucket(rate.amount / rate.per_s, limit.burst or max(1.0, rate.amount))
+
+
+def share(kind: str, tokens: Expected) -> float:
+    """Which of the tokens a limit of this kind counts."""
+    return tokens.input if kind == "input" else tokens.output if kind == "output" else tokens.input + tokens.output
+
+
+class _Limit(NamedTuple):
+    settings: TokenLimit
+    rule: Rule
+    prefix: str
+    subject: Callable[[Request], str]
+    own: bool
+    names: tuple[bytes, bytes]  # of the fields that say what is left, and when it is whole again
+
+    def charge(self, request: Request, tokens: Expected) -> Charge:
+        whose = self.subject(request)
+        if self.own:
+            whose = f"{request.consumer.id}/{whose}"
+        subject = f"{self.prefix}\0{whose}".encode("utf-8", "surrogateescape")
+        return Charge(self.rule, subject, share(self.settings.kind, tokens))
+
+
+class TokenLimits:
+    """`places`: the limits that hold for a chain, each with where it was set, which is whom it is shared by."""
+
+    __slots__ = ("_limits", "_means")
+
+    def __init__(self, places: Sequence[Set], means: Means) -> None:
+        self._means = means
+        self._limits = [_limit(place) for place in places]
+
+    def __bool__(self) -> bool:
+        return bool(self._limits)
+
+    def reserve(self, request: Request, tokens: Expected) -> Refuse | Awaitable[Refuse | None] | None:
+        """Take it from all of them, or from none."""
+        charges = [limit.charge(request, tokens) for limit in self._limits]
+        moment = Moment(request.now_s, self._means.clock.now())
+        taken = self._means.limits.take(charges, *moment)
+        if isinstance(taken, Taken):
+            return self._judge(request, taken, charges, moment)
+        return self._later(request, taken, charges, moment)
+
+    async def _later(
+        self, request: Request, taken: Awaitable[Taken], charges: Sequence[Charge], moment: Moment
+    ) -> Refuse | None:
+        return self._judge(request, await taken, charges, moment)
+
+    def _judge(self, request: Request, taken: Taken, charges: Sequence[Charge], moment: Moment) -> Refuse | None:
+        lines = b"".join(
+            b"%s: %d\r\n%s: %d\r\n" % (limit.names[0], left, limit.names[1], ceil(reset_s))
+            for limit, left, reset_s in zip(self._limits, taken.remaining, taken.reset_s, strict=True)
+        )
+        if not taken.allowed:
+            limit = self._limits[taken.refused_by].settings
+            wait_s = max(1, ceil(taken.retry_after_s))
+            wanted = charges[taken.refused_by].cost
+            detail = f'The token limit "{limit.name}" has {taken.remaining[taken.refused_by]:.0f} left of what this'
+            detail += f" request may use ({wanted:.0f}). Try again in {wait_s} s."
+            code = "tokens_limited" if limit.quota is None else "quota_exceeded"
+            return Refuse(code, detail, b"retry-after: %d\r\n%s" % (wait_s, lines))
+        request.answer_lines += lines
+        if taken.counted:
+            request.ends(lambda ended: self._settle(ended, charges, moment))
+        return None
+
+    def _settle(self, request: Request, charges: Sequence[Charge], moment: Moment) -> None:
+        """What it has used, however it ended; an answer from our own cache, or none, uses nothing."""
+        said = request.ai
+        used = Expected(said.input_tokens, said.output_tokens) if said is not None else Expected(0.0, 0.0)
+        amounts = [share(limit.settings.kind, used) for limit in self._limits]
+        clock = self._means.clock
+        self._means.limits.settle(charges, amounts, moment, Moment(clock.monotonic(), clock.now()))
+
+
+def _limit(place: Set) -> _Limit:
+    settings: TokenLimit = place.settings
+    own = place.scope.startswith(OWN)
+    scope = OWN if own else place.scope
+    names = f"x-ratelimit-remaining-{settings.name.lower()}", f"x-ratelimit-reset-{settings.name.lower()}"
+    prefix = f"{scope}/tokens/{settings.name}/{settings.by}/{settings.kind}"
+    fields = names[0].encode(), names[1].encode()
+    return _Limit(settings, rule_of(settings), prefix, subject_of(settings.by), own, fields)
