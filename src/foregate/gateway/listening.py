@@ -9,10 +9,10 @@ from functools import partial
 from foregate.gateway import layout
 from foregate.gateway.policies.policy import Log
 from foregate.http1.accept import Acceptor
-from foregate.http1.context import ServerContext
+from foregate.http1.context import Connected, ServerContext
 from foregate.http1.deadlines import Deadlines
-from foregate.http1.server import ServerConnection
-from foregate.http1.tls import Certificate, ServerCertificates
+from foregate.http1.tls import HTTP1, HTTP2, Certificate, ServerCertificates
+from foregate.http2.server import take_over
 from foregate.kernel.clock import Clock
 from foregate.ports.blocks import Cells
 from foregate.wire.snapshot import ClientBounds, Listener
@@ -44,8 +44,8 @@ class Listening:
         self._cells = cells
         self._connections_max = connections_max
         self._deadlines = Deadlines(clock, tick_s=_SWEEP_S)
-        self._connections: set[ServerConnection] = set()
-        self._turned_away: set[ServerConnection] = set()
+        self._connections: set[Connected] = set()
+        self._turned_away: set[Connected] = set()
         self._emptied = asyncio.Event()
         self._addresses: dict[str, int] = {}
         self._contexts: list[ServerContext] = []
@@ -56,7 +56,7 @@ class Listening:
 
     def open(self, sock: socket.socket, listener: Listener, clients: ClientBounds) -> None:
         """Begin to accept on `sock` (bound). Raises BadCertificate."""
-        certificates = ServerCertificates(_files(listener)) if listener.certificates else None
+        certificates = _certificates(listener) if listener.certificates else None
         context = ServerContext(
             self._handle if certificates is None else partial(self._handle, proto="https"),
             self._clock,
@@ -69,6 +69,8 @@ class Listening:
             requests_per_connection_max=clients.requests_per_connection_max,
             body_bytes_per_s_min=clients.body_bytes_per_s_min,
             underscores=clients.underscores,
+            http2=take_over if listener.http2 else None,
+            streams_max=clients.streams_max,
             connections=self._connections,
             turned_away=self._turned_away,
             addresses=self._addresses,
@@ -118,6 +120,10 @@ class Listening:
             facts: Mapping[str, object] = {"reason": reason, "times": self._pauses, "connections": self.connections}
             self._log("accepting_paused", dict(facts))
             self._pauses = 0
+
+
+def _certificates(listener: Listener) -> ServerCertificates:
+    return ServerCertificates(_files(listener), alpn=(HTTP2, HTTP1) if listener.http2 else (HTTP1,))
 
 
 def _files(listener: Listener) -> list[Certificate]:

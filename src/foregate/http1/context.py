@@ -6,15 +6,29 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from foregate.http1.deadlines import Deadlines
-from foregate.http1.exchange import Exchange
 from foregate.kernel import limits
 from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from foregate.http1.server import ServerConnection
+
+
+class Connected(Protocol):
+    """One client's connection, whatever is spoken on it."""
+
+    @property
+    def peer(self) -> str: ...
+
+    def drain(self) -> None:
+        """The server begins to go: no request is to be expected after those that are on their way."""
+        ...
+
+    def close_if_idle(self) -> None: ...
+
+    def break_off(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -32,9 +46,14 @@ class ServerContext:
     bound) over a whole window of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not
     count, nor the time after the answer has begun. `underscores` is for who answers: whether fields with "_" in their
     name are to be sent on.
+
+    `http2(context, transport, connection, data)` takes over a transport whose client begins with the preface of HTTP/2
+    (`data` is what has come): it is the transport's protocol from then on, in the place of `connection`, and gives its
+    own exchanges to `application`. Where it is None the preface is refused. At most `streams_max` requests at a time on
+    one such connection.
     """
 
-    application: Callable[[Exchange], None]
+    application: Callable[[Any], None]  # an Exchange of ours, or one that `http2` makes
     clock: Clock
     deadlines: Deadlines
     refused: Callable[[str], None] = lambda code: None
@@ -47,14 +66,16 @@ class ServerContext:
     connections_per_address_max: int = 0
     requests_per_connection_max: int = 0
     underscores: bool = True
+    http2: Callable[[ServerContext, asyncio.Transport, Connected, bytes], None] | None = None
+    streams_max: int = limits.H2_STREAMS_MAX
     draining: bool = False
-    connections: set[ServerConnection] = field(default_factory=set)
-    turned_away: set[ServerConnection] = field(default_factory=set)  # those that are being told
+    connections: set[Connected] = field(default_factory=set)
+    turned_away: set[Connected] = field(default_factory=set)  # those that are being told
     handshakes: dict[ServerConnection, asyncio.Task[None]] = field(default_factory=dict)  # TLS, the oldest first
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever the last connection has gone
     addresses: dict[str, int] = field(default_factory=dict)  # connections of each, kept only where they are bounded
 
-    def admit(self, connection: ServerConnection) -> bool:
+    def admit(self, connection: Connected) -> bool:
         """Count a new connection in, unless a bound is reached; then it must leave."""
         if len(self.connections) >= self.connections_max:
             return False
@@ -66,7 +87,12 @@ class ServerContext:
         self.connections.add(connection)
         return True
 
-    def dismiss(self, connection: ServerConnection) -> None:
+    def succeed(self, connection: Connected, successor: Connected) -> None:
+        """A connection goes on as another one, which takes its place in all bounds."""
+        self.connections.remove(connection)
+        self.connections.add(successor)
+
+    def dismiss(self, connection: Connected) -> None:
         """A connection has gone."""
         self.turned_away.discard(connection)
         if connection in self.connections:
@@ -81,6 +107,8 @@ class ServerContext:
     def drain(self) -> None:
         """From now on every answer closes its connection. Idle ones stay: a request may be on its way on them."""
         self.draining = True
+        for connection in list(self.connections):
+            connection.drain()
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way, those in their TLS handshake too."""

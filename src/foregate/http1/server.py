@@ -4,18 +4,16 @@ import asyncio
 from typing import cast
 
 from foregate.http1.context import ServerContext
-from foregate.http1.date import http_date
 from foregate.http1.deadlines import NEVER
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import Refusal
-from foregate.http1.headers import reason
 from foregate.http1.intake import RequestIntake
+from foregate.http1.last import last_answer
 from foregate.kernel import limits
-from foregate.kernel.errors import ERRORS, problem
-from foregate.kernel.ids import new_request_id
 
 __all__ = ["ServerConnection", "ServerContext"]
 
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 section 3.4
 _LINGER_S = 2.0  # how long we go on discarding what a refused client still sends, so that it can read the refusal
 
 
@@ -27,6 +25,7 @@ class ServerConnection(asyncio.Protocol):
         "_awaits_head",
         "_body_paused",
         "_closing",
+        "_held",
         "_intake",
         "_pace_bytes",
         "_pace_s",
@@ -47,6 +46,7 @@ class ServerConnection(asyncio.Protocol):
         self._awaits_head = False
         self._closing = False  # nothing more is served; what still comes is discarded
         self._reading = True
+        self._held: bytes | None = b""  # what may yet become the preface of HTTP/2; None once it is clear
         self._body_paused = False
         self._paced: Exchange | None = None  # whose body's rate is being measured, since when, from which size
         self._pace_s = 0.0
@@ -56,6 +56,9 @@ class ServerConnection(asyncio.Protocol):
         self.out: list[bytes] = []
         self.peer = ""  # the client's address; "" for all Unix peers: they have none, and are local
         self.transport: asyncio.Transport | None = None
+
+    def drain(self) -> None:
+        """Each answer asks the context whether to close."""
 
     def close_if_idle(self) -> None:
         """Close unless a request is being read or answered."""
@@ -122,6 +125,8 @@ class ServerConnection(asyncio.Protocol):
         if intake.repeat(data):
             plain = len(queue) == 1
         else:
+            if self._held is not None and not (data := self._first(data)):
+                return
             waiting = len(queue)
             intake.parse(data)
             plain = not (waiting or intake.backlog or intake.filling is not None) and len(queue) == 1
@@ -139,6 +144,24 @@ class ServerConnection(asyncio.Protocol):
         self.context.application(exchange)
         if queue and (exchange.answered or not exchange.told_complete):  # otherwise `finished` has done the rest
             self._advance()
+
+    def _first(self, data: bytes) -> bytes:
+        """The connection's first bytes, unless they are, or may become, the preface of HTTP/2: then b""."""
+        held, self._held, data = self._held, None, (self._held or b"") + data
+        context, transport = self.context, self.transport
+        if context.http2 is None or transport is None or not _PREFACE.startswith(data[: len(_PREFACE)]):
+            return data
+        if len(data) < len(_PREFACE):
+            self._held = data
+            if not held:
+                self._await(context.header_timeout_s)
+            return b""
+        self._closing = True
+        self.deadline_s = NEVER
+        context.deadlines.forget(self)
+        self._intake.close()
+        context.http2(context, transport, self, data)
+        return b""
 
     def expire(self) -> None:
         """Called by the sweep when the deadline has passed."""
@@ -280,24 +303,8 @@ class ServerConnection(asyncio.Protocol):
         if begun:
             self.break_off()
             return
-        self.out.append(self._problem(refusal.code, refusal.detail, silent=silent))
+        self.out.append(last_answer(refusal, self.context.clock.now(), silent=silent))
         self._linger()
-
-    def _problem(self, code: str, detail: str = "", *, silent: bool = False) -> bytes:
-        """The last answer of a connection."""
-        spec = ERRORS[code]
-        body = problem(spec, new_request_id(), detail)
-        return (
-            b"HTTP/1.1 %d %s\r\ndate: %s\r\ncontent-type: application/problem+json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (
-                spec.status,
-                reason(spec.status),
-                http_date(self.context.clock.now()),
-                len(body),
-                b"" if silent else body,
-            )
-        )
 
     def _turn_away(self) -> None:
         """There is one connection too many: say so, and close."""
@@ -307,7 +314,7 @@ class ServerConnection(asyncio.Protocol):
             self.break_off()
         elif self.transport is not None:
             context.turned_away.add(self)
-            self.out.append(self._problem("overloaded"))
+            self.out.append(last_answer(Refusal("overloaded", ""), context.clock.now()))
             self._linger()
 
     def _linger(self) -> None:

@@ -1,7 +1,7 @@
 """TLS on both sides: certificates chosen by server name and replaced while serving, and contexts for asking.
 
-TLS 1.2 or newer, ALPN http/1.1 alone, session tickets on. Tickets are sealed with a key of this process (Python offers
-no way to share one), so a client that resumes at another worker does a full handshake there.
+TLS 1.2 or newer, ALPN http/1.1 alone unless more is spoken, session tickets on. Tickets are sealed with a key of this
+process (Python offers no way to share one), so a client that resumes at another worker does a full handshake there.
 """
 
 import ssl
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from foregate.http1.certificate_names import dns_names
 
-_ALPN = ["http/1.1"]
+HTTP1, HTTP2 = "http/1.1", "h2"  # as ALPN names them
 
 
 class Certificate(NamedTuple):
@@ -32,11 +32,12 @@ class ServerCertificates:
     table; likewise without a server name. Where two certificates bear a name, the earlier one has it.
     """
 
-    def __init__(self, certificates: Sequence[Certificate]) -> None:
-        """Raises BadCertificate."""
-        self._by_name, self._first = _table(certificates)
+    def __init__(self, certificates: Sequence[Certificate], *, alpn: Sequence[str] = (HTTP1,)) -> None:
+        """`alpn` are the protocols that are spoken, the best first. Raises BadCertificate."""
+        self._alpn = alpn
+        self._by_name, self._first = _table(certificates, self._alpn)
         # Sessions belong to the context that listens, so it stays the same over reloads; it has no certificate.
-        self.context = _context()
+        self.context = _context(self._alpn)
         self.context.sni_callback = self._choose
 
     @property
@@ -49,7 +50,7 @@ class ServerCertificates:
 
         Raises BadCertificate, and then goes on as before.
         """
-        self._by_name, self._first = _table(certificates)
+        self._by_name, self._first = _table(certificates, self._alpn)
 
     def find(self, server_name: str | None) -> ssl.SSLContext:
         """The context for a server name."""
@@ -63,14 +64,21 @@ class ServerCertificates:
         connection.context = self.find(server_name)
 
 
-def client_context(*, ca_file: str = "", verify: bool = True, certificate: Certificate | None = None) -> ssl.SSLContext:
+def client_context(
+    *,
+    ca_file: str = "",
+    verify: bool = True,
+    certificate: Certificate | None = None,
+    alpn: Sequence[str] = (HTTP1,),
+) -> ssl.SSLContext:
     """How to ask an upstream over TLS: trust `ca_file` (the system's store where it is ""), show `certificate`.
 
-    With `verify=False` anybody may answer: for tests and private links. Raises BadCertificate.
+    `alpn` are the protocols that we offer to speak, the best first. With `verify=False` anybody may answer: for tests
+    and private links. Raises BadCertificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(_ALPN)
+    context.set_alpn_protocols(list(alpn))
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -86,13 +94,15 @@ def client_context(*, ca_file: str = "", verify: bool = True, certificate: Certi
     return context
 
 
-def _table(certificates: Sequence[Certificate]) -> tuple[dict[str, ssl.SSLContext], ssl.SSLContext]:
+def _table(
+    certificates: Sequence[Certificate], alpn: Sequence[str]
+) -> tuple[dict[str, ssl.SSLContext], ssl.SSLContext]:
     if not certificates:
         raise BadCertificate("TLS needs at least one certificate")
     by_name: dict[str, ssl.SSLContext] = {}
     contexts = []
     for certificate in certificates:
-        context = _context()
+        context = _context(alpn)
         _load(context, certificate)
         contexts.append(context)
         for name in certificate.names or _names(certificate.certificate):
@@ -100,11 +110,11 @@ def _table(certificates: Sequence[Certificate]) -> tuple[dict[str, ssl.SSLContex
     return by_name, contexts[0]
 
 
-def _context() -> ssl.SSLContext:
+def _context(alpn: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.set_alpn_protocols(_ALPN)
+    context.set_alpn_protocols(list(alpn))
     return context
 
 

@@ -38,6 +38,7 @@ ERRORS = _table(
     ErrorSpec("signature_invalid", 401, "client", "The request's signature is not valid."),
     ErrorSpec("token_required", 401, "client", "The console needs the token that foregate printed at start."),
     ErrorSpec("forbidden", 403, "client", "You may not do this here."),
+    ErrorSpec("blocked", 403, "client", "This client is blocked for a while.", retryable=True),
     ErrorSpec("origin_refused", 403, "client", "A page of another origin may not change anything here."),
     ErrorSpec("route_not_found", 404, "client", "No route matches this path."),
     ErrorSpec("not_found", 404, "client", "There is nothing here under this name."),

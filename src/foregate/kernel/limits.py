@@ -24,6 +24,30 @@ UPSTREAM_IDLE_CONNECTIONS_MAX = 256  # per target and worker; beyond it a finish
 HELD_BODY_BYTES_MAX = 268_435_456  # of bodies that policies read whole, per worker: 503 `overloaded`, Retry-After: 1
 REPLAY_BODY_BYTES_MAX = 65_536  # a request body above it is streamed, and so cannot be retried; a pipelined one waits
 
+# --- HTTP/2, towards upstreams -----------------------------------------------------------------------------------
+UPSTREAM_STREAMS_ASSUMED = 100  # at a time on a connection, until the upstream's SETTINGS have come
+UPSTREAM_STREAM_WINDOW_BYTES = 262_144  # of an answer that is not taken: the upstream must wait with more
+UPSTREAM_STREAM_WINDOWS_MAX = 128  # of one connection together; more slow streams than that keep the others waiting
+UPSTREAM_QUIET_S = 15.0  # nothing heard for so long, and a new request goes with a PING
+UPSTREAM_PING_S = 300.0  # requests under way and nothing heard: a PING (oftener, and gRPC servers take it for abuse)
+UPSTREAM_PING_TIMEOUT_S = 10.0  # without a sign of life after it: the connection is broken off
+
+# --- HTTP/2, towards clients -----------------------------------------------------------------------------------
+H2_STREAMS_MAX = 128  # default of `streams_max`, of one connection: RST_STREAM REFUSED_STREAM, or the connection ends
+H2_STREAM_WINDOW_BYTES = 262_144  # of a body that came and was not taken: the client may send no more of it
+H2_CONNECTION_WINDOW_BYTES = 4_194_304  # the same, of all its bodies together
+H2_STREAM_QUEUE_BYTES = 65_536  # of an answer that the client's window keeps back: reading it from upstream pauses
+H2_CONNECTION_QUEUE_BYTES = 1_048_576  # of all answers together: above it that begins at a quarter
+H2_STALL_BYTES_MIN = 1_024  # a client that takes less of an answer within `idle_timeout_s`: its stream is reset
+H2_CONTROL_FRAMES_MAX = 1_000  # PING, SETTINGS, WINDOW_UPDATE beyond what answers need: the connection ends …
+H2_CONTROL_FRAMES_PER_S = 100  # … unless it is no more than so many in the long run
+H2_CANCELS_MAX = 200  # streams that a client ends before their answer, less those it lets end: the connection ends …
+H2_CANCELS_PER_S = 20  # … unless it is no more than so many in the long run
+H2_ACKNOWLEDGEMENTS_MAX = 1_000  # of PING and SETTINGS, that a client does not read: the connection ends
+H2_CONTINUATIONS_MAX = 8  # frames that continue one head: the connection ends
+H2_GLITCHES_MAX = 1_000  # frames without meaning (empty DATA, PRIORITY, for streams that are over): the connection ends
+H2_GLITCHES_PER_S = 100  # … unless it is no more than so many in the long run
+
 # --- events ----------------------------------------------------------------------------------------------------
 SPOOL_SEGMENT_BYTES = 4_194_304  # one memory-mapped file of a worker's spool
 SPOOL_SEGMENTS_MAX = 16  # when the bus refuses for so long: newest events are shed and counted

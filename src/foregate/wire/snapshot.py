@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
+from foregate.wire.canary import Canary
+from foregate.wire.cache import CacheStorage
 from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.settings import Network, Seconds, Settings, Status
@@ -102,8 +104,15 @@ class UpstreamTls(Settings, frozen=True):
         )
 
 
+UpstreamProtocol = Literal["http/1.1", "h2", "auto"]
+
+
 class Service(msgspec.Struct, frozen=True):
-    """An upstream service: where it is, and how its targets are chosen and watched."""
+    """An upstream service: where it is, and how its targets are chosen and watched.
+
+    `protocol`: over TLS, h2 is asked for by ALPN, and auto takes what the service agrees to; without TLS h2 is spoken
+    at once ("prior knowledge"), and auto means HTTP/1.1.
+    """
 
     name: str
     targets: tuple[Target, ...]
@@ -115,6 +124,8 @@ class Service(msgspec.Struct, frozen=True):
     # of one worker to one target; a request that would need a further one is answered `overloaded`
     connections_max: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
     ai: Provider | None = None
+    protocol: UpstreamProtocol = "http/1.1"
+    streams_max: Annotated[int, Meta(ge=1, le=10_000)] = 100  # requests at a time on one HTTP/2 connection
 
 
 class Weighted(msgspec.Struct, frozen=True):
@@ -166,6 +177,7 @@ class Route(msgspec.Struct, frozen=True):
     auth: tuple[AuthMethod, ...] = ("api_key",)
     policies: Policies = NO_POLICIES
     ai: AiRoute | None = None
+    canary: Canary | None = None  # of the second of its two services
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -200,6 +212,7 @@ class Listener(msgspec.Struct, frozen=True):
     port: int = 0
     socket: str = ""
     certificates: tuple[Certificate, ...] = ()
+    http2: bool = True  # by ALPN over TLS, with prior knowledge without
 
 
 class ClientBounds(Settings, frozen=True):
@@ -213,6 +226,7 @@ class ClientBounds(Settings, frozen=True):
     handshake_timeout_s: Seconds = 5.0  # of TLS
     body_bytes_per_s_min: Annotated[int, Meta(ge=0)] = 128  # a client that sends its body slower is refused
     underscores: bool = False  # send on header fields with "_" in their name; some upstreams take it for "-"
+    streams_max: Annotated[int, Meta(ge=1, le=10_000)] = 128  # requests at a time on one connection of HTTP/2
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -234,6 +248,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     environment: str = "production"
     drain_s: float = 10.0
     abuse: Abuse = Abuse()
+    cache: CacheStorage = CacheStorage()
 
 
 # --- as a file: lines, so that a worker can read thousands of routes and keys in slices while it serves ----------

@@ -35,6 +35,7 @@ def compile_snapshot(config: Config, pepper: bytes, folder: File) -> wire.Snapsh
         org=config.org,
         environment=config.environment,
         drain_s=config.drain_s,
+        cache=config.cache,
         abuse=config.abuse,
     )
     digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:VERSION_DIGITS]
@@ -58,7 +59,7 @@ def _listener(listener: ListenOn, folder: File) -> wire.Listener:
     certificates = tuple(
         wire.Certificate(str(folder / each.certificate), str(folder / each.key)) for each in listener.tls
     )
-    return wire.Listener(address.host, address.port, address.socket, certificates)
+    return wire.Listener(address.host, address.port, address.socket, certificates, listener.http2)
 
 
 def _service(name: str, service: Service, folder: File) -> wire.Service:
@@ -76,6 +77,8 @@ def _service(name: str, service: Service, folder: File) -> wire.Service:
         tls=msgspec.structs.replace(service.tls, **files),
         policies=service.policies,
         connections_max=service.connections_max,
+        protocol=service.protocol,
+        streams_max=service.streams_max,
         ai=service.ai,
     )
 
@@ -109,6 +112,7 @@ def _routes(config: Config) -> Iterator[wire.Route]:
             auth=route.auth,
             policies=route.policies,
             ai=route.ai,
+            canary=route.canary,
         )
 
 

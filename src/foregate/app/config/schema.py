@@ -28,8 +28,11 @@ from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire import policies, snapshot
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
+from foregate.wire.cache import CacheStorage
+from foregate.wire.canary import Canary
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
+CANARY_UNITS = 1_000  # a canary's percentages are kept in thousandths
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ROUTE_NAME = re.compile(r"[!-~]{1,128}")
 AUTH_METHODS = get_args(snapshot.AuthMethod)
@@ -139,6 +142,7 @@ class ListenOn(_Strict):
 
     address: Annotated[str, AfterValidator(address)]
     tls: Annotated[tuple[Annotated[snapshot.Certificate, DERIVED], ...], Field(max_length=1_000)] = ()
+    http2: bool = Field(True, description="By ALPN over TLS, with prior knowledge without.")
 
 
 class Listen(_Strict):
@@ -189,6 +193,10 @@ class Service(_Strict):
     health: Annotated[snapshot.Health, DERIVED] = Field(default_factory=snapshot.Health)
     tls: Annotated[snapshot.UpstreamTls, DERIVED] = Field(default_factory=snapshot.UpstreamTls)
     connections_max: int = Field(1_000, ge=1, le=100_000, description="Of one worker to one target.")
+    protocol: snapshot.UpstreamProtocol = Field(
+        "http/1.1", description="auto: over TLS what the service agrees to (ALPN), else HTTP/1.1. gRPC needs h2."
+    )
+    streams_max: int = Field(100, ge=1, le=10_000, description="Requests at a time on one HTTP/2 connection.")
     policies: ServicePolicies = Field(default_factory=no_policies)
     ai: Annotated[Provider, DERIVED] | None = None
 
@@ -201,7 +209,7 @@ class Share(_Strict):
 
 
 class Route(_Strict):
-    """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service, models, redirect or answer.
+    """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service or other end.
 
     Closed (auth: api_key) unless opened.
     """
@@ -215,6 +223,7 @@ class Route(_Strict):
     queries: Annotated[tuple[Annotated[QueryRule, DERIVED], ...], Field(max_length=32)] = ()
     priority: int = Field(0, ge=-1_000_000, le=1_000_000, description="Higher goes first, whatever else matches.")
     service: str | None = None
+    canary: Annotated[Canary, DERIVED] | None = None
     services: Annotated[tuple[Share, ...], Field(max_length=100)] = ()
     sticky: bool = True
     redirect: Annotated[snapshot.Redirect, DERIVED] | None = None
@@ -236,7 +245,13 @@ class Route(_Strict):
     @property
     def shares(self) -> tuple[Share, ...]:
         """The services that its requests go to; none for a redirect or a fixed answer."""
-        return self.services if self.service is None else (Share(service=self.service),)
+        if self.service is None:
+            return self.services
+        if self.canary is None:
+            return (Share(service=self.service),)
+        weight = round(self.canary.weight * CANARY_UNITS)
+        own = Share(service=self.service, weight=100 * CANARY_UNITS - weight)
+        return (own, Share(service=self.canary.service, weight=weight))
 
     @model_validator(mode="after")
     def _one_end(self) -> "Route":
@@ -253,6 +268,8 @@ class Route(_Strict):
             raise ValueError(f"needs exactly one of service, services, redirect, answer and ai (there is {said})")
         if self.services and not any(share.weight for share in self.services):
             raise ValueError("services: every weight is 0, so no request could go anywhere")
+        if self.canary is not None and self.service is None:
+            raise ValueError("canary: a share of the route's service is given to it, so that one has to be named")
         if self.strip and self.rewrite is not None:
             raise ValueError("strip and rewrite say two different paths: give one of them")
         return self
@@ -327,6 +344,7 @@ class Config(_Strict):
     metrics_to: Annotated[tuple[Network, ...], Field(max_length=1_000)] = snapshot.Snapshot("").metrics_to
     clients: Annotated[snapshot.ClientBounds, DERIVED] = Field(default_factory=snapshot.ClientBounds)
     limits: Limits = Limits()
+    cache: Annotated[CacheStorage, DERIVED] = Field(default_factory=CacheStorage)
     telemetry: Telemetry = Telemetry()
     alerts: Alerts = Alerts()
     predict: Predict = Predict()
