@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from foregate.kernel.errors import ERRORS
 from foregate.wire.entity import Entity
 
 LimitOutcome = Literal["none", "allowed", "refused"]
@@ -11,6 +12,8 @@ BreakerOutcome = Literal["none", "closed", "half_open", "open"]  # as met by the
 CacheOutcome = Literal["none", "hit", "miss", "bypass", "stale", "revalidated"]
 Protocol = Literal["http/1.1", "h2", "websocket", "grpc"]  # spoken with the client
 EVENT_PATH_BYTES_MAX = 256  # of a path; the rest is cut off
+
+_CLIENTS = frozenset(code for code, spec in ERRORS.items() if spec.fault == "client")
 
 
 class AiUsage(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -40,7 +43,8 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     foregate itself made the answer or the exchange broke, else "". `upstream_ms` is the last attempt's time to its
     first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
     itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
-    `client` is the address that limits and filters mean, `path` what was asked for, without its query.
+    `client` is the address that limits and filters mean, `path` what was asked for, without its query, `host` the
+    Host field.
     """
 
     time_s: float
@@ -71,6 +75,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     path: str = ""
     protocol: Protocol = "http/1.1"
     ai: AiUsage | None = None
+    host: str = ""
 
     @property
     def entity(self) -> Entity:
@@ -80,9 +85,9 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def failed(self) -> bool:
         """A failure in the sense of the failure definition: a 5xx, or an answer that broke off after its good status.
 
-        Refusals by limit, other 4xx and clients that left are none.
+        Refusals by limit, other 4xx and clients that left are none, nor WebSockets that clients have broken.
         """
-        return self.status >= 500 or (self.error != "" and self.status < 400)
+        return self.status >= 500 or (self.error != "" and self.status < 400 and self.error not in _CLIENTS)
 
     @property
     def timed_out(self) -> bool:

@@ -28,6 +28,7 @@ def main() -> None:
         importlib.import_module(f"foregate.app.cli.{noun}").register(app)
     for noun in ("config", "keys", "predict"):
         app.add_typer(importlib.import_module(f"foregate.app.cli.{noun}").app, name=noun)
+    importlib.import_module("foregate.app.cli.replay")  # one more of config's commands
     try:
         app()
     except KeyboardInterrupt:

@@ -40,7 +40,7 @@ def check(config: ConfigFile = None, output: Output = "text") -> None:
         _check_json(file)
         return
     with refusals("not a valid configuration"):
-        loaded, _ = _checked(file)
+        loaded, _ = checked(file)
     doubts = _doubts(loaded)
     for doubt in doubts[:WARNINGS_MAX]:
         typer.echo(f"warning: {doubt}", err=True)
@@ -51,7 +51,7 @@ def check(config: ConfigFile = None, output: Output = "text") -> None:
 
 def _check_json(file: Path | None) -> None:
     try:
-        loaded, snapshot = _checked(file)
+        loaded, snapshot = checked(file)
     except ConfigRefused as refused:
         _print_json(
             {
@@ -83,7 +83,7 @@ def print_reference() -> None:
 def diff(before: Path, after: Path, output: Output = "text") -> None:
     """Say what another configuration would do differently. Exit status 1 when it would."""
     with refusals("not a valid configuration"):
-        (one, first), (other, second) = _checked(before), _checked(after)
+        (one, first), (other, second) = checked(before), checked(after)
     changes = differences(first, second, {**one.document.environment, **other.document.environment})
     if output == "json":
         _print_json([change._asdict() for change in changes])
@@ -111,7 +111,7 @@ def explain_request(
             raise typer.Exit(EXIT_USAGE)
         headers.append((name.strip().lower().encode(), value.strip().encode()))
     with refusals("not a valid configuration"):
-        loaded, snapshot = _checked(config or default_file())
+        loaded, snapshot = checked(config or default_file())
     try:
         found = explain(snapshot, Asked(method, url, headers, key, client), loaded.document.environment)
     except ValueError as error:
@@ -148,7 +148,8 @@ def reload(data_dir: DataDirectory = Path(".foregate"), output: Output = "text")
     raise typer.Exit(EXIT_USAGE if attempt.outcome == "refused" else EXIT_RUNTIME if late else 0)
 
 
-def _checked(file: Path | None) -> tuple[Loaded, Snapshot]:
+def checked(file: Path | None) -> tuple[Loaded, Snapshot]:
+    """A configuration, and what workers would be given of it. Raises ConfigRefused."""
     loaded = load(file, default_environ())
     return loaded, verified(loaded, _ANY_PEPPER)
 
