@@ -166,9 +166,10 @@ class _Peer:
 
 
 def _extensions(snapshot: Snapshot) -> set[str]:
-    places = [snapshot.policies]
-    for several in (snapshot.services, snapshot.routes, snapshot.plans, snapshot.keys):
-        places += [each.policies for each in several]  # type: ignore[attr-defined] - all of these have them
+    places = [snapshot.policies, *(service.policies for service in snapshot.services)]
+    places += [route.policies for route in snapshot.routes]
+    places += [plan.policies for plan in snapshot.plans]
+    places += [key.policies for key in snapshot.keys]
     return {extension.name for policies in places for extension in policies.extensions}
 
 
