@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
+from foregate.adapters.embedded.cache import open_cache
 from foregate.adapters.embedded.limits import open_limits
 from foregate.gateway import Gateway
 from foregate.gateway.policies.policy import Policy
@@ -21,6 +22,7 @@ from foregate.http1 import Client, Request, Response, Server
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.secrets import hash_key
 from foregate.ports.blocks import Blocks
+from foregate.wire.cache import CacheStorage
 from foregate.wire.event import RequestEvent
 from foregate.wire.match import Rule
 from foregate.wire.policies import CircuitBreaker, Policies, Retry, Timeouts
@@ -171,11 +173,12 @@ async def gateway(
     extensions: Mapping[str, Callable[[dict[str, Any]], Policy]] | None = None,
     folder: Path | None = None,
     worker: tuple[int, int] = (0, 1),
+    cache: CacheStorage | None = None,
     **more: object,
 ) -> AsyncIterator[World]:
     """A worker on real sockets and the real embedded stores (kept in `folder`). `worker`: which of how many.
 
-    `more`: further fields of the snapshot.
+    `cache`: keep answers there. `more`: further fields of the snapshot.
     """
     number, workers = worker
     sink, asking = MemorySink(), Client(SystemClock())
@@ -183,16 +186,20 @@ async def gateway(
     with tempfile.TemporaryDirectory() as own:
         blocks = open_blocks((folder or Path(own)) / "counters.bin", workers, number)
         limits = open_limits((folder or Path(own)) / "limits.bin", workers, number)
+        note = lambda what, facts: log.append((what, facts))  # noqa: E731
+        at = clock or SystemClock()
+        kept = open_cache((folder or Path(own)) / "cache", number, cache, at, note) if cache is not None else None
         serving = Gateway(
             snapshot(services, routes, **more),
-            clock=clock or SystemClock(),
+            clock=at,
             sink=sink,
             blocks=blocks,
             limits=limits,
             pepper=PEPPER,
             rng=random.Random(7),
-            log=lambda what, facts: log.append((what, facts)),
+            log=note,
             extensions=extensions,
+            cache=kept,
         )
         sock = socket.create_server(("127.0.0.1", 0))
         await serving.serve(sock)
@@ -202,6 +209,8 @@ async def gateway(
             await asking.close()
             await serving.drain(0.2)
             limits.close()
+            if kept is not None:
+                kept.close()
 
 
 @contextlib.asynccontextmanager

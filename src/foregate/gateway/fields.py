@@ -7,7 +7,7 @@ what was sorted once is kept in its `notes` and serves until the fields change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from foregate.http1.headers import FRAMING, HOP_BY_HOP, HeaderList, tokens
 from foregate.kernel.ids import parse_traceparent, valid_request_id
@@ -58,13 +58,14 @@ class Fields:
     `kept` are the lines to forward, without CRLF; `noted` the fields that we read ourselves. `forwarded`: a proxy
     before us, or somebody who plays one, has left its fields. `repeatable`: the client says so. `request_id` is the
     client's, "" without a valid one. `lines` is `Request.forward`'s: what of its lines does not change
-    while `lines_of` is what is kept. `shaped` is for a policy that always makes the same of them: (it, before, after).
+    while `lines_of` is what is kept. `shaped` is for a policy that always makes the same of them: (it, before, after); `asked`
+    for the cache: (whose, what they mean to it).
 
     Without `underscores` a name with "_" is not kept: many upstreams turn names into variables (RFC 3875 section
     4.1.18), and there `x_forwarded_for` overwrites the X-Forwarded-For that we vouch for. nginx drops them likewise.
     """
 
-    __slots__ = ("forwarded", "kept", "lines", "lines_of", "noted", "parent", "repeatable", "request_id", "shaped")
+    __slots__ = ("asked", "forwarded", "kept", "lines", "lines_of", "noted", "parent", "repeatable", "request_id", "shaped")
 
     def __init__(self, headers: HeaderList, connection_tokens: frozenset[bytes], underscores: bool = False) -> None:
         self.forwarded = self.repeatable = False
@@ -72,6 +73,7 @@ class Fields:
         self.parent: Parent | None = None
         self.lines = b""
         self.lines_of: tuple[bytes, ...] | None = None
+        self.asked: tuple[object, Any] | None = None
         self.shaped: tuple[object, tuple[bytes, ...], tuple[bytes, ...]] | None = None
         noted: dict[bytes, bytes] = {}
         kept: list[bytes] = []

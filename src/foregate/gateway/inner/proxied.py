@@ -3,6 +3,7 @@
 from foregate.gateway.forwarding import Proxied
 from foregate.gateway.inner.exchange import InnerExchange
 from foregate.http1.asking import UpstreamExchange
+from foregate.http1.client import ClientConnection
 
 
 class InnerProxied(Proxied):
@@ -19,3 +20,9 @@ class InnerProxied(Proxied):
         exchange.begin(self.status, connection.headers, length)
         if not exchange.over:  # who asked may have had enough of it
             self.stream(connection, chunks, complete, now_s)
+
+    def response_body(self, chunks: list[bytes], complete: bool) -> None:
+        connection, exchange = self.connection, self.request.inner
+        if complete and isinstance(connection, ClientConnection) and exchange is not None:
+            exchange.overrun = connection.overrun
+        super().response_body(chunks, complete)

@@ -1,0 +1,51 @@
+"""Answers kept to be given again: the policy. How it is done stands in `gateway.cache`."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+from foregate.gateway.cache import SAFE, Flow, urls
+from foregate.gateway.policies.policy import Means, Place, Policy, Switch, Verdict
+from foregate.http1.headers import HeaderList
+from foregate.wire.cache import Cache
+
+if TYPE_CHECKING:
+    from foregate.gateway.chains import Chain
+    from foregate.gateway.request import Request
+
+_READING = frozenset({b"GET", b"HEAD"})
+
+
+class CachePolicy(Policy):
+    """Reads are given or fetched; after a write that succeeds, what it made void is not given any more."""
+
+    name = "cache"
+    __slots__ = ("_flow",)
+
+    def __init__(self, settings: Cache, means: Means, place: Place) -> None:
+        self._flow = Flow(settings, means.cache, means.clock) if means.cache is not None else None
+
+    def admit(self, request: Request) -> Verdict | None:
+        flow = self._flow
+        if flow is None:
+            return None
+        if request.method in _READING:
+            return flow.verdict(request)
+        flow.pass_on(request)
+        return None if request.method in SAFE else Switch(self._watching(request.chain))
+
+    def _watching(self, chain: Chain) -> Chain:
+        """The same chain for a write: its answer's head is looked at. Reads shall not pay for that."""
+        found = chain.voiding
+        if found is None:
+            found = chain.voiding = copy(chain)
+            found.answerers = (*chain.answerers, self._answered)
+            found.steady = False
+        return found
+
+    def _answered(self, request: Request, status: int, headers: HeaderList) -> HeaderList:
+        if self._flow is not None:
+            void = urls(request.proto, request.host, request.exchange.target, status, headers)
+            self._flow.void(request, void)
+        return headers
