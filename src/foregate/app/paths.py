@@ -58,6 +58,10 @@ class DataDir:
         return self.root / "verdicts.json"
 
     @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 
