@@ -154,6 +154,16 @@ class MessagesWatch(Watch):
             super().closed()
 
 
+def usage_document(usage: Usage) -> dict[str, Any]:
+    """`usage` as messages say it."""
+    return {
+        "input_tokens": max(0, usage.input - usage.cached - usage.cache_written),
+        "cache_creation_input_tokens": usage.cache_written,
+        "cache_read_input_tokens": usage.cached,
+        "output_tokens": usage.output,
+    }
+
+
 class AnthropicMessages:
     name: Name = "anthropic-messages"
     path = b"/v1/messages"

@@ -56,6 +56,17 @@ def usage_of(
     )
 
 
+def usage_document(usage: Usage) -> dict[str, Any]:
+    """`usage` as chat completions say it."""
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
+
+
 class OpenAIFormat:
     """Errors of all of OpenAI's formats: {"error": {"message", "type", "param", "code"}}."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from foregate.gateway.ai.formats.anthropic_messages import AnthropicMessages
+from foregate.gateway.ai.formats.anthropic_to_openai_chat import AnthropicToOpenAIChat
 from foregate.gateway.ai.formats.format import Format, Name, Translation
 from foregate.gateway.ai.formats.openai_chat import OpenAIChat
+from foregate.gateway.ai.formats.openai_chat_to_anthropic import OpenAIChatToAnthropic
 from foregate.gateway.ai.formats.openai_completions import OpenAICompletions
 from foregate.gateway.ai.formats.openai_embeddings import OpenAIEmbeddings
 from foregate.gateway.ai.formats.openai_responses import OpenAIResponses
@@ -14,7 +16,12 @@ _CHAT, _MESSAGES = OpenAIChat(), AnthropicMessages()
 _ALL: tuple[Format, ...] = (_CHAT, OpenAICompletions(), OpenAIEmbeddings(), OpenAIResponses(), _MESSAGES)
 FORMATS: dict[Name, Format] = {spoken.name: spoken for spoken in _ALL}
 FORMAT_OF_PATH: dict[bytes, Format] = {spoken.path: spoken for spoken in _ALL}
-_TRANSLATIONS: dict[tuple[Name, Name], Translation] = {(each.name, each.name): Same(each) for each in _ALL}
+_WAYS: tuple[Translation, ...] = (
+    *map(Same, _ALL),
+    OpenAIChatToAnthropic(_CHAT, _MESSAGES),
+    AnthropicToOpenAIChat(_MESSAGES, _CHAT),
+)
+_TRANSLATIONS: dict[tuple[Name, Name], Translation] = {(way.client.name, way.provider.name): way for way in _WAYS}
 
 
 def translation(client: Format, provider: Format) -> Translation | None:

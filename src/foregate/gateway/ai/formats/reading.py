@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,6 +51,44 @@ def items(document: Document, name: str) -> list[Any]:
     if isinstance(value, list) and value:
         return value
     raise BadRequest(f"`{name}` must be a list with at least one item.", name)
+
+
+def words(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+def only(
+    said: Document, known: frozenset[str], neutral: Mapping[str, tuple[Any, ...]], vendor: str, at: str = ""
+) -> None:
+    """Refuse by name what has no counterpart at the provider, unless its value changes nothing."""
+    for name, value in said.items():
+        if value is None or name in known or (name in neutral and value in neutral[name]):
+            continue
+        param = f"{at}.{name}" if at else name
+        raise BadRequest(f"`{param}` cannot be translated for {vendor}, which answers for this model.", param)
+
+
+def object_at(value: Any, at: str) -> Document:
+    if isinstance(value, dict):
+        return value
+    raise BadRequest(f"`{at}` must be an object.", at)
+
+
+def text_at(value: Any, at: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise BadRequest(f"`{at}` must be a text.", at)
+
+
+def parts_at(value: Any, at: str) -> list[tuple[str, Document]]:
+    """Content, which is a text or a list of parts: each part with its place."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        return [(at, {"type": "text", "text": value})]
+    if not isinstance(value, list):
+        raise BadRequest(f"`{at}` must be a text or a list.", at)
+    return [(f"{at}[{n}]", object_at(part, f"{at}[{n}]")) for n, part in enumerate(value)]
 
 
 def write_request(document: Document) -> bytes:

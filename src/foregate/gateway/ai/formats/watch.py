@@ -185,6 +185,8 @@ class Translated(_Passing):
                 break
             if read is not None:
                 out += translator.feed(read)
+            if watch.failure is not None:
+                break  # what was read cannot be said
             if watch.ended:
                 out += translator.end()
                 break
