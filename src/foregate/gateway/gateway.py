@@ -10,7 +10,9 @@ from typing import Any, cast
 from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
-from foregate.gateway.chains import Chain
+from foregate.gateway.blocked import NOTE, Blocked
+from foregate.gateway.canaries import roll_back
+from foregate.gateway.chains import NO_STEPS, Chain
 from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.failure_log import FailureLog
 from foregate.gateway.fields import FORWARDED
@@ -31,19 +33,23 @@ from foregate.gateway.routes import RouteEntry
 from foregate.gateway.streamed import Streamed
 from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
+from foregate.gateway.websockets import Opening, OpenWebSockets, ProxiedWebSocket
 from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
 from foregate.ports.blocks import Blocks
+from foregate.ports.cache import CacheStore
 from foregate.ports.limits import LimitStore
 from foregate.ports.sink import EventSink
 from foregate.wire.snapshot import Listener, Snapshot
+from foregate.wire.verdicts import Verdicts
 
 Extensions = Mapping[str, Callable[[dict[str, Any]], Policy]]  # by name: a policy made from its settings
 PLAIN = Listener()
 _UPSTREAM_SWEEP_S = 0.05
 _GAUGES_S = 1.0
+_GOODBYE_S = 1.0  # of the time to drain, at most half of it: WebSockets are told, and close by themselves
 _HEALTH_PATHS = frozenset({b"/health", b"/health/ready", b"/health/live", b"/healthz"})
 _OWN_PATHS = _HEALTH_PATHS | {b"/metrics"}
 
@@ -54,7 +60,8 @@ class Gateway:
     `pepper` is what the snapshot's keys were hashed with; `limits` and `blocks` are shared with the other workers;
     `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
     name, made from their settings. `clients_max`: connections that this process has descriptors for. Not `whole`: some
-    of the extensions only refuse, so this worker does not say that it serves by the snapshot.
+    of the extensions only refuse, so this worker does not say that it serves by the snapshot. `cache`: where answers are
+    kept; without it no route keeps any.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Gateway:
         extensions: Extensions | None = None,
         clients_max: int = CLIENT_CONNECTIONS_MAX,
         whole: bool = True,
+        cache: CacheStore | None = None,
     ) -> None:
         self._clock = clock
         self._monotonic = clock.monotonic
@@ -83,6 +91,8 @@ class Gateway:
         self._lateness = Lateness()
         self._outbound = Outbound(clock)
         self._services = Services(clock, self._upstream_deadlines, rng, log, door=self._door)
+        self._verdicts = Verdicts()
+        self._blocked = Blocked(clock.now)
         self._means = Means(
             clock,
             rng,
@@ -93,6 +103,8 @@ class Gateway:
             self._consumer,
             dict(extensions or {}),
             self._named,
+            blocked=self._blocked,
+            cache=cache,
         )
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
@@ -102,6 +114,8 @@ class Gateway:
         self._admission = Admission(self._recorder, self._send_on, self._failures, bodies)
         refused = self._recorder.refused
         self._listening = Listening(self._handle, refused, clock, log, worker.own, clients_max)
+        (websockets,) = blocks.claim([(layout.WEBSOCKETS, layout.WEBSOCKET_CELLS)])
+        self._websockets = OpenWebSockets(websockets.own)
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
@@ -171,6 +185,13 @@ class Gateway:
             self._recorder, self._means.rng, self._log, self._failures, self._clock, table.services
         )
         self._worker.own[layout.CONFIG_VERSION] = metrics.version_number(table.snapshot.version)
+        self.verdicts(self._verdicts)  # the settings say which of them count
+
+    def verdicts(self, verdicts: Verdicts) -> None:
+        """Follow these from now on, until there are others."""
+        self._verdicts = verdicts
+        self._blocked.follow(verdicts.blocks, self._table.snapshot.abuse)
+        roll_back(self._table.entries, verdicts.canaries, self._clock.now())
 
     @property
     def version(self) -> str:
@@ -179,7 +200,10 @@ class Gateway:
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, let what is under way end for at most `timeout_s`, then close everything."""
+        loop = asyncio.get_running_loop()
+        goodbye = loop.call_later(timeout_s - min(_GOODBYE_S, timeout_s / 2.0), self._websockets.go_away)
         await self._listening.close(timeout_s)
+        goodbye.cancel()
         self._lateness.stop()
         await self._services.close()
         await self._outbound.close()
@@ -192,6 +216,7 @@ class Gateway:
     def _publish_gauges(self) -> None:
         """Numbers that rise and fall are written every second, not with every request."""
         self._worker.own[layout.CONNECTIONS] = self._listening.connections
+        self._worker.own[layout.BLOCKS] = self._blocked.in_force()
         for service in self._table.services.values():
             service.publish()
         self._services.tick()
@@ -199,7 +224,8 @@ class Gateway:
 
     def _reset_gauges(self) -> None:
         """A worker that begins or ends has nothing under way; its predecessor's cells may say otherwise."""
-        self._worker.own[layout.CONNECTIONS] = self._worker.own[layout.HELD_BYTES] = 0.0
+        for cell in (layout.CONNECTIONS, layout.HELD_BYTES, layout.BLOCKS):
+            self._worker.own[cell] = 0.0
         for service in self._table.services.values():
             for cell in (layout.INFLIGHT, layout.SERVICE_OPEN, layout.WAITING, layout.PLACES):
                 service.cells[cell] = 0.0
@@ -226,11 +252,21 @@ class Gateway:
         if path in _OWN_PATHS:
             self._answer_own(request)
             return
+        if self._blocked.addresses and (refusal := self._blocked.of_address(request.client)) is not None:
+            self._turn_away(request, refusal)
+            return
         found = self._find(request.method, head.host, path, query, request.headers)
         if found is None or found is UNSAFE:
             self._nowhere(request, found is None, query)
         else:
             self._enter(request, found)
+
+    def _turn_away(self, request: Request, refusal: Refuse) -> None:
+        """Its address is blocked: whatever it asks for, no policy is asked and no route is looked for."""
+        request.route = self._table.unmatched
+        request.chain = NO_STEPS
+        request.note(NOTE)
+        self._admission.refuse(request, refusal)
 
     def _enter(self, request: Request, found: Match[RouteEntry]) -> None:
         request.route = route = found.value
@@ -288,12 +324,22 @@ class Gateway:
                 self._admission.refuse(request, Refuse("malformed_request", "The path cannot be rewritten safely."))
                 return
             request.path = reshaped
+        request.service = chain.service
+        if request.websocket is not None:
+            self._open_websocket(request, request.websocket)
+            return
         forward = request.forward(framing)
         if head.expects_continue:
             exchange.send_continue()
-        request.service = chain.service
         proxied = Proxied if inner is None else InnerProxied
         proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
+
+    def _open_websocket(self, request: Request, opening: Opening) -> None:
+        """Likewise; what becomes of it is known when an upstream answers."""
+        if self._websockets.enter(request, opening.settings.connections_max):
+            ProxiedWebSocket(request, self._forwarding, opening, self._websockets).attempt(request.now_s)
+        else:
+            self._admission.refuse(request, Refuse("overloaded"))
 
     def _nowhere(self, request: Request, unknown: bool, query: bytes) -> None:
         """No route takes it, unless it is a preflight for one that will."""

@@ -15,7 +15,18 @@ from foregate.wire.snapshot import Route
 class RouteEntry:
     """`chain` is that of the only service; a route with several has `split`. `cells`: this worker's metrics of it."""
 
-    __slots__ = ("block", "cells", "chain", "host_line", "keeps_host", "name", "reshapes", "route", "split")
+    __slots__ = (
+        "_chains",
+        "block",
+        "cells",
+        "chain",
+        "host_line",
+        "keeps_host",
+        "name",
+        "reshapes",
+        "route",
+        "split",
+    )
 
     def __init__(self, route: Route, chains: Sequence[Chain], block: Block) -> None:
         self.route = route
@@ -23,12 +34,18 @@ class RouteEntry:
         self.block = block
         self.cells = block.own
         self.chain = chains[0]
-        self.split = (
-            Split(chains, [part.weight for part in route.services], route.name.encode()) if len(chains) > 1 else None
-        )
+        self._chains = chains
+        self.split: Split[Chain] | None = None
+        self.roll_back("")
         self.reshapes = route.strip or route.rewrite is not None
         self.host_line = b"host: %s\r\n" % route.host.encode() if route.host else b""
         self.keeps_host = route.host == ""  # the upstream sees the Host that the client sent
+
+    def roll_back(self, service: str) -> None:
+        """The canary `service` gets nothing more; "": every service gets its share."""
+        if len(self._chains) > 1:
+            weights = [0 if part.service == service else part.weight for part in self.route.services]
+            self.split = Split(self._chains, weights, self.name.encode())
 
     def reshape(self, request: Request) -> bytes | None:
         """The path that the upstream is asked for; None when what the client said would make it unsafe."""

@@ -28,12 +28,17 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RolledBack(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A route's canary `service` gets nothing until `until_s` (Unix seconds; None: until somebody says otherwise)."""
+    """A route's canary `service` gets nothing until `until_s` (Unix seconds; None: until somebody says otherwise).
+
+    `settings` is the fingerprint of the canary's (`wire.canary`): with others it is tried anew.
+    """
 
     route: str
     service: str
     until_s: float | None
     reason: str
+    since_s: float = 0.0
+    settings: str = ""
 
 
 class Verdicts(msgspec.Struct, frozen=True, omit_defaults=True):

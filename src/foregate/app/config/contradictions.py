@@ -63,10 +63,12 @@ def _listeners(config: Config) -> Iterator[Found]:
 def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
     for index, share in enumerate(route.shares):
         if share.service not in config.services:
-            where: Path = (*path, "service") if route.service is not None else (*path, "services", index, "service")
+            where = share_place(route, path, index)
             yield where, f'there is no service "{share.service}"{did_you_mean(share.service, config.services)}'
     yield from bad_rule(route, path)
     yield from bad_mirrored(config, route, path)
+    if route.canary is not None and route.canary.service == route.service:
+        yield (*path, "canary", "service"), "is the route's own service: there is nothing to compare it with"
     if not route.auth:
         for kind in ("rate_limits", "quotas"):
             for index, limit in enumerate(getattr(route.policies, kind)):
@@ -77,6 +79,13 @@ def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
         if method in route.auth and not _is_set(config, route, method):
             sentence = f"is {method}, whose settings are missing: policies.{method} here, on the service, or globally"
             yield (*path, "auth"), sentence
+
+
+def share_place(route: Route, path: Path, index: int) -> Path:
+    """Where the file names the service of a route's share."""
+    if route.service is None:
+        return (*path, "services", index, "service")
+    return (*path, "canary", "service") if index else (*path, "service")
 
 
 def bad_rule(route: Route, path: Path) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from foregate.app.config.shown import shown
-from foregate.gateway.chains import AFTER, BEFORE, LAST, SHAPING
+from foregate.gateway.chains import AFTER, BEFORE, HANDLING, LAST, SHAPING
 from foregate.gateway.match import Match, Router
 from foregate.gateway.match.explain import explain as explain_rules
 from foregate.gateway.match.rewrite import rewritten, stripped
@@ -163,6 +163,7 @@ def _met(resolved: Resolved, route: Route, asked: Asked, key: Key | None, enviro
     found += [met(kind, one[kind]) for kind in SHAPING if kind in one]
     found += [met("extensions", place) for place in resolved.many["extensions"]]
     if route.services:
+        found += [met(kind, one[kind]) for kind in HANDLING if kind in one]
         found += [met(kind, one[kind]) for kind in LAST if kind in one]
         found += [met(kind, one.get(kind) or Set("default", default())) for kind, default in _ON_THE_WAY.items()]
     found += [met(kind, one[kind]) for kind in _ON_THE_WAY_TOO if kind in one]
