@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
+from foregate.gateway.blocked import Blocked
 from foregate.gateway.policies.policy import Ask, Consumer, NeedBody, Policy, Refuse, Switch, Verdict
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ class Method(Protocol):
 
 
 class Authentication(Policy):
-    """`methods` in the order in which a route lists them."""
+    """`methods` in the order in which a route lists them. Whoever is known and `blocked` is refused here."""
 
-    def __init__(self, methods: Sequence[Policy]) -> None:
+    def __init__(self, methods: Sequence[Policy], blocked: Blocked | None = None) -> None:
+        self._blocked = blocked or Blocked(lambda: 0.0)
         self._methods = tuple(cast("Method", method) for method in methods)
         self._missing = Refuse("key_missing", lines=challenges([method.challenge for method in self._methods]))
         self.name = self._methods[0].name if len(self._methods) == 1 else "authentication"
@@ -49,6 +51,8 @@ class Authentication(Policy):
         found = only(request)
         if type(found) is Consumer:
             request.consumer = found
+            if self._blocked.keys and (refusal := self._blocked.of_key(found.id)) is not None:
+                return refusal
             return Switch(request.chain.of(found.scope)) if found.scope else None
         return self._told(request, self._methods[0], found)
 
@@ -67,6 +71,8 @@ class Authentication(Policy):
         if not isinstance(found, Consumer):
             return found
         request.consumer = found
+        if self._blocked.keys and (refusal := self._blocked.of_key(found.id)) is not None:
+            return refusal
         if self._only is None:
             request.note(f"{method.name}:passed")
             for other in self._methods:

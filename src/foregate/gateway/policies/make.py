@@ -19,7 +19,9 @@ _CLASSES = {
     "body_schema": "BodySchemaPolicy",
     "request_transform": "RequestTransformPolicy",
     "response_transform": "ResponseTransformPolicy",
+    "cache": "CachePolicy",
     "mirror": "MirrorPolicy",
+    "websocket": "WebSocketPolicy",
     "adaptive_concurrency": "AdaptiveConcurrencyPolicy",
     "bulkhead": "BulkheadPolicy",
 }
@@ -36,8 +38,8 @@ def policy(kind: str, settings: Any, means: Means, place: Place) -> Policy:
     return made
 
 
-def authentication(methods: Sequence[Policy]) -> Policy:
+def authentication(methods: Sequence[Policy], means: Means) -> Policy:
     """Any of these ways of saying who one is."""
     from foregate.gateway.policies.authentication import Authentication
 
-    return Authentication(methods)
+    return Authentication(methods, means.blocked)
