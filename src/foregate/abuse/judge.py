@@ -7,8 +7,6 @@ from foregate.abuse.detector import Finding
 from foregate.wire.abuse import Abuse
 from foregate.wire.decision import Decision
 
-FORGIVEN_AFTER_S = 86_400.0  # blocks that ended longer ago do not make the next one longer
-
 
 def is_allowed(subject: str, settings: Abuse) -> bool:
     """Whether the allow list has it: then it is never blocked. An IPv6 /64 is in it as soon as a part of it is."""

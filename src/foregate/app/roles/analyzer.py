@@ -9,18 +9,23 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.notifier import Webhook
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
+from foregate.app.abuse import AbuseWatch
 from foregate.app.analysis import Analysis
 from foregate.app.logs import configure_logs
 from foregate.app.notify import Notifications
+from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
-from foregate.kernel.clock import SystemClock
+from foregate.kernel.clock import Clock, SystemClock
+from foregate.kernel.tasks import spawn
 from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 
 STEP_S = 0.5
+ABUSE_STEP_S = 0.25
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
 
@@ -52,6 +57,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     )
     await asyncio.to_thread(analysis.restore)
     log.info("analyzing", threshold=runtime.alert_threshold)
+    watching = spawn(_watch_abuse(data, clock, stop, log), name="watch for abuse")
     while not stop.is_set():
         wait_s = STEP_S
         try:
@@ -63,10 +69,40 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
             await asyncio.wait_for(stop.wait(), wait_s)
         except TimeoutError:
             continue
+    await watching
     await asyncio.to_thread(notifications.close)
     for store in (bus, series, findings):
         store.close()
     return 0
+
+
+async def _watch_abuse(
+    data: DataDir, clock: Clock, stop: asyncio.Event, log: structlog.typing.FilteringBoundLogger
+) -> None:
+    """Beside the windows, with handles of its own: neither waits for the other, and neither ends the other."""
+    watch: AbuseWatch | None = None
+    bus: EmbeddedBus | None = None
+    store: EmbeddedVerdicts | None = None
+    while not stop.is_set():
+        wait_s = ABUSE_STEP_S
+        try:
+            bus = bus or EmbeddedBus(data.bus, clock)
+            store = store or EmbeddedVerdicts(data.abuse)
+            watch = watch or await asyncio.to_thread(AbuseWatch, bus, store, data, clock, log)
+            await asyncio.to_thread(watch.step)
+        except OSError as error:
+            log.error("abuse_step_failed", error=str(error), again_in_s=RETRY_S)
+            wait_s = RETRY_S
+        except Exception:  # noqa: BLE001 - a mistake here must not end the windows and the alerts
+            log.exception("abuse_step_failed", again_in_s=RETRY_S)
+            wait_s = RETRY_S
+        try:
+            await asyncio.wait_for(stop.wait(), wait_s)
+        except TimeoutError:
+            continue
+    for handle in (bus, store):
+        if handle is not None:
+            handle.close()
 
 
 def _model(runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> Model | None:

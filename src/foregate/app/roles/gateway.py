@@ -4,7 +4,7 @@ import gc
 import random
 import resource
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
+from foregate.adapters.embedded.cache import open_cache
 from foregate.app.extensions import present_extensions_of
 from foregate.app.heartbeat import beat, claim_beat
 from foregate.app.limit_store import WorkerLimits
@@ -20,6 +21,7 @@ from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
 from foregate.app.paths import located
 from foregate.app.roles.follow import Follower
+from foregate.app.roles.follow_verdicts import VerdictsFollower
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
@@ -62,6 +64,8 @@ async def _main(
         log.error("no_room_for_heartbeat", effect="this worker is not replaced when it hangs")
     with _naming(data.limits):
         limits = WorkerLimits(data.limits, runtime.workers, options.worker, snapshot, log)
+    with _naming(data.cache):
+        cache = open_cache(data.cache, options.worker, snapshot.cache, clock, _warned(log))
     events = WorkerEvents(data, options.worker, log)
     extensions, missing = present_extensions_of(snapshot)
     for name, error in missing.items():
@@ -74,15 +78,19 @@ async def _main(
         limits=limits.store,
         pepper=data.pepper(),
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads retries, guards nothing
-        log=lambda what, facts: log.warning(what, **facts),
+        log=_warned(log),
         extensions=extensions,
         whole=not missing,
         clients_max=clients_max,
+        cache=cache,
     )
     snapshot = msgspec.structs.replace(snapshot, routes=(), keys=())  # the gateway has them in its own form
     follower = Follower(gateway, data.snapshot, seen, clock, log)
     stop = await stop_event(options.supervised, follower.nudged)
     following = spawn(follower.run(), name="follow snapshot")
+    verdicts = VerdictsFollower(data.verdicts, gateway.verdicts, log)
+    verdicts.look()  # nobody who is blocked slips in while we begin
+    judging = spawn(verdicts.run(), name="follow verdicts")
     # Listening comes last: from the first moment the kernel hands connections to whoever listens.
     inherited = iter(options.sockets)
     for listener in snapshot.listeners:
@@ -95,12 +103,18 @@ async def _main(
     await stop.wait()
     log.info("draining", at_most_s=snapshot.drain_s)
     following.cancel()
+    judging.cancel()
     await gateway.drain(snapshot.drain_s)
     beating.cancel()
     events.close()
     await limits.close()
+    cache.close()
     blocks.close()
     return 0
+
+
+def _warned(log: structlog.typing.FilteringBoundLogger) -> Callable[[str, dict[str, object]], None]:
+    return lambda what, facts: log.warning(what, **facts)
 
 
 @contextmanager

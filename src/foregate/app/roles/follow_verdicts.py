@@ -1,0 +1,45 @@
+"""A worker follows verdicts.json: looks at its stamp a few times a second, so that an undo is in force within one."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from foregate.app.watch import Stamp, stamp
+from foregate.wire.verdicts import Verdicts, decode_verdicts
+
+LOOK_S = 0.25
+
+
+class VerdictsFollower:
+    """Hands on each new content. What cannot be read is said once; the worker goes on with what it has."""
+
+    def __init__(
+        self, file: Path, follow: Callable[[Verdicts], None], log: structlog.typing.FilteringBoundLogger
+    ) -> None:
+        self._file = file
+        self._follow = follow
+        self._log = log
+        self._seen: Stamp | None = None
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Follow what is there now. Some ten milliseconds with the most blocks there may be, less than one usually."""
+        now = stamp(self._file)
+        if now is None or now == self._seen:
+            return
+        self._seen = now
+        try:
+            verdicts = decode_verdicts(self._file.read_bytes())
+        except (OSError, msgspec.DecodeError) as error:
+            self._log.error("verdicts_unreadable", error=str(error), effect="the ones before stay in force")
+            return
+        self._follow(verdicts)
+        self._log.debug("verdicts_followed", version=verdicts.version, blocks=len(verdicts.blocks))
