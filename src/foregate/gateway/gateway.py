@@ -11,6 +11,7 @@ from foregate.gateway import layout, metrics
 from foregate.gateway.admission import Admission
 from foregate.gateway.answers import health_body, respond, respond_problem
 from foregate.gateway.blocked import NOTE, Blocked
+from foregate.gateway.cache import Kept
 from foregate.gateway.canaries import roll_back
 from foregate.gateway.chains import NO_STEPS, Chain
 from foregate.gateway.exchange import ClientExchange
@@ -93,6 +94,8 @@ class Gateway:
         self._services = Services(clock, self._upstream_deadlines, rng, log, door=self._door)
         self._verdicts = Verdicts()
         self._blocked = Blocked(clock.now)
+        (kept,) = blocks.claim([(layout.CACHE, layout.CACHE_CELLS)])
+        self._kept = Kept(cache, snapshot.cache, clock, rng, kept.own) if cache is not None else None
         self._means = Means(
             clock,
             rng,
@@ -105,6 +108,7 @@ class Gateway:
             self._named,
             blocked=self._blocked,
             cache=cache,
+            not_found=self._kept.paths if self._kept is not None else None,
         )
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
@@ -184,6 +188,8 @@ class Gateway:
         self._forwarding = Forwarding(
             self._recorder, self._means.rng, self._log, self._failures, self._clock, table.services
         )
+        if self._kept is not None:
+            self._kept.apply(table.snapshot.cache)
         self._worker.own[layout.CONFIG_VERSION] = metrics.version_number(table.snapshot.version)
         self.verdicts(self._verdicts)  # the settings say which of them count
 
@@ -217,6 +223,8 @@ class Gateway:
         """Numbers that rise and fall are written every second, not with every request."""
         self._worker.own[layout.CONNECTIONS] = self._listening.connections
         self._worker.own[layout.BLOCKS] = self._blocked.in_force()
+        if self._kept is not None:
+            self._kept.publish()
         for service in self._table.services.values():
             service.publish()
         self._services.tick()
@@ -226,6 +234,8 @@ class Gateway:
         """A worker that begins or ends has nothing under way; its predecessor's cells may say otherwise."""
         for cell in (layout.CONNECTIONS, layout.HELD_BYTES, layout.BLOCKS):
             self._worker.own[cell] = 0.0
+        if self._kept is not None:
+            self._kept.reset()
         for service in self._table.services.values():
             for cell in (layout.INFLIGHT, layout.SERVICE_OPEN, layout.WAITING, layout.PLACES):
                 service.cells[cell] = 0.0

@@ -18,7 +18,8 @@ RELOADS_FAILED = 4
 HELD_BYTES = 5  # of bodies that policies read whole
 HELD_REFUSED = 6  # pieces of them for which there was no room
 ACCEPT_PAUSES = 7  # for want of descriptors
-WORKER_CELLS = 8
+BLOCKS = 8  # in force, of addresses and keys
+WORKER_CELLS = 9
 
 # within a route's
 CLASSES = 0
@@ -89,7 +90,27 @@ WEBSOCKET_MESSAGES_IN = 1  # from clients
 WEBSOCKET_MESSAGES_OUT = 2
 WEBSOCKET_CELLS = 3
 
+# within the block of the cache: of each worker …
+CACHE_MEMORY_BYTES = 0
+CACHE_MEMORY_BYTES_MAX = 1
+CACHE_MEMORY_OBJECTS = 2
+CACHE_MEMORY_EVICTED = 3
+CACHE_NOT_STORED = 4
+NOT_FOUND_ANSWERED = 5
+NOT_FOUND_KNOWN = 6
+NOT_FOUND_FILTERED = 7
+NOT_FOUND_FALSE_POSITIVES = 8  # the share of its filter
+# … and of what they share, as each of them sees it
+CACHE_DISK_BYTES = 9
+CACHE_DISK_BYTES_MAX = 10
+CACHE_DISK_OBJECTS = 11
+CACHE_DISK_EVICTED = 12
+CACHE_DISK_DAMAGED = 13
+CACHE_PURGES = 14
+CACHE_CELLS = 15
+
 WORKER = "worker"
+CACHE = "cache"
 WEBSOCKETS = "websockets"
 UNMATCHED = ""  # the name of the route that stands for requests which no route took
 

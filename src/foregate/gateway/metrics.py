@@ -56,6 +56,30 @@ _CACHED = (
     ("revalidated", layout.CACHE_REVALIDATED),
     ("bypass", layout.CACHE_BYPASSED),
 )
+_CACHE_FAMILIES = (
+    ("foregate_cache_memory_bytes", "gauge", "Of answers in the workers' memory.", layout.CACHE_MEMORY_BYTES),
+    ("foregate_cache_memory_bytes_max", "gauge", "Their bounds.", layout.CACHE_MEMORY_BYTES_MAX),
+    ("foregate_cache_memory_objects", "gauge", "Answers in the workers' memory.", layout.CACHE_MEMORY_OBJECTS),
+    ("foregate_cache_memory_evicted_total", "counter", "Made room for others.", layout.CACHE_MEMORY_EVICTED),
+    ("foregate_cache_not_stored_total", "counter", "Answers for which there was no room.", layout.CACHE_NOT_STORED),
+    ("foregate_not_found_answered_total", "counter", "404 without asking a service.", layout.NOT_FOUND_ANSWERED),
+    ("foregate_not_found_known", "gauge", "Paths that are answered so.", layout.NOT_FOUND_KNOWN),
+    ("foregate_not_found_filter_paths", "gauge", "Paths in the Bloom filters.", layout.NOT_FOUND_FILTERED),
+)
+_CACHE_SHARED_FAMILIES = (
+    ("foregate_cache_disk_bytes", "gauge", "Of answers on the disk.", layout.CACHE_DISK_BYTES),
+    ("foregate_cache_disk_bytes_max", "gauge", "Its bound; 0 without a disk.", layout.CACHE_DISK_BYTES_MAX),
+    ("foregate_cache_disk_objects", "gauge", "Answers on the disk.", layout.CACHE_DISK_OBJECTS),
+    ("foregate_cache_disk_evicted_total", "counter", "Made room for others.", layout.CACHE_DISK_EVICTED),
+    ("foregate_cache_disk_damaged_total", "counter", "Failed their checksum.", layout.CACHE_DISK_DAMAGED),
+    ("foregate_cache_purges_total", "counter", "Purges by people.", layout.CACHE_PURGES),
+    (
+        "foregate_not_found_filter_false_positive_ratio",
+        "gauge",
+        "Of the fullest Bloom filter, estimated from its fill.",
+        layout.NOT_FOUND_FALSE_POSITIVES,
+    ),
+)
 LINES_MAX = 500
 _CLAIM_MAX = 100  # blocks at once: with a piece's lines still about two milliseconds
 
@@ -122,8 +146,15 @@ def _families(snapshot: Snapshot, blocks: Blocks) -> Iterator[tuple[str, str, st
     yield name, "counter", "Requests and messages answered with a problem, by code.", _codes(blocks, name)
     name = "foregate_config_info"
     yield name, "gauge", "The configuration that each worker serves by.", _versions(worker, name)
+    name = "foregate_blocks"
+    yield name, "gauge", "Addresses and keys that are blocked.", [(name, "", max(worker.each(layout.BLOCKS)))]
     for name, kind, text, cell in _WORKER_FAMILIES:
         yield name, kind, text, [(name, "", worker.total(cell))]
+    (cache,) = blocks.claim([(layout.CACHE, layout.CACHE_CELLS)])
+    for name, kind, text, cell in _CACHE_FAMILIES:
+        yield name, kind, text, [(name, "", cache.total(cell))]
+    for name, kind, text, cell in _CACHE_SHARED_FAMILIES:
+        yield name, kind, text, [(name, "", max(cache.each(cell)))]
     (websockets,) = blocks.claim([(layout.WEBSOCKETS, layout.WEBSOCKET_CELLS)])
     for name, kind, text, cell in _WEBSOCKET_FAMILIES:
         yield name, kind, text, [(name, "", websockets.total(cell))]

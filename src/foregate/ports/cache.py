@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from foregate.wire.cache import CacheStorage
+
 PRIMARY_BYTES_MAX = 16_384  # of a key; what has a longer one is not stored
 VARY_SETS_MAX = 4  # different Vary under one primary key, the newest of them
 TAGS_MAX = 128  # of an answer; one with more is not stored: no purge shall miss it
@@ -152,6 +154,10 @@ class CacheStore(Purger, Protocol):
 
     def refresh(self, key: Key, moment: Moment, old: Stored, head: Stored) -> Stored:
         """A 304 came: `head` with the body of `old` takes its place, and is returned (also where that is gone)."""
+        ...
+
+    def resize(self, settings: CacheStorage) -> None:
+        """Other bounds from now on; what is beyond them goes."""
         ...
 
     def delete(self, key: Key) -> None:

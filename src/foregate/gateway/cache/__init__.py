@@ -9,5 +9,6 @@ and that whatever befalls the store, requests are answered as if it were empty.
 
 from foregate.gateway.cache.flow import Flow
 from foregate.gateway.cache.invalidate import SAFE, urls
+from foregate.gateway.cache.kept import Kept
 
-__all__ = ["SAFE", "Flow", "urls"]
+__all__ = ["SAFE", "Flow", "Kept", "urls"]

@@ -22,6 +22,8 @@ from foregate.http1.headers import HeaderList
 from foregate.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from foregate.gateway.blocked import Blocked
+    from foregate.gateway.cache.not_found import NotFoundPaths
     from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
     from foregate.ports.cache import CacheStore
@@ -126,6 +128,8 @@ class Means:
     named: Callable[[str], Consumer | None] = _nobody  # whose key has this name
     health: HealthBook = field(default_factory=HealthBook)  # of models: what is known of them outlives reloads
     cache: CacheStore | None = None  # where answers are kept
+    not_found: NotFoundPaths | None = None  # there is one where there is a cache
+    blocked: Blocked | None = None  # whose keys are blocked: asked as soon as it is known who asks
     charges: dict[Any, tuple[Charge, ...]] = field(default_factory=dict)  # of clients met lately: bounded by the limits
 
 
