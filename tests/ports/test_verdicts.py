@@ -93,13 +93,30 @@ def test_the_workers_are_told_of_no_more_than_a_bounded_number(adapter: Adapter)
 def test_canaries_and_notes_outlive_the_handle(adapter: Adapter) -> None:
     store = adapter.open_verdicts()
     canaries = (RolledBack("/a", "new", None, "it fails"),)
-    store.set_canaries(canaries)
+    store.roll_back(canaries)
     store.keep("visitors", b"one")
     store.keep("visitors", b"two")
     other = adapter.open_verdicts()
     assert other.verdicts(NOW_S).canaries == canaries
     assert other.kept("visitors") == b"two"
     assert other.kept("nothing") is None
+
+
+def test_a_canary_is_rolled_back_once_per_route_until_it_is_resumed(adapter: Adapter) -> None:
+    store = adapter.open_verdicts()
+    store.roll_back([RolledBack("/a", "new", None, "it fails"), RolledBack("/b", "new", None, "it fails")])
+    store.roll_back([RolledBack("/a", "newer", None, "it fails too")])
+    before = store.verdicts(NOW_S)
+    assert {(each.route, each.service) for each in before.canaries} == {("/a", "newer"), ("/b", "new")}
+    line = AuditLine(NOW_S, "resume", "/a", "", "cli")
+    resumed = store.resume("/a", line)
+    assert resumed is not None
+    assert resumed.service == "newer"
+    assert store.resume("/a", line) is None
+    after = store.verdicts(NOW_S)
+    assert [each.route for each in after.canaries] == ["/b"]
+    assert after.version > before.version
+    assert store.audit(10) == [line]
 
 
 def test_what_is_old_and_over_is_deleted(adapter: Adapter) -> None:

@@ -48,8 +48,12 @@ class VerdictStore(Protocol):
         """What operators have done, the newest first."""
         ...
 
-    def set_canaries(self, canaries: Sequence[RolledBack]) -> None:
-        """These are rolled back, and no others."""
+    def roll_back(self, canaries: Sequence[RolledBack]) -> None:
+        """These are rolled back from now on; another one of the same route is forgotten."""
+        ...
+
+    def resume(self, route: str, line: AuditLine) -> RolledBack | None:
+        """A route's canary goes on. None when it was not rolled back."""
         ...
 
     def keep(self, name: str, value: bytes) -> None:

@@ -13,7 +13,7 @@ class Canary(Settings, frozen=True):
     """`weight` percent of the route's requests go to `service`, until it does worse than the route's own service.
 
     Worse is judged over the last `window_s`, from `requests_min` of its requests on: a share of failures that is
-    `errors_over` above the other's, a 95th percentile `slower_than` times the other's (both beyond chance, p < 1e-5), or
+    `errors_over` above the other's, a 95th percentile `slower_than` times the other's (both beyond chance), or
     a predicted risk of at least `risk` that the other has not.
     """
 

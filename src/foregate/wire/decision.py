@@ -40,10 +40,13 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class AuditLine(msgspec.Struct, frozen=True):
-    """An operator has blocked or unblocked somebody. `by`: through what ("console", "cli")."""
+    """An operator has blocked or unblocked somebody, or let a canary go on (`subject`: its route).
+
+    `by`: through what ("console", "cli").
+    """
 
     time_s: float
-    action: Literal["block", "undo"]
+    action: Literal["block", "undo", "resume"]
     subject: str
     decision_id: str
     by: str

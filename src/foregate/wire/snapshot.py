@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
-from foregate.wire.canary import Canary
 from foregate.wire.cache import CacheStorage
+from foregate.wire.canary import Canary
 from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.settings import Network, Seconds, Settings, Status
@@ -287,6 +287,14 @@ def decoding(data: bytes) -> Generator[None, None, Snapshot]:
         if count % _SLICE_LINES == 0:
             yield
     return msgspec.structs.replace(snapshot, routes=tuple(routes), keys=tuple(keys))
+
+
+def canaries_in(data: bytes) -> list[tuple[str, str, Canary]]:
+    """(route, its own service, its canary) of every route with one; the others are not decoded. Raises DecodeError."""
+    _, _, rest = data.partition(b"\n")
+    lines = rest.partition(b"\n\n")[0].split(b"\n") if not rest.startswith(b"\n") else []
+    routes = [_decode_route(line) for line in lines if b'"canary":{' in line]
+    return [(route.name, route.services[0].service, route.canary) for route in routes if route.canary is not None]
 
 
 def decode_snapshot(data: bytes) -> Snapshot:

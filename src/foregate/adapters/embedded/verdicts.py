@@ -62,8 +62,8 @@ class EmbeddedVerdicts(VerdictStore):
             found: list[Block] = [
                 _decode_decision(row[0]).block for row in self._db.execute(query, (now_s, BLOCKS_MAX))
             ]
-            canaries = self._note(_CANARIES)
-        return Verdicts(version, tuple(found), _decode_canaries(canaries) if canaries else ())
+            canaries = self._canaries()
+        return Verdicts(version, tuple(found), canaries)
 
     def in_force(self, now_s: float) -> list[Decision]:
         """Blocks, and those that are only observed; the newest first."""
@@ -149,11 +149,29 @@ class EmbeddedVerdicts(VerdictStore):
             rows = self._db.execute("SELECT line FROM audit ORDER BY time_s DESC, rowid DESC LIMIT ?", (limit,))
             return [_decode_line(row[0]) for row in rows]
 
-    def set_canaries(self, canaries: Sequence[RolledBack]) -> None:
-        """These are rolled back, and no others."""
+    def roll_back(self, canaries: Sequence[RolledBack]) -> None:
+        """These are rolled back from now on; another one of the same route is forgotten."""
         with self._lock, failures_of(self._path), transaction(self._db):
-            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (_CANARIES, _encode(tuple(canaries))))
-            self._changed()
+            known = {each.route: each for each in (*self._canaries(), *canaries)}
+            self._set_canaries(list(known.values()))
+
+    def resume(self, route: str, line: AuditLine) -> RolledBack | None:
+        """A route's canary goes on. None when it was not rolled back."""
+        with self._lock, failures_of(self._path), transaction(self._db):
+            known = {each.route: each for each in self._canaries()}
+            found = known.pop(route, None)
+            if found is not None:
+                self._set_canaries(list(known.values()))
+                self._log(line)
+        return found
+
+    def _canaries(self) -> tuple[RolledBack, ...]:
+        note = self._note(_CANARIES)
+        return _decode_canaries(note) if note else ()
+
+    def _set_canaries(self, canaries: Sequence[RolledBack]) -> None:
+        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (_CANARIES, _encode(tuple(canaries))))
+        self._changed()
 
     def keep(self, name: str, value: bytes) -> None:
         """A note that outlives a restart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from foregate.predict.canary.arm import Arm
@@ -38,6 +38,18 @@ class CanaryWatch:
             for service in (each.service, each.canary.service):
                 known = arms.get((route, service)) if same else None
                 self._arms[route, service] = known or Arm(each.canary.window_s)
+
+    @property
+    def watched(self) -> Sequence[Watched]:
+        """Those that are configured."""
+        return tuple(self._watched.values())
+
+    def forget(self, route: str) -> None:
+        """Judge this route's canary by what it does from now on."""
+        each = self._watched.get(route)
+        if each is not None:
+            for service in (each.service, each.canary.service):
+                self._arms[route, service] = Arm(each.canary.window_s)
 
     def add(self, events: Iterable[RequestEvent]) -> None:
         if not self._arms:
