@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 def operations(served: Console) -> list[tuple[str, str, dict[str, Any]]]:
     document = served.get("/openapi.json")
     found = [
-        (method.upper(), path.replace("{fault_id}", "flt_1"), operation)
+        (method.upper(), path.replace("{fault_id}", "flt_1").replace("{block_id}", "blk_1"), operation)
         for path, item in document["paths"].items()
         for method, operation in item.items()
     ]

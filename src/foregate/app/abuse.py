@@ -9,6 +9,7 @@ import structlog
 
 from foregate.abuse import Detector, Finding, decide
 from foregate.app.abuse_events import AbuseEvents, in_order
+from foregate.app.abuse_settings import abuse_settings
 from foregate.app.paths import DataDir
 from foregate.app.verdicts import publish
 from foregate.app.watch import Stamp, stamp
@@ -30,19 +31,12 @@ OVERVIEW, VISITORS = "overview", "visitors"  # the names of our notes in the sto
 VISITORS_ERROR = 2 * 1.04 / 2**6.5  # two standard errors of a HyperLogLog of 2^13 registers
 
 
-class _Head(msgspec.Struct):
-    """What we need of the snapshot."""
-
-    abuse: Abuse = Abuse()
-
-
 class _Visitors(msgspec.Struct, array_like=True):
     hour: int
     present: bytes
     before: bytes
 
 
-_decode_head = msgspec.json.Decoder(_Head).decode
 _decode_visitors = msgspec.msgpack.Decoder(_Visitors).decode
 
 
@@ -105,8 +99,7 @@ class AbuseWatch:
         seen = stamp(self._data.snapshot)
         if seen is None or seen == self._snapshot_seen:
             return
-        with self._data.snapshot.open("rb") as file:
-            settings = _decode_head(file.readline()).abuse
+        settings = abuse_settings(self._data.snapshot)
         self._snapshot_seen = seen
         if settings != self._settings:
             self._settings = settings

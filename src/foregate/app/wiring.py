@@ -13,7 +13,9 @@ from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
+from foregate.app.block_desk import BlockDesk
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.app.watch import Stamp, stamp
@@ -51,6 +53,7 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         model_card=_model_card(runtime),
         processes=lambda: _processes(data.processes),
         breakers=lambda: _breakers(data, runtime, snapshot()),
+        blocks=BlockDesk(data, EmbeddedVerdicts(data.abuse), clock, lambda: snapshot().abuse),
         config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
     )
 

@@ -15,6 +15,7 @@ from foregate.control.access.session import Sessions
 from foregate.control.access.shell import Shell
 from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
+from foregate.control.api.blocks import blocks_router
 from foregate.control.api.config import config_router
 from foregate.control.api.events import events_router
 from foregate.control.api.health import health_router
@@ -94,6 +95,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         services_router(deps),
         status_router(deps),
         config_router(deps),
+        blocks_router(deps),
         live_router(hub),
         lab_router(deps),
         link_router(codes),

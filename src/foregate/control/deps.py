@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 
 from foregate.kernel.clock import Clock
 from foregate.ports.findings import FindingsReader
+from foregate.wire.abuse_overview import AbuseOverview
+from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
 from foregate.wire.snapshot import Snapshot
 from foregate.wire.window import MetricsAnswer
@@ -100,6 +102,32 @@ class ConfigControl(Protocol):
         ...
 
 
+class BlockControl(Protocol):
+    """Blocks for abuse. Blocking; may raise OSError."""
+
+    def in_force(self) -> Sequence[Decision]:
+        """The newest first; those that are only observed, too."""
+        ...
+
+    def recent(self, limit: int) -> Sequence[Decision]:
+        """The newest first, whatever became of them."""
+        ...
+
+    def audit(self, limit: int) -> Sequence[AuditLine]: ...
+
+    def overview(self) -> AbuseOverview | None:
+        """What detection saw last; None before it has seen anything."""
+        ...
+
+    def add(self, who: str, for_s: float, note: str, by: str) -> Decision:
+        """Raises ForegateError: invalid_parameter; conflict for whoever is on the allow list."""
+        ...
+
+    def undo(self, decision_id: str, note: str, by: str) -> Decision:
+        """Raises ForegateError("not_found") for what is not in force."""
+        ...
+
+
 class Log(Protocol):
     """The part of a structlog logger that control uses."""
 
@@ -135,4 +163,5 @@ class ControlDeps:
     processes: Callable[[], Sequence[ProcessHealth]] = _no_processes
     breakers: Callable[[], Mapping[str, BreakerState]] | None = None
     config: ConfigControl | None = None
+    blocks: BlockControl | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)

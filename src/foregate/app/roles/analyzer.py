@@ -1,6 +1,7 @@
 """The analyzer process: windows, judgement, alerts. The only one that imports numpy and xgboost."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,8 @@ from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.abuse import AbuseWatch
 from foregate.app.analysis import Analysis
+from foregate.app.beside import Watch, keep_watching
+from foregate.app.canaries import Canaries
 from foregate.app.logs import configure_logs
 from foregate.app.notify import Notifications
 from foregate.app.paths import DataDir
@@ -26,8 +29,10 @@ from foregate.telemetry.windows import Windower
 
 STEP_S = 0.5
 ABUSE_STEP_S = 0.25
+CANARY_STEP_S = 1.0
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
+Make = Callable[[EmbeddedBus, EmbeddedVerdicts], Watch]
 
 
 def run(options: RoleOptions) -> int:
@@ -57,7 +62,10 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     )
     await asyncio.to_thread(analysis.restore)
     log.info("analyzing", threshold=runtime.alert_threshold)
-    watching = spawn(_watch_abuse(data, clock, stop, log), name="watch for abuse")
+    watching = [
+        spawn(keep_watching(make, step_s, data, clock, stop, log.bind(watch=name)), name=f"watch {name}")
+        for name, (make, step_s) in _watches(data, clock, analysis, log).items()
+    ]
     while not stop.is_set():
         wait_s = STEP_S
         try:
@@ -69,40 +77,21 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
             await asyncio.wait_for(stop.wait(), wait_s)
         except TimeoutError:
             continue
-    await watching
+    await asyncio.gather(*watching)
     await asyncio.to_thread(notifications.close)
     for store in (bus, series, findings):
         store.close()
     return 0
 
 
-async def _watch_abuse(
-    data: DataDir, clock: Clock, stop: asyncio.Event, log: structlog.typing.FilteringBoundLogger
-) -> None:
-    """Beside the windows, with handles of its own: neither waits for the other, and neither ends the other."""
-    watch: AbuseWatch | None = None
-    bus: EmbeddedBus | None = None
-    store: EmbeddedVerdicts | None = None
-    while not stop.is_set():
-        wait_s = ABUSE_STEP_S
-        try:
-            bus = bus or EmbeddedBus(data.bus, clock)
-            store = store or EmbeddedVerdicts(data.abuse)
-            watch = watch or await asyncio.to_thread(AbuseWatch, bus, store, data, clock, log)
-            await asyncio.to_thread(watch.step)
-        except OSError as error:
-            log.error("abuse_step_failed", error=str(error), again_in_s=RETRY_S)
-            wait_s = RETRY_S
-        except Exception:  # noqa: BLE001 - a mistake here must not end the windows and the alerts
-            log.exception("abuse_step_failed", again_in_s=RETRY_S)
-            wait_s = RETRY_S
-        try:
-            await asyncio.wait_for(stop.wait(), wait_s)
-        except TimeoutError:
-            continue
-    for handle in (bus, store):
-        if handle is not None:
-            handle.close()
+def _watches(
+    data: DataDir, clock: Clock, analysis: Analysis, log: structlog.typing.FilteringBoundLogger
+) -> dict[str, tuple[Make, float]]:
+    """What looks beside the windows, by name, and every how many seconds."""
+    return {
+        "abuse": (lambda bus, store: AbuseWatch(bus, store, data, clock, log), ABUSE_STEP_S),
+        "canaries": (lambda bus, store: Canaries(bus, store, data, clock, log, lambda: analysis.risks), CANARY_STEP_S),
+    }
 
 
 def _model(runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> Model | None:
