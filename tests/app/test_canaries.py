@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import msgspec
 import structlog
 
+from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.canaries import Canaries
 from foregate.app.paths import DataDir
 from foregate.app.verdicts import published
 from foregate.kernel.clock import ManualClock
+from foregate.wire import TOPIC_EVENTS
 from foregate.wire.canary import Canary
 from foregate.wire.decision import AuditLine
 from foregate.wire.event import RequestEvent
@@ -32,13 +35,22 @@ def events(at_s: float, service: str, *, failed: int, of: int) -> list[RequestEv
     ]
 
 
+def came(bus: EmbeddedBus, clock: ManualClock, *, failed: int) -> None:
+    """Fifty requests of the canary, and nine hundred of the other, have reached the bus."""
+    found = events(clock.now(), "pay", failed=1, of=900) + events(clock.now(), "next", failed=failed, of=50)
+    payload = msgspec.msgpack.encode(found)
+    sequence = bus.last_offset(TOPIC_EVENTS, 0) + 2
+    bus.append(TOPIC_EVENTS, 0, payload, len(found), producer="p", sequence=sequence)
+
+
 def test_one_that_fails_is_out_for_the_workers_until_it_is_resumed_or_set_otherwise(tmp_path: Path) -> None:
     data, clock = DataDir(tmp_path), ManualClock()
     write(data, Canary("next"))
     store = EmbeddedVerdicts(tmp_path / "verdicts.sqlite")
-    canaries = Canaries(data, store, clock, LOG)
+    bus = EmbeddedBus(data.bus, clock)
+    canaries = Canaries(bus, store, data, clock, LOG)
     canaries.step()
-    canaries.add(events(clock.now(), "pay", failed=1, of=900) + events(clock.now(), "next", failed=20, of=50))
+    came(bus, clock, failed=20)
     canaries.step()
     (out,) = published(data).canaries
     assert (out.route, out.service) == ("/pay", "next")
@@ -50,16 +62,17 @@ def test_one_that_fails_is_out_for_the_workers_until_it_is_resumed_or_set_otherw
     store.resume("/pay", AuditLine(clock.now(), "resume", "/pay", "", "cli"))
     canaries.step()  # what it did before is forgotten …
     assert store.verdicts(clock.now()).canaries == ()
-    canaries.add(events(clock.now(), "pay", failed=1, of=900) + events(clock.now(), "next", failed=20, of=50))
+    came(bus, clock, failed=20)
     canaries.step()  # … and what it does from then on is not
     assert len(store.verdicts(clock.now()).canaries) == 1
 
     write(data, Canary("next", weight=1))
     canaries.step()
-    canaries.add(events(clock.now(), "pay", failed=1, of=900) + events(clock.now(), "next", failed=30, of=50))
+    came(bus, clock, failed=30)
     canaries.step()
     (again,) = store.verdicts(clock.now()).canaries
     assert "60.0%" in again.reason
+    bus.close()
     store.close()
 
 
@@ -67,10 +80,12 @@ def test_without_a_snapshot_or_canaries_nothing_is_asked_of_the_store(tmp_path: 
     data = DataDir(tmp_path)
     store = EmbeddedVerdicts(tmp_path / "verdicts.sqlite")
     store.close()  # whoever asks it now fails
-    canaries = Canaries(data, store, ManualClock(), LOG)
+    bus = EmbeddedBus(data.bus, ManualClock())
+    canaries = Canaries(bus, store, data, ManualClock(), LOG)
     canaries.step()
     data.snapshot.write_bytes(encode_snapshot(Snapshot("0")))
     canaries.step()
+    bus.close()
 
 
 def test_only_routes_with_canaries_are_read_from_a_snapshot(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from foregate.kernel.limits import HISTORY_MINUTES_MAX, OPEN_ALERTS_MAX
 from foregate.predict import Analyst, Verdicts
 from foregate.telemetry.consumer import Consumer
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_RISKS
+from foregate.wire.risk import Risk
 
 TICK_S = 10
 TICK_DELAY_S = 2.0  # how long a tick waits for events that are on their way through spool and bus
@@ -53,6 +54,7 @@ class Analysis:
         self._last_tick_s = 0.0
         self._owed = Verdicts()  # judged, but not stored yet: the analyst will not say it a second time
         self._last_expire_s = clock.monotonic()
+        self.risks: Sequence[Risk] = ()  # of the last tick
 
     def restore(self) -> None:
         """Take up what an earlier analyzer knew: its open findings, and each entity's past minutes."""
@@ -78,6 +80,7 @@ class Analysis:
         if tick_s != self._last_tick_s and self._consumer.caught_up:
             self._analyst.learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
             self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s))
+            self.risks = self._owed.risks
             self._last_tick_s = tick_s
             self._deliver()
         if self._clock.monotonic() - self._last_expire_s > EXPIRE_EVERY_S:

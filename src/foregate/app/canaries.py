@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
+from foregate.app.abuse_events import AbuseEvents
 from foregate.app.paths import DataDir
 from foregate.app.verdicts import publish
 from foregate.app.watch import Stamp, stamp
 from foregate.kernel.clock import Clock
+from foregate.ports.bus import Bus
 from foregate.ports.verdicts import VerdictStore
 from foregate.predict.canary import CanaryWatch, Watched
 from foregate.wire.canary import fingerprint
-from foregate.wire.event import RequestEvent
 from foregate.wire.risk import Risk
 from foregate.wire.snapshot import canaries_in
 
 
 class Canaries:
-    """Give it all events with `add`, and call `step` about once a second; it may raise OSError, then call it again."""
+    """Call `step` about once a second; it may raise OSError, then call it again. `risks`: the youngest judgement."""
 
     def __init__(
-        self, data: DataDir, store: VerdictStore, clock: Clock, log: structlog.typing.FilteringBoundLogger
+        self,
+        bus: Bus,
+        store: VerdictStore,
+        data: DataDir,
+        clock: Clock,
+        log: structlog.typing.FilteringBoundLogger,
+        risks: Callable[[], Iterable[Risk]] = tuple,
     ) -> None:
+        self._bus = bus
+        self._events: AbuseEvents | None = None  # read only while there are canaries
         self._data = data
         self._store = store
         self._clock = clock
@@ -32,23 +41,21 @@ class Canaries:
         self._seen: Stamp | None = None
         self._version = -1
         self._out: frozenset[str] = frozenset()
-        self._risks: dict[tuple[str, str], float] = {}
-
-    def add(self, events: Iterable[RequestEvent]) -> None:
-        self._watch.add(events)
-
-    def learn(self, risks: Iterable[Risk]) -> None:
-        """The youngest judgement."""
-        self._risks = {(risk.entity.route, risk.entity.service): risk.score for risk in risks if risk.score is not None}
+        self._risks = risks
 
     def step(self) -> None:
         """Look what is configured and who is out, and judge the others."""
         self._follow()
         if not self._watch.watched:
+            self._events = None
             return
         now_s = self._clock.now()
         self._look(now_s)
-        found = [each for each in self._watch.judge(now_s, self._risks) if each.route not in self._out]
+        if self._events is None:
+            self._events = AbuseEvents(self._bus)
+        self._watch.add(self._events.read())
+        risks = {(each.entity.route, each.entity.service): each.score or 0.0 for each in self._risks()}
+        found = [each for each in self._watch.judge(now_s, risks) if each.route not in self._out]
         if not found:
             return
         self._store.roll_back(found)
