@@ -204,7 +204,7 @@ class ChainBuilder:
         policies = [self._make(kind, outside.one[kind]) for kind in BEFORE if kind in outside.one]
         if route.auth:
             methods = [self._method(kind, outside) for kind in route.auth]
-            policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods)))
+            policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods, self._means)))
         if (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(CONSUMERS):
             policies.append(self._make("ip_filter", own))
         policies += [self._make(kind, inside.one[kind]) for kind in AFTER if kind in inside.one]
@@ -346,3 +346,6 @@ def _step(policy: Policy) -> Step:
         return NeedBody(bytes_max) if request.body is None else policy.admit(request)
 
     return with_body
+
+
+NO_STEPS = Chain(resolve([]), [], [], None)  # of a request that is refused before any policy is asked

@@ -36,6 +36,7 @@ class ClientConnection(asyncio.Protocol):
     `reused` says that the connection had served an exchange before this one, `answered` that bytes of an answer have
     come: together they tell a dead keep-alive connection from a failing upstream. `headers` may be those of an earlier
     answer with the same fields, so nobody changes them; `notes` is for who asks, to keep what was made of them.
+    `overrun`: together with the whole answer came more than it said: whatever it was, it is not to be trusted.
     `trailers` are the fields after a chunked answer, without those that may not be forwarded, from `complete=True`
     until the next exchange begins.
     """
@@ -47,7 +48,7 @@ class ClientConnection(asyncio.Protocol):
         "_head_complete", "_head_only", "_head_told", "_inbox", "_interim", "_keep_alive", "_known", "_late",
         "_owner", "_parsed", "_parser", "_reading", "_receiver", "_request_chunked", "_request_done", "_spoiled",
         "_tries_left", "_upgrades", "answered", "congested", "content_length", "deadline_s", "headers", "notes",
-        "reused", "status", "timeout_s", "trailers", "transport",
+        "overrun", "reused", "status", "timeout_s", "trailers", "transport",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, clock: Clock, deadlines: Deadlines) -> None:
@@ -104,6 +105,7 @@ class ClientConnection(asyncio.Protocol):
         self._parsed = False  # the parser has seen something of this exchange's answer, or of the one before
         self._head_complete = self._head_told = self._complete = self._interim = self._body_until_eof = False
         self._head_bytes = self._fed = self._body_bytes = 0
+        self.overrun = False
         self.trailers: Fields = trailer_fields.NONE
 
     def write(self, chunks: list[bytes], complete: bool, trailers: Fields = trailer_fields.NONE) -> None:
@@ -284,6 +286,7 @@ class ClientConnection(asyncio.Protocol):
         if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, _Stop):
             raise error  # a mistake of ours
         self._spoiled = True
+        self.overrun = self._complete
         if not self._complete:
             self._fail("upstream_malformed")
         return self._complete

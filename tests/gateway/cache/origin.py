@@ -92,9 +92,7 @@ class Got:
         return self.headers.get("cache-status", "")
 
 
-async def get(
-    port: int, path: str = "/", headers: Sequence[str] = (), method: str = "GET", body: bytes = b""
-) -> Got:
+async def get(port: int, path: str = "/", headers: Sequence[str] = (), method: str = "GET", body: bytes = b"") -> Got:
     """Ask once, on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

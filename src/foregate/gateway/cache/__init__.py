@@ -7,8 +7,8 @@ promises that two tenants never share an answer unless the cache is declared pub
 and that whatever befalls the store, requests are answered as if it were empty.
 """
 
-from foregate.gateway.cache.flow import Flow
+from foregate.gateway.cache.flow import OTHER_METHOD, Flow
 from foregate.gateway.cache.invalidate import SAFE, urls
 from foregate.gateway.cache.kept import Kept
 
-__all__ = ["SAFE", "Flow", "Kept", "urls"]
+__all__ = ["OTHER_METHOD", "SAFE", "Flow", "Kept", "urls"]

@@ -39,7 +39,7 @@ class Fill:
     __slots__ = (
         "_bodies", "_held", "_timer", "_tired", "_unwanted", "asked", "asking", "behind", "chunks", "done", "dropped",
         "error", "flow", "head", "inner", "kept", "key", "moment", "name", "readers", "request", "request_time_s",
-        "said", "stored", "trailers", "waiting", "why", "writer",
+        "said", "stamp", "stored", "trailers", "waiting", "why", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class Fill:
         self.name = name
         self.stored = stored
         self.moment: Moment = flow.store.moment(key)
+        self.stamp = flow.paths.stamp(key) if flow.paths is not None else ()
         self.request_time_s = asking.clock.now()
         self.inner: InnerExchange | None = None
         self.head: AnswerHead | None = None

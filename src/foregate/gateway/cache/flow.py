@@ -11,9 +11,10 @@ from foregate.gateway.cache.asked import Asked
 from foregate.gateway.cache.fill import Fill
 from foregate.gateway.cache.give import HIT, STALE, How, give
 from foregate.gateway.cache.key import Keys
+from foregate.gateway.cache.not_found import NotFoundPaths
 from foregate.gateway.cache.prepared import AHEAD_S, prepared
 from foregate.gateway.cache.reader import Reader
-from foregate.gateway.cache.storing import kept_of, refreshed_of
+from foregate.gateway.cache.storing import kept_of, refreshed_of, same_for_all
 from foregate.gateway.cache.use import use
 from foregate.gateway.cache.validate import conditions
 from foregate.gateway.cache.vary import variant
@@ -33,7 +34,9 @@ UNSHARED_MAX = 4_096  # answers known not to be for others; of more the oldest a
 UNSHARED_S = 10.0  # how long nobody waits for such a one
 
 _ONLY_CACHED = Refuse("not_cached", lines=b"cache-status: foregate; detail=only-if-cached\r\nx-cache: MISS\r\n")
+_NOT_FOUND = Refuse("not_found", lines=b"cache-status: foregate; hit; detail=not-found-filter\r\nx-cache: HIT\r\n")
 _PASSED_ON = b"cache-status: foregate; fwd=bypass\r\nx-cache: MISS\r\n"
+OTHER_METHOD = b"cache-status: foregate; fwd=method\r\nx-cache: MISS\r\n"
 _MISSED = {
     Absent.URI: b"cache-status: foregate; fwd=uri-miss\r\nx-cache: MISS\r\n",
     Absent.VARIANT: b"cache-status: foregate; fwd=vary-miss\r\nx-cache: MISS\r\n",
@@ -43,11 +46,13 @@ _MISSED = {
 class Flow:
     """One worker's, for the settings of one place. Coalescing is per worker: n workers may ask n times at once."""
 
-    __slots__ = ("_clock", "_filling", "_keys", "_unshared", "settings", "store", "targets")
+    __slots__ = ("_clock", "_filling", "_keys", "_unshared", "paths", "settings", "store", "targets")
 
-    def __init__(self, settings: Cache, store: CacheStore, clock: Clock) -> None:
+    def __init__(self, settings: Cache, store: CacheStore, clock: Clock, paths: NotFoundPaths | None) -> None:
+        """`paths`: the worker's that were not found."""
         self.settings = settings
         self.store = store
+        self.paths = paths if settings.not_found_filter else None
         self.targets = tuple(name.lower().encode() for name in settings.targets)
         self._clock = clock
         self._keys = Keys(settings)
@@ -80,16 +85,19 @@ class Flow:
             return self._of_absent(request, asked, primary, what)
         return self._of_stored(request, asked, primary, what, self._clock.now())
 
-    def pass_on(self, request: Request) -> None:
+    def pass_on(self, request: Request, lines: bytes = _PASSED_ON) -> None:
         """The cache has nothing to do with it."""
         request.cache = "bypass"
-        request.answer_lines += _PASSED_ON
+        request.answer_lines += lines
         request.route.cells[layout.CACHE_BYPASSED] += 1.0
 
     def void(self, request: Request, urls: list[bytes]) -> None:
         """An unsafe request has succeeded: what is stored under these is not to be given any more."""
         for url in urls:
-            self.store.delete(self._keys.key(request, b"", url))
+            key = self._keys.key(request, b"", url)
+            self.store.delete(key)
+            if self.paths is not None:
+                self.paths.written(key)
 
     def _asked(self, request: Request) -> Asked:
         """Kept with the fields of the connection, for the next request with the same ones."""
@@ -130,6 +138,10 @@ class Flow:
     def _of_absent(self, request: Request, asked: Asked, primary: bytes, absent: Absent) -> Verdict | None:
         if asked.only_if_cached:
             return _ONLY_CACHED
+        if self.paths is not None and self.paths.known(self._keys.key(request, primary)):
+            request.cache = "hit"
+            request.route.cells[layout.CACHE_HITS] += 1.0
+            return _NOT_FOUND
         if request.method == b"HEAD" or asked.range is not None:
             self._miss(request, absent)  # its answer is none to be stored
             return None
@@ -262,6 +274,11 @@ class Flow:
     def _new_answer(self, fill: Fill, head: AnswerHead, waiting: list[Reader], now_s: float) -> None:
         kept = kept_of(head, fill.asked, self.settings, self.targets, fill.request_time_s, now_s)
         fill.said = b"fwd=%s; fwd-status=%d" % (fill.why, head.status)
+        if self.paths is not None and not head.error:
+            if head.status != 404:
+                self.paths.found(fill.key)
+            elif same_for_all(head, kept):
+                self.paths.missing(fill.key, fill.stamp)
         if isinstance(kept, Stored):
             fill.writer = self.store.begin(fill.key, fill.moment, kept, head.length)
         if isinstance(kept, str) or fill.writer is None:

@@ -16,6 +16,9 @@ from foregate.ports.cache import TAGS_MAX, Stored
 from foregate.wire.cache import Cache
 
 
+NO_FRESHNESS = "no_freshness"
+
+
 def kept_of(
     head: AnswerHead, asked: Asked, settings: Cache, targets: tuple[bytes, ...], request_s: float, response_s: float
 ) -> Stored | str:
@@ -39,7 +42,7 @@ def kept_of(
     kept = kept_fields(headers, unwanted_fields(said))
     windows = fresh.fresh_until_s, fresh.stale_until_s, fresh.error_until_s
     if max(windows) <= response_s and not conditions(kept):
-        return "no_freshness"  # nobody would ever be given it
+        return NO_FRESHNESS  # nobody would ever be given it
     if (tags := tags_of(headers, settings)) is None:
         return "tags"
     if find(kept, b"date") is None:
@@ -47,6 +50,11 @@ def kept_of(
     facts = facts_of(fresh.age_s, fresh.strict)
     chosen = variant(names, asked.sent)
     return Stored(head.status, kept, request_s, response_s, *windows, names, chosen, tags, facts)
+
+
+def same_for_all(head: AnswerHead, kept: Stored | str) -> bool:
+    """Whether an answer is the same for whoever shares the key, whatever else they send: by what was `kept` of it."""
+    return (isinstance(kept, Stored) or kept == NO_FRESHNESS) and vary_names(head.headers) == ()
 
 
 def refreshed_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
-from foregate.gateway.cache import SAFE, Flow, urls
+from foregate.gateway.cache import OTHER_METHOD, SAFE, Flow, urls
 from foregate.gateway.policies.policy import Means, Place, Policy, Switch, Verdict
 from foregate.http1.headers import HeaderList
 from foregate.wire.cache import Cache
@@ -24,7 +24,8 @@ class CachePolicy(Policy):
     __slots__ = ("_flow",)
 
     def __init__(self, settings: Cache, means: Means, place: Place) -> None:
-        self._flow = Flow(settings, means.cache, means.clock) if means.cache is not None else None
+        store = means.cache
+        self._flow = Flow(settings, store, means.clock, means.not_found) if store is not None else None
 
     def admit(self, request: Request) -> Verdict | None:
         flow = self._flow
@@ -32,7 +33,7 @@ class CachePolicy(Policy):
             return None
         if request.method in _READING:
             return flow.verdict(request)
-        flow.pass_on(request)
+        flow.pass_on(request, OTHER_METHOD)
         return None if request.method in SAFE else Switch(self._watching(request.chain))
 
     def _watching(self, chain: Chain) -> Chain:
