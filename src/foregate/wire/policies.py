@@ -32,6 +32,7 @@ from foregate.wire.settings import (
     Url,
 )
 from foregate.wire.settings import Rate as Rate
+from foregate.wire.websocket import WebSocket
 
 JWT_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 
@@ -357,6 +358,7 @@ class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     request_transform: RequestTransform | None = None
     response_transform: ResponseTransform | None = None
     extensions: tuple[Extension, ...] = ()
+    websocket: WebSocket | None = None
     cache: Cache | None = None
     mirror: Mirror | None = None
     bulkhead: Bulkhead | None = None

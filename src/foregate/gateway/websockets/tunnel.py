@@ -207,6 +207,10 @@ class Tunnel:
             return
         self._flush_client()
         self._flush_upstream()
+        if self._relay.client.gone:
+            self._connection.pause_response(False)  # nothing holds back any more what is read to be dropped
+        elif self._relay.upstream.gone:
+            self._exchange.pause_body(False)
         if self._tick_s:
             self._tick_s = 0.0  # from now on this is the only timer
             self._timer.cancel()
