@@ -37,7 +37,7 @@ class Exchange:
 
     What is written waits for `flush()` in the connection, and goes to libnghttp2 in one piece per stream. The client is
     held back by its window: what of a body was not taken (`pause_body`) is not acknowledged. `abort` resets the stream
-    and leaves the connection alone; an answer that ends before its request does, too, once it is sent.
+    and leaves the connection alone. A request that goes on after its answer is reset after a while.
     """
 
     version = "2"
@@ -238,8 +238,7 @@ class Exchange:
         self.pace.body_s = now_s
         self.open = not ended
         if self.answered:
-            self.acknowledge()  # nobody wants it, and it must not fill the connection's window
-            return
+            return  # nobody wants it: what does not fit the window any more need not come
         self.request_bytes += len(data)
         if self.head.upgrade:
             if data:
@@ -293,7 +292,7 @@ class Exchange:
 
     def acknowledge(self) -> None:
         """Open the client's window again for what was taken, unless whoever took it is behind."""
-        if self._acknowledgeable and not (self._body_paused or self.inbox or self._early):
+        if self._acknowledgeable and not self.answered and not (self._body_paused or self.inbox or self._early):
             amount, self._acknowledgeable = self._acknowledgeable, 0
             self._connection.acknowledge(self, amount)
 

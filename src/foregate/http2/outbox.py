@@ -22,14 +22,13 @@ class Outbox:
     all streams together, that begins at a quarter.
     """
 
-    __slots__ = ("_dirty", "_ending", "_engine", "_full", "_purse")
+    __slots__ = ("_dirty", "_engine", "_full", "_purse")
 
     def __init__(self, engine: ngh2.Connection, purse: Purse) -> None:
         self._engine = engine
         self._purse = purse
         self._dirty: list[Exchange] = []
         self._full: set[Exchange] = set()  # their receivers are paused
-        self._ending: set[Exchange] = set()  # answered before the request has ended: to be reset once all is sent
 
     @property
     def written(self) -> bool:
@@ -38,8 +37,8 @@ class Outbox:
 
     @property
     def unsettled(self) -> bool:
-        """Whether something is to be looked at whenever the client has taken something."""
-        return bool(self._full or self._ending)
+        """Whether somebody waits until the client has taken something."""
+        return bool(self._full)
 
     def add(self, exchange: Exchange) -> None:
         """It has written something."""
@@ -56,12 +55,10 @@ class Outbox:
     def forget(self, exchange: Exchange) -> None:
         """Its stream is over."""
         self._full.discard(exchange)
-        self._ending.discard(exchange)
 
     def clear(self) -> None:
         self._dirty.clear()
         self._full.clear()
-        self._ending.clear()
 
     def hand_over(self) -> list[Exchange]:
         """Give libnghttp2 all that was written; the exchanges that had written it."""
@@ -83,21 +80,13 @@ class Outbox:
         crowded = engine.queued_body_size() > limits.H2_CONNECTION_QUEUE_BYTES
         high = _LOW_BYTES if crowded else limits.H2_STREAM_QUEUE_BYTES
         for exchange in written:
-            if exchange.over:
-                continue
-            if exchange.answered:
-                if exchange.open:
-                    self._ending.add(exchange)
-            elif not exchange.full and engine.queued_body_size(exchange.stream) > high:
+            if (
+                not (exchange.over or exchange.answered or exchange.full)
+                and engine.queued_body_size(exchange.stream) > high
+            ):
                 self._full.add(exchange)
                 exchange.pause(True)
         if self._full:
             for exchange in [each for each in self._full if engine.queued_body_size(each.stream) <= _LOW_BYTES]:
                 self._full.discard(exchange)
                 exchange.pause(False)
-
-    def sent_early(self) -> list[Exchange]:
-        """Answers that are sent whole while their requests are not over: nobody wants the rest of these."""
-        sent = [each for each in self._ending if not self._engine.queued_body_size(each.stream)]
-        self._ending.difference_update(sent)
-        return sent

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 class Pace:
     """Of one stream. Times are monotonic seconds, sizes bytes so far."""
 
-    __slots__ = ("body_s", "mark_bytes", "mark_s", "stall_bytes", "stall_s")
+    __slots__ = ("_answered", "body_s", "mark_bytes", "mark_s", "stall_bytes", "stall_s")
 
     def __init__(self, now_s: float) -> None:
         self.body_s = self.mark_s = now_s  # when the body went on last; since when its rate is measured …
         self.mark_bytes = 0  # … and from which size
         self.stall_s = -1.0  # since when an answer has been waiting for the client; < 0: none has
         self.stall_bytes = 0  # what of it had been sent then
+        self._answered = False
 
     def begin_again(self, now_s: float, received: int) -> None:
         """We did not take the body for a while: that is not the client's fault."""
@@ -50,3 +51,9 @@ class Pace:
                 return True
             self.stall_s, self.stall_bytes = now_s, sent
         return False
+
+    def lingered(self) -> bool:
+        """Asked of a stream whose answer is out while its request goes on: a small rest may still come, until asked
+        again. Some clients take a reset for a failure, though they have the answer."""
+        before, self._answered = self._answered, True
+        return before

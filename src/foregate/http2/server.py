@@ -176,19 +176,10 @@ class Http2Connection(asyncio.Protocol):
                 self._purse.earn(len(out) * _BYTES_EARN)
             if events := engine.events():
                 self._take(events)
-        if written or outbox.unsettled:
-            self._settle(written)
+        if (written or outbox.unsettled) and not self._closing:
+            outbox.pause_or_resume(written)
         if outbox.written:  # whoever was told of an end, or may go on, has written something more
             self.flush()
-
-    def _settle(self, written: list[Exchange]) -> None:
-        if self._closing:
-            return
-        outbox = self._outbox
-        outbox.pause_or_resume(written)
-        if not self._congested:
-            for exchange in outbox.sent_early():
-                self.reset(exchange, NO_ERROR)  # RFC 9113 section 8.1: the rest of the request is not needed
 
     # --- what has come ---------------------------------------------------------------------------------------
 
@@ -335,6 +326,8 @@ class Http2Connection(asyncio.Protocol):
         if pace.stalled(context, now_s, exchange.response_bytes - queued, queued):
             exchange.lose("client_closed")
             self.reset(exchange, CANCEL)
+        elif exchange.answered and not queued and pace.lingered():
+            self.reset(exchange, NO_ERROR)  # RFC 9113 section 8.1: the rest of the request is not needed
 
     # --- the end ---------------------------------------------------------------------------------------------
 
