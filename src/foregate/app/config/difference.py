@@ -18,6 +18,7 @@ _GENERAL = (
     "org",
     "environment",
     "drain_s",
+    "abuse",
 )
 
 
