@@ -63,11 +63,11 @@ class Parser:
             self._hold(rest)
         return [self._event(block) for block in blocks]
 
-    def finish(self) -> bytes:
-        """The stream is over: what was left of an event that never became complete. By the standard it is dropped."""
+    def finish(self) -> list[Event]:
+        """The stream is over: an event whose last CR waited for an LF. One without its blank line is dropped."""
         left = b"".join(self._pieces)
         self._pieces = []
-        return left
+        return [self._event(left)] if left.endswith(b"\r") and _BLANK.search(left) else []
 
     def _tail(self) -> bytes:
         """The last bytes that wait: a boundary may have begun in them."""

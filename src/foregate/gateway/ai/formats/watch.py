@@ -108,6 +108,13 @@ class _Passing:
     def error_event(self, status: int, message: str, code: str = "") -> bytes:
         return self._client.error_event(status, message, code)
 
+    def finish(self) -> bytes:
+        return b"" if self.ended or self.failure is not None else b"".join(self._last(self._parser.finish()))
+
+    def _last(self, events: list[sse.Event]) -> list[bytes]:
+        """What follows `events`, the last there are."""
+        raise NotImplementedError
+
     def _events(self, chunk: bytes) -> list[sse.Event]:
         watch = self._watch
         if watch.ended or watch.failure is not None:
@@ -137,6 +144,12 @@ class PassedOn(_Passing):
         events = self._events(chunk)
         if not events:
             return b""
+        out = self._pass(events)
+        if started_whole and len(out) == len(events) and not self._parser.waiting:
+            return chunk
+        return b"".join(out)
+
+    def _pass(self, events: list[sse.Event]) -> list[bytes]:
         watch, unwanted = self._watch, self._unwanted
         out: list[bytes] = []
         for event in events:
@@ -147,13 +160,15 @@ class PassedOn(_Passing):
                 out.append(event.raw)
             if watch.ended:
                 break
-        if started_whole and len(out) == len(events) and not self._parser.waiting:
-            return chunk
-        return b"".join(out)
+        return out
 
-    def finish(self) -> bytes:
-        if self.ended or self.failure is not None:
-            return b""
+    def _last(self, events: list[sse.Event]) -> list[bytes]:
+        out = self._pass(events)
+        if not self.ended and self.failure is None:
+            out.append(self._close())
+        return out
+
+    def _close(self) -> bytes:
         self._watch.closed()
         return self._completion if self.ended else b""
 
@@ -177,23 +192,28 @@ class Translated(_Passing):
         self._translator = translator
 
     def feed(self, chunk: bytes) -> bytes:
+        return b"".join(self._translate(self._events(chunk)))
+
+    def _translate(self, events: list[sse.Event]) -> list[bytes]:
         watch, translator = self._watch, self._translator
         out: list[bytes] = []
-        for event in self._events(chunk):
+        for event in events:
             read = watch.see(event)
-            if watch.failure is not None:
-                break
-            if read is not None:
+            if read is not None and watch.failure is None:
                 out += translator.feed(read)
             if watch.failure is not None:
-                break  # what was read cannot be said
+                break  # it cannot be read, or not be said
             if watch.ended:
                 out += translator.end()
                 break
-        return b"".join(out)
+        return out
 
-    def finish(self) -> bytes:
-        if self.ended or self.failure is not None:
-            return b""
+    def _last(self, events: list[sse.Event]) -> list[bytes]:
+        out = self._translate(events)
+        if not self.ended and self.failure is None:
+            out += self._close()
+        return out
+
+    def _close(self) -> list[bytes]:
         self._watch.closed()
-        return b"".join(self._translator.end()) if self.ended else b""
+        return self._translator.end() if self.ended else []
