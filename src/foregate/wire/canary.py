@@ -29,3 +29,15 @@ class Canary(Settings, frozen=True):
 def fingerprint(canary: Canary) -> str:
     """Names these settings: one that was rolled back is tried anew when they change."""
     return hashlib.sha256(msgspec.json.encode(canary)).hexdigest()[:12]
+
+
+class CanaryState(msgspec.Struct, frozen=True):
+    """A canary as operators see it. `weight` in percent; `since_s` (Unix seconds) and `reason`: of its rolling back."""
+
+    route: str
+    service: str
+    canary: str
+    weight: float
+    rolled_back: bool
+    since_s: float | None
+    reason: str
