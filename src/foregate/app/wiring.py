@@ -16,6 +16,7 @@ from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
+from foregate.app.cache_desk import CacheDesk
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.app.watch import Stamp, stamp
@@ -54,6 +55,7 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         processes=lambda: _processes(data.processes),
         breakers=lambda: _breakers(data, runtime, snapshot()),
         blocks=BlockDesk(data, EmbeddedVerdicts(data.abuse), clock, lambda: snapshot().abuse),
+        cache=CacheDesk(data),
         config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
     )
 

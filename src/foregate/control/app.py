@@ -16,6 +16,7 @@ from foregate.control.access.shell import Shell
 from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
 from foregate.control.api.blocks import blocks_router
+from foregate.control.api.cache import cache_router
 from foregate.control.api.config import config_router
 from foregate.control.api.events import events_router
 from foregate.control.api.health import health_router
@@ -95,6 +96,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         services_router(deps),
         status_router(deps),
         config_router(deps),
+        cache_router(deps),
         blocks_router(deps),
         live_router(hub),
         lab_router(deps),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from foregate.kernel.clock import Clock
+from foregate.ports.cache import Purger
 from foregate.ports.findings import FindingsReader
 from foregate.wire.abuse_overview import AbuseOverview
 from foregate.wire.decision import AuditLine, Decision
@@ -164,4 +165,5 @@ class ControlDeps:
     breakers: Callable[[], Mapping[str, BreakerState]] | None = None
     config: ConfigControl | None = None
     blocks: BlockControl | None = None
+    cache: Purger | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)

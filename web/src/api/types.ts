@@ -1,5 +1,23 @@
 // Made by web/tools/generate_types.py from /api/v1/openapi.json. Do not edit; run `npm run generate`.
 
+/** What detection sees of all clients together. `visitors`: different addresses in this hour so far, `visitors_before` in the one before, 95 % within the share `visitors_error`. The top ones cover the last five to ten minutes, each too high by at most `requests_error`. */
+export type AbuseOut = {
+  now_s: number;
+  time_s: number;
+  mode: "off" | "observe" | "block";
+  events: number;
+  skipped: number;
+  clients: number;
+  visitors: number;
+  visitors_before: number;
+  visitors_error: number;
+  top_addresses: AskingOut[];
+  top_keys: AskingOut[];
+  requests_error: number;
+  growth: number;
+  spared: number;
+};
+
 /** One fault that is on, switched `by` the demo's script or a person. `severity` from 0 (slow) to 1 (quick). */
 export type ActiveFault = {
   id: string;
@@ -57,6 +75,68 @@ export type AnomalyOut = {
   sentence: string;
 };
 
+/** Somebody who asks much; never too few. */
+export type AskingOut = {
+  subject: string;
+  requests: number;
+};
+
+/** What an operator has done. */
+export type AuditLineOut = {
+  time_s: number;
+  action: "block" | "undo";
+  subject: string;
+  block_id: string;
+  by: string;
+  note: string;
+};
+
+/** Block an address, or a key by its id (`key:…`), for so long. */
+export type BlockCommand = {
+  subject: string;
+  for_s?: number;
+  note?: string;
+};
+
+/** `subject` is blocked until `until_s`; with the effect `observe` it only would be. `by` is empty for detection. `times`: how often within a day. `ended_s`: when somebody ended it before its time, null while nobody has. */
+export type BlockOut = {
+  id: string;
+  subject: string;
+  rule: string;
+  reason: string;
+  effect: "block" | "observe";
+  times: number;
+  since_s: number;
+  made_s: number;
+  until_s: number;
+  in_force: boolean;
+  by: string;
+  ended_s: number | null;
+  ended_by: string;
+};
+
+/** The newest first. */
+export type Blocks = {
+  now_s: number;
+  blocks: BlockOut[];
+  audit: AuditLineOut[];
+};
+
+/** Bytes and answers at present; the other numbers count. Memory is that of all workers, the disk they share. */
+export type CacheOut = {
+  memory_bytes: number;
+  memory_bytes_max: number;
+  memory_objects: number;
+  memory_evicted: number;
+  disk_bytes: number;
+  disk_bytes_max: number;
+  disk_objects: number;
+  disk_evicted: number;
+  disk_damaged: number;
+  not_stored: number;
+  purges: number;
+};
+
 /** `version` is the one that the workers are to serve by; `settled`: all of them do. */
 export type ConfigOut = {
   version: string;
@@ -97,7 +177,7 @@ export type EventOut = {
   attempts: number;
   limit: "none" | "allowed" | "refused";
   breaker: "none" | "closed" | "half_open" | "open";
-  cache: "none" | "hit" | "miss" | "bypass";
+  cache: "none" | "hit" | "miss" | "bypass" | "stale" | "revalidated";
   error: string;
   target: string;
 };
@@ -196,6 +276,21 @@ export type ProcessOut = {
   pid: number | null;
   since_s: number | null;
   restarts: number;
+};
+
+/** Exactly one of `url`, `prefix` and `tag`. A URL may begin with its host; without one it is meant on every host. `org`: only what this organisation was given; without it all of them, and what is public. */
+export type PurgeCommand = {
+  url?: string | null;
+  prefix?: string | null;
+  tag?: string | null;
+  org?: string | null;
+};
+
+/** What is purged now, in every worker and on the disk. */
+export type PurgeOut = {
+  kind: "url" | "prefix" | "tag";
+  pattern: string;
+  org: string | null;
 };
 
 /** The last attempt to read the configuration. `later`: keys whose change waits for a restart. */
