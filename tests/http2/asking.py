@@ -62,8 +62,9 @@ class Asking:
         self.flush()
 
     def flush(self) -> None:
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(self.h2.data_to_send())
+        data = self.h2.data_to_send()
+        if not self.closed and not self._writer.is_closing():
+            self._writer.write(data)
 
     def raw(self, data: bytes) -> None:
         self._writer.write(data)

@@ -284,10 +284,10 @@ class Http2Connection(asyncio.Protocol):
         elif not self._pays_for(exchange):
             self._calm()
         elif exchange is not None:
-            broken = event.error_code == PROTOCOL_ERROR and event.stream_id not in self._reset
-            if broken and not exchange.answered:
-                self.context.refused("malformed_request")
-            exchange.lose("malformed_request" if broken else "client_closed")
+            code = "client_closed" if event.stream_id in self._reset else "malformed_request"
+            if code == "malformed_request" and not exchange.answered:
+                self.context.refused(code)
+            exchange.lose(code)
             exchange.receiver = None
         if not self.exchanges and not self._closing:
             if self._leaving:
