@@ -203,7 +203,7 @@ class ChainBuilder:
         inside = resolve([*places, *shape.places]) if shape is not None else outside
         policies = [self._make(kind, outside.one[kind]) for kind in BEFORE if kind in outside.one]
         if route.auth:
-            methods = [self._method(kind, outside) for kind in route.auth]
+            methods = [self._method(kind, outside, route.ai is not None) for kind in route.auth]
             policies.append(self._once(("authentication", *methods), lambda: make.authentication(methods, self._means)))
         if (own := inside.one.get("ip_filter")) is not None and own.scope.startswith(CONSUMERS):
             policies.append(self._make("ip_filter", own))
@@ -278,9 +278,9 @@ class ChainBuilder:
             found = self._same[key] = build()
         return found
 
-    def _method(self, kind: str, resolved: Resolved) -> Policy:
+    def _method(self, kind: str, resolved: Resolved, models: bool) -> Policy:
         """How a client may say who it is; an API key needs no settings."""
-        return self._make(kind, resolved.one.get(kind) or Set("", make.DEFAULTS[kind]()))
+        return self._make(kind, resolved.one.get(kind) or Set("", make.default_method(kind, models)))
 
     def _limits(self, places: Sequence[Set]) -> Policy:
         scopes = [OWN if place.scope.startswith(OWN) else place.scope for place in places]

@@ -52,6 +52,8 @@ class Provider(Settings, frozen=True):
     anthropic_version: Annotated[str, Meta(max_length=64, extra={"form": "header_value"})] = "2023-06-01"
 
     def problem(self) -> str | None:
+        if self.key is None and self.provider != "openai-compatible":
+            return f"needs key: {self.provider} answers nobody without one (openai-compatible servers may)"
         for name, model in self.models.items():
             if name.count("*") > 1:
                 return f'the pattern "{name}" has more than one *'

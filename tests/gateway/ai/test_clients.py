@@ -17,7 +17,8 @@ def test_a_chat_completion_passes_and_is_accounted_for() -> None:
         async with ai_world(Script(input_tokens=1_000, cached_tokens=400)) as ai, ai.client() as client:
             answer = await client.chat.completions.create(model="gpt-5", messages=HELLO)
             assert answer.choices[0].message.content == "Hello, world!"
-            assert answer.usage is not None and answer.usage.prompt_tokens == 1_000
+            assert answer.usage is not None
+            assert answer.usage.prompt_tokens == 1_000
             used, event = ai.used, ai.world.event
             assert (used.operation, used.provider, used.model, used.answered_by) == ("chat", "openai", "gpt-5", "gpt-5")
             assert (used.input_tokens, used.output_tokens, used.cached_tokens) == (1_000, 4, 400)
@@ -62,7 +63,8 @@ def test_a_stream_comes_event_by_event_with_its_usage_known_though_the_client_di
             used = ai.used
             assert (used.input_tokens, used.output_tokens, used.estimated, used.streamed) == (11, 4, False, True)
             assert used.finish_reason == "stop"
-            assert used.first_token_ms > 0.0 and used.inter_token_ms > 3.0
+            assert used.first_token_ms > 0.0
+            assert used.inter_token_ms > 3.0
 
     run(main)
 
@@ -162,7 +164,7 @@ def test_the_list_of_models_is_what_this_key_may_ask_for() -> None:
                 "smart",
             ]
             assert (await client.models.retrieve("smart")).owned_by == "openai"
-            assert [model.id async for model in claude.models.list()][0] == "claude"
+            assert next(model.id async for model in claude.models.list()) == "claude"
         narrow = Policies(api_key=ApiKeySource(bearer=True), models=ModelAccess(allow=("gpt-*",)))
         async with ai_world(models=models, policies=narrow) as ai, ai.client() as client:
             assert [model.id async for model in client.models.list()] == ["gpt-5", "gpt-mini"]
@@ -197,7 +199,8 @@ def test_refusals_are_said_in_the_clients_own_words() -> None:
             assert (status, b"route_not_found" in body) == (404, True)
             errors = [event.error for event in ai.world.sink.events]
             assert errors == ["key_invalid", "key_invalid", "model_not_found", "invalid_parameter", "route_not_found"]
-            assert not ai.openai.asked and not ai.anthropic.asked
+            assert not ai.openai.asked
+            assert not ai.anthropic.asked
 
     run(main)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from foregate.app.config.mirroring import bad_mirror, bad_mirrored
+from foregate.app.config.models import bad_models
 from foregate.app.config.problems import Path, did_you_mean
 from foregate.app.config.schema import Config, Route
 from foregate.app.config.unguarded import unguarded
@@ -37,6 +38,7 @@ def contradictions(config: Config) -> Iterator[Found]:
     for path, policies in places(config):
         yield from _policies(config, policies, path)
     yield from unguarded(config)
+    yield from bad_models(config)
 
 
 def places(config: Config) -> Iterator[tuple[Path, Policies]]:
@@ -67,10 +69,11 @@ def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
             yield where, f'there is no service "{share.service}"{did_you_mean(share.service, config.services)}'
     yield from bad_rule(route, path)
     yield from bad_mirrored(config, route, path)
+    yield from _bad_websocket(config, route, path)
     if route.canary is not None and route.canary.service == route.service:
         yield (*path, "canary", "service"), "is the route's own service: there is nothing to compare it with"
     if not route.auth:
-        for kind in ("rate_limits", "quotas"):
+        for kind in ("rate_limits", "quotas", "token_limits"):
             for index, limit in enumerate(getattr(route.policies, kind)):
                 if limit.by in _BY_CONSUMER:
                     sentence = f"counts per {limit.by}, but auth is none: nobody here says who they are"
@@ -79,6 +82,15 @@ def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
         if method in route.auth and not _is_set(config, route, method):
             sentence = f"is {method}, whose settings are missing: policies.{method} here, on the service, or globally"
             yield (*path, "auth"), sentence
+
+
+def _bad_websocket(config: Config, route: Route, path: Path) -> Iterator[Found]:
+    if route.policies.websocket is None:
+        return
+    for share in route.shares:
+        if (service := config.services.get(share.service)) is not None and service.protocol == "h2":
+            sentence = f'the service "{share.service}" is spoken to over HTTP/2 alone, and WebSockets over HTTP/1.1'
+            yield (*path, "policies", "websocket"), sentence
 
 
 def share_place(route: Route, path: Path, index: int) -> Path:

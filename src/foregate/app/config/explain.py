@@ -7,17 +7,20 @@ from urllib.parse import urlsplit
 import msgspec
 
 from foregate.app.config.shown import shown
-from foregate.gateway.chains import AFTER, BEFORE, HANDLING, LAST, SHAPING
+from foregate.gateway.chains import AFTER, BEFORE, HANDLING, LAST, SHAPING, UPGRADING
 from foregate.gateway.match import Match, Router
 from foregate.gateway.match.explain import explain as explain_rules
 from foregate.gateway.match.rewrite import rewritten, stripped
-from foregate.gateway.policies.make import DEFAULTS
+from foregate.gateway.policies.cors import Origins
+from foregate.gateway.policies.make import default_method
 from foregate.gateway.policies.networks import Networks
+from foregate.gateway.policies.websocket import may_open
 from foregate.gateway.scopes import Resolved, Set, resolve, without_route
-from foregate.http1.headers import HeaderList
+from foregate.http1.headers import HeaderList, find, tokens
 from foregate.wire.match import Rule
 from foregate.wire.policies import CircuitBreaker, IpFilter, Policies, Retry, Timeouts
 from foregate.wire.snapshot import Key, Route, Service, Snapshot
+from foregate.wire.websocket import WebSocket
 
 _ON_THE_WAY = {"timeouts": Timeouts, "retry": Retry, "circuit_breaker": CircuitBreaker}  # they always hold
 _ON_THE_WAY_TOO = ("service_breaker", "hedge", "fallback", "response_transform")
@@ -128,7 +131,10 @@ def _matched(
     if not ways:
         resolved = _resolved(snapshot, route, None, key)
         return Explanation(_end(route), route.name, considered, tuple(_met(resolved, route, asked, key, environment)))
-    return Explanation(_outcome(ways, route), route.name, considered, ways[0].policies, tuple(ways))
+    outcome = _outcome(ways, route)
+    if tokens(find(asked.headers, b"upgrade") or b"") and all(met.policy != "websocket" for met in ways[0].policies):
+        outcome += " without its wish to upgrade: this route takes no WebSockets"
+    return Explanation(outcome, route.name, considered, ways[0].policies, tuple(ways))
 
 
 def _resolved(snapshot: Snapshot, route: Route, service: Service | None, key: Key | None) -> Resolved:
@@ -155,14 +161,19 @@ def _met(resolved: Resolved, route: Route, asked: Asked, key: Key | None, enviro
         if kind in one
     ]
     for method in route.auth:
-        place = one.get(method) or Set("default", DEFAULTS[method]())
+        place = one.get(method) or Set("default", default_method(method, route.ai is not None))
         found.append(met(method, place, _authenticated(route, asked, key)))
     found += [met(kind, one[kind]) for kind in AFTER if kind in one]
-    for kind in ("rate_limits", "quotas"):
+    for kind in ("rate_limits", "quotas", "token_limits"):
+        if kind == "token_limits" and route.ai is None:
+            continue
         found += [met(kind, place, _counted(place.settings.by, key)) for place in resolved.many[kind]]
     found += [met(kind, one[kind]) for kind in SHAPING if kind in one]
     found += [met("extensions", place) for place in resolved.many["extensions"]]
+    if route.ai is not None and "models" in one:
+        found.append(met("models", one["models"]))
     if route.services:
+        found += [met(kind, one[kind], _opens(one[kind].settings, asked)) for kind in UPGRADING if kind in one]
         found += [met(kind, one[kind]) for kind in HANDLING if kind in one]
         found += [met(kind, one[kind]) for kind in LAST if kind in one]
         found += [met(kind, one.get(kind) or Set("default", default())) for kind, default in _ON_THE_WAY.items()]
@@ -190,6 +201,15 @@ def _authenticated(route: Route, asked: Asked, key: Key | None) -> str:
     if asked.key:
         return f"passes as {key.name}" if key is not None else f'there is no key "{asked.key}" (401)'
     return f"without credentials: 401 (any of {', '.join(route.auth)} is enough)"
+
+
+def _opens(settings: WebSocket, asked: Asked) -> str:
+    origin = find(asked.headers, b"origin")
+    if origin is None:
+        return "takes WebSockets"
+    host = urlsplit(asked.url).netloc.encode() or b"localhost"
+    taken = may_open(Origins(settings.origins), settings, origin, host)
+    return "takes WebSockets" if taken else f"refuses WebSockets of pages of {origin.decode('latin-1')} (403)"
 
 
 def _counted(by: str, key: Key | None) -> str:
@@ -226,6 +246,8 @@ def _outcome(ways: Sequence[Way], route: Route) -> str:
 def _end(route: Route) -> str:
     if route.redirect is not None:
         return f"is sent to {route.redirect.to} ({route.redirect.status})"
+    if route.ai is not None:
+        return f"asks models of {', '.join(route.ai.services)}, by {route.ai.routing}"
     return f"is answered with {route.answer.status if route.answer is not None else 200}"
 
 

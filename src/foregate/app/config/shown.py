@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from foregate.app.config.forms import show_rate
+from foregate.wire.ai import Provider
 from foregate.wire.policies import Hmac, Rate
 
 HIDDEN = "(secret)"
@@ -20,6 +21,9 @@ def shown(value: Any, environment: Mapping[str, str]) -> Any:
         return {"secrets": dict.fromkeys(value.secrets, HIDDEN)} | {
             name: shown(getattr(value, name), environment) for name in _changed(value) if name != "secrets"
         }
+    if isinstance(value, Provider):
+        key = {"key": HIDDEN} if value.key else {}
+        return key | {name: shown(getattr(value, name), environment) for name in _changed(value) if name != "key"}
     if isinstance(value, msgspec.Struct):
         return {name: shown(getattr(value, name), environment) for name in _changed(value)}
     if isinstance(value, Mapping):

@@ -1,20 +1,21 @@
 """Makes every configured policy once and throws it away: what it does not take is known before any worker has it."""
 
 import random
-from collections.abc import Iterator
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 
 from foregate.app.config.contradictions import Found, places
 from foregate.app.config.schema import Config
+from foregate.gateway.ai.token_limits import rule_of as rule_of_tokens
 from foregate.gateway.policies import make
 from foregate.gateway.policies.limits.policy import rule_of
 from foregate.gateway.policies.policy import Means, Place
 from foregate.kernel.clock import SystemClock
-from foregate.ports.limits import LimitStore
-from foregate.wire.policies import Quota, RateLimit
+from foregate.ports.limits import LimitStore, Rule
 
+L = TypeVar("L")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -34,8 +35,11 @@ def impossible(config: Config) -> Iterator[Found]:
                 yield (*path, kind), tried[key]
         for joined in ("rate_limits", "quotas"):
             for index, limit in enumerate(getattr(policies, joined)):
-                if problem := _uncountable(limit):
+                if problem := _uncountable(limit, rule_of):
                     yield (*path, joined, index), problem
+        for index, tokens in enumerate(policies.token_limits):
+            if problem := _uncountable(tokens, rule_of_tokens):
+                yield (*path, "token_limits", index), problem
 
 
 def _trial(kind: str, settings: Any, means: Means) -> str:
@@ -49,7 +53,7 @@ def _trial(kind: str, settings: Any, means: Means) -> str:
     return ""
 
 
-def _uncountable(limit: RateLimit | Quota) -> str:
+def _uncountable(limit: L, rule_of: Callable[[L], Rule]) -> str:
     """Why no store could count it: its numbers are too large; "" when all can."""
     try:
         rule_of(limit)

@@ -29,6 +29,11 @@ KINDS = tuple(_CLASSES)
 DEFAULTS: dict[str, Any] = {"api_key": ApiKeySource, "basic": Basic}  # what may be used without being configured
 
 
+def default_method(kind: str, models: bool) -> Any:
+    """The settings of a way to authenticate that has none. Clients of `models` send their key as a bearer token."""
+    return ApiKeySource(bearer=True) if models and kind == "api_key" else DEFAULTS[kind]()
+
+
 def policy(kind: str, settings: Any, means: Means, place: Place) -> Policy:
     """The policy of this kind (a field of `wire.policies.Policies`, or "extension")."""
     if kind == "extension":
