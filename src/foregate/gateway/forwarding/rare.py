@@ -17,12 +17,12 @@ class Rare:
     """`charged`: the present attempt counts in the service's retry budget. `entered`: the state in which the service's
     breaker let it pass. `hedges`: other attempts under way; `hedged`: how many were ever sent."""
 
-    __slots__ = ("charged", "entered", "fallen_back", "hedge_timer", "hedged", "hedges", "total_timer")
+    __slots__ = ("charged", "entered", "fallen_back", "hedge_timer", "hedged", "hedges", "sent_again", "total_timer")
 
     def __init__(self) -> None:
         self.charged = False
         self.entered: State | None = None
-        self.fallen_back = False
+        self.fallen_back = self.sent_again = False
         self.hedged = 0
         self.hedges: list[HedgeAttempt] = []
         self.hedge_timer: asyncio.TimerHandle | None = None

@@ -32,7 +32,7 @@ def watch(proxied: Proxied, now_s: float) -> None:
         begun_s = now_s if rare.fallen_back else proxied.request.started_s
         left_s = max(0.0, begun_s + chain.timeouts.total_s - now_s)
         rare.total_timer = loop.call_later(left_s, _total_time_over, proxied)
-    if chain.hedge is not None and rare.hedge_timer is None:
+    if chain.hedge is not None and rare.hedge_timer is None and proxied.request.websocket is None:
         rare.hedge_timer = loop.call_later(chain.hedge.after_s, hedging.fire, proxied)
 
 
@@ -66,12 +66,24 @@ def response_failed(proxied: Proxied, code: str) -> None:
         proxied.finish(proxied.status, code, now_s)
         proxied.exchange.abort()
         return
-    dead = connection is not None and connection.reused and not connection.answered and code == "upstream_closed"
-    target = proxied.target
-    if dead and target is not None and proxied.request.repeatable and proxied.body is not None:
-        proxied.pending = target.pool.connect(proxied)  # it had closed its idle connection: no failure of anybody
+    if connection is not None and code == "upstream_closed" and _send_again(proxied, connection):
         return
     attempt_failed(proxied, code)
+
+
+def _send_again(proxied: Proxied, connection: UpstreamExchange) -> bool:
+    """Within the same attempt, for it is no failure of anybody: the upstream had closed its idle connection, or says
+    that it has looked at nothing of the request. Once; whoever does so again has failed."""
+    target = proxied.target
+    dead = connection.reused and not connection.answered and proxied.request.repeatable
+    if not (dead or connection.unprocessed) or target is None or proxied.body is None:
+        return False
+    rare = rare_of(proxied)
+    if rare.sent_again:
+        return False
+    rare.sent_again = True
+    proxied.pending = target.pool.connect(proxied)
+    return True
 
 
 def attempt_failed(proxied: Proxied, code: str) -> None:
@@ -113,6 +125,7 @@ def _retry_later(proxied: Proxied, status: int, code: str, now_s: float) -> bool
 
 def _attempt_again(proxied: Proxied) -> None:
     proxied.pending = None
+    rare_of(proxied).sent_again = False
     proxied.service.cells[layout.RETRIES] += 1.0
     proxied.attempt(proxied.monotonic())
 

@@ -13,12 +13,12 @@ from foregate.gateway.upstream.health import Monitor
 from foregate.gateway.upstream.pool import Pool, PoolMeans, PoolSettings
 from foregate.gateway.upstream.service import MakeDoor, ServiceState
 from foregate.gateway.upstream.target import TargetState
-from foregate.gateway.upstream.tls import Contexts
+from foregate.gateway.upstream.tls import Contexts, Wanted
 from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.ports.blocks import Cells
 from foregate.wire.policies import NO_POLICIES, CircuitBreaker, Policies
-from foregate.wire.snapshot import Service, Target, UpstreamTls
+from foregate.wire.snapshot import Service, Target
 
 CellsOf = Callable[[str], Cells]
 _INHERITED = ("circuit_breaker", "service_breaker", *DOORS)  # policies of all services, where one has none of its own
@@ -67,14 +67,14 @@ class Services:
 
         Raises http1.tls.BadCertificate when a TLS file cannot be used; then nothing has changed.
         """
-        contexts = self._contexts.renew(service.tls for service in services if _speaks_tls(service))
+        contexts = self._contexts.renew(_wanted(service) for service in services if _speaks_tls(service))
         now_s = self._clock.monotonic()
         wanted = {service.name: service for service in services}
         for name in [name for name in self._services if name not in wanted]:
             self._leave(name, now_s)
         inherited = [getattr(general, kind) for kind in _INHERITED]
         for service in services:
-            given = service, inherited, contexts.get(service.tls)
+            given = service, inherited, contexts.get(_wanted(service))
             if self._applied.get(service.name) != given:
                 self._settle(service, cells_of, general, contexts, now_s)
                 self._applied[service.name] = given
@@ -85,7 +85,7 @@ class Services:
         settings: Service,
         cells_of: CellsOf,
         general: Policies,
-        contexts: Mapping[UpstreamTls, ssl.SSLContext],
+        contexts: Mapping[Wanted, ssl.SSLContext],
         now_s: float,
     ) -> None:
         """Make or change one service and its targets."""
@@ -215,11 +215,17 @@ def _speaks_tls(service: Service) -> bool:
     return any(target.tls for target in service.targets)
 
 
-def _pool_settings(service: Service, target: Target, contexts: Mapping[UpstreamTls, ssl.SSLContext]) -> PoolSettings:
+def _wanted(service: Service) -> Wanted:
+    return service.tls, service.protocol
+
+
+def _pool_settings(service: Service, target: Target, contexts: Mapping[Wanted, ssl.SSLContext]) -> PoolSettings:
     return PoolSettings(
         service.connect_timeout_s,
         service.connections_max,
         service.health.dns_s,
-        contexts[service.tls] if target.tls else None,
+        contexts[_wanted(service)] if target.tls else None,
         service.tls.server_name or target.host,
+        service.protocol,
+        service.streams_max,
     )

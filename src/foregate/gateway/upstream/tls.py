@@ -2,12 +2,14 @@
 
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from foregate.http1.tls import BadCertificate, Certificate, client_context
-from foregate.wire.snapshot import UpstreamTls
+from foregate.http1.tls import HTTP1, HTTP2, BadCertificate, Certificate, client_context
+from foregate.wire.snapshot import UpstreamProtocol, UpstreamTls
 
-_Key = tuple[bool, str, str, str, tuple[int, ...]]
+_Key = tuple[UpstreamProtocol, bool, str, str, str, tuple[int, ...]]
+Wanted = tuple[UpstreamTls, UpstreamProtocol]
+_ALPN: Mapping[UpstreamProtocol, tuple[str, ...]] = {"http/1.1": (HTTP1,), "h2": (HTTP2,), "auto": (HTTP2, HTTP1)}
 
 
 class Contexts:
@@ -16,23 +18,24 @@ class Contexts:
     def __init__(self) -> None:
         self._known: dict[_Key, ssl.SSLContext] = {}
 
-    def renew(self, wanted: Iterable[UpstreamTls]) -> dict[UpstreamTls, ssl.SSLContext]:
+    def renew(self, wanted: Iterable[Wanted]) -> dict[Wanted, ssl.SSLContext]:
         """The contexts of `wanted`; all others are forgotten. Raises BadCertificate, and then nothing has changed."""
         known: dict[_Key, ssl.SSLContext] = {}
         found = {}
-        for settings in wanted:
-            key = _key(settings)
+        for settings, protocol in wanted:
+            key = _key(settings, protocol)
             if key not in known:
-                known[key] = self._known.get(key) or _context(settings)
-            found[settings] = known[key]
+                known[key] = self._known.get(key) or _context(settings, protocol)
+            found[settings, protocol] = known[key]
         self._known = known
         return found
 
 
-def _key(settings: UpstreamTls) -> _Key:
+def _key(settings: UpstreamTls, protocol: UpstreamProtocol) -> _Key:
     """The server's name is no part of it: it belongs to the connection."""
     ca_file, certificate, key = settings.ca_file or "", settings.certificate or "", settings.key or ""
-    return settings.verify, ca_file, certificate, key, tuple(_written_ns(path) for path in (ca_file, certificate, key))
+    written_ns = tuple(_written_ns(path) for path in (ca_file, certificate, key))
+    return protocol, settings.verify, ca_file, certificate, key, written_ns
 
 
 def _written_ns(path: str) -> int:
@@ -42,10 +45,11 @@ def _written_ns(path: str) -> int:
         return 0  # making the context will say what is wrong with it
 
 
-def _context(settings: UpstreamTls) -> ssl.SSLContext:
+def _context(settings: UpstreamTls, protocol: UpstreamProtocol) -> ssl.SSLContext:
     pair = None
     if settings.certificate is not None:
         if settings.key is None:
             raise BadCertificate(f"{settings.certificate}: a certificate needs its key")
         pair = Certificate(settings.certificate, settings.key)
-    return client_context(ca_file=settings.ca_file or "", verify=settings.verify, certificate=pair)
+    ca_file = settings.ca_file or ""
+    return client_context(ca_file=ca_file, verify=settings.verify, certificate=pair, alpn=_ALPN[protocol])
