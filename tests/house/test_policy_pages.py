@@ -9,6 +9,7 @@ from foregate.app.config import load
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "policies").glob("*.md"))
 LINES_MAX = 60
+INDEX_LINES_MAX = 90  # it has a row for each page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -23,4 +24,4 @@ def test_the_examples_of_a_page_load(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_is_short(page: Path) -> None:
-    assert len(page.read_text().splitlines()) <= LINES_MAX
+    assert len(page.read_text().splitlines()) <= (INDEX_LINES_MAX if page.stem == "README" else LINES_MAX)

@@ -29,7 +29,7 @@ class CachePolicy(Policy):
 
     def admit(self, request: Request) -> Verdict | None:
         flow = self._flow
-        if flow is None:
+        if flow is None or request.websocket is not None:
             return None
         if request.method in _READING:
             return flow.verdict(request)

@@ -34,7 +34,7 @@ class MirrorPolicy(Policy):
 
     def admit(self, request: Request) -> Verdict | None:
         exchange, settings = request.exchange, self._settings
-        if request.method not in self._methods:
+        if request.method not in self._methods or request.websocket is not None:
             return None
         if settings.share < 1.0 and crc32(request.request_id.encode()) >= settings.share * _ALL:
             return None

@@ -45,7 +45,7 @@ class WebSocketPolicy(Policy):
         if request.exchange.upgrade != WEBSOCKET:
             return None
         origin = request.header(b"origin")
-        if origin is not None and not self._takes(origin, request.host):
+        if origin is not None and not may_open(self._origins, self._settings, origin, request.host):
             return _FOREIGN
         offered = elements(request.headers, b"sec-websocket-protocol")
         subprotocols = tuple(one for one in offered if not self._subprotocols or one in self._subprotocols)
@@ -56,7 +56,9 @@ class WebSocketPolicy(Policy):
         request.kept = tuple([line for line in request.kept if not line.startswith(_OURS)])
         return None
 
-    def _takes(self, origin: bytes, host: bytes) -> bool:
-        if self._settings.origins:
-            return self._origins.take(origin.lower())
-        return origin.partition(b"://")[2].lower() == host.lower()
+
+def may_open(origins: Origins, settings: WebSocket, origin: bytes, host: bytes) -> bool:
+    """Whether pages of `origin` may open WebSockets at `host`. `origins`: those of the settings."""
+    if settings.origins:
+        return origins.take(origin.lower())
+    return origin.partition(b"://")[2].lower() == host.lower()
