@@ -271,35 +271,28 @@ class Http2Connection(asyncio.Protocol):
     def _on_closed(self, event: ngh2.StreamClosed) -> None:
         """A stream is over: answered, taken back by the client, or broken by it."""
         exchange = self.exchanges.pop(event.stream_id, None)
-        if exchange is None:
-            self.context.refused("malformed_request")  # its head never came to be a request
-        else:
+        by_client = event.stream_id in self._reset
+        if exchange is not None:
             exchange.over = True
             self._outbox.forget(exchange)
             if left := exchange.give_back():
                 self._engine.acknowledge_received_data(left, event.stream_id)
-        if exchange is not None and exchange.answered and not event.error_code:
-            self._cancels.earn(1.0)
+        if exchange is not None and exchange.answered:
+            self._cancels.earn(0.0 if event.error_code else 1.0)
+        else:
+            if not by_client:  # its form was wrong; without an exchange its head never came to be a request
+                self.context.refused("malformed_request")
+            if exchange is not None:
+                exchange.lose("client_closed" if by_client else "malformed_request")
+            if not self._cancels.pay(1.0, self.context.clock.monotonic()):
+                self._calm()
+        if exchange is not None:
             exchange.receiver = None  # exchange and receiver know one another
-        elif not self._pays_for(exchange):
-            self._calm()
-        elif exchange is not None:
-            code = "client_closed" if event.stream_id in self._reset else "malformed_request"
-            if code == "malformed_request" and not exchange.answered:
-                self.context.refused(code)
-            exchange.lose(code)
-            exchange.receiver = None
         if not self.exchanges and not self._closing:
             if self._leaving:
                 self._goodbye(NO_ERROR)
             else:
                 self.deadline_s = self.context.clock.monotonic() + self.context.idle_timeout_s
-
-    def _pays_for(self, exchange: Exchange | None) -> bool:
-        """Whether the client may end one more stream before its answer (or after it: that costs nothing)."""
-        if exchange is not None and exchange.answered:
-            return True
-        return self._cancels.pay(1.0, self.context.clock.monotonic())
 
     def _on_end(self, event: ngh2.ConnectionClosed) -> None:
         """libnghttp2 is done with this connection, and has said why."""
