@@ -9,10 +9,21 @@ from dataclasses import dataclass, field
 
 from tests.gateway.world import World, gateway, route, service, target
 
+from foregate.kernel.clock import SystemClock
 from foregate.wire.cache import Cache, CacheStorage
 
 STORAGE = CacheStorage(memory_bytes_max=8 << 20, object_bytes_max=1 << 20)
 Script = Callable[["Asked"], "Awaitable[Said | bytes | None] | Said | bytes | None"]
+
+
+class Later(SystemClock):
+    """The machine's clock, whose wall clock a test may set forward or back."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def now(self) -> float:  # type: ignore[override]
+        return SystemClock.now() + self.ahead_s
 
 
 @dataclass

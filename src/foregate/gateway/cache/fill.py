@@ -86,7 +86,11 @@ class Fill:
 
     @property
     def facts(self) -> Facts:
-        return self.inner.facts if self.inner is not None else NO_FACTS
+        """Of who was asked, as far as they are known."""
+        inner = self.inner
+        if inner is None:
+            return NO_FACTS
+        return inner.so_far if inner.facts is NO_FACTS else inner.facts
 
     @property
     def joinable(self) -> bool:

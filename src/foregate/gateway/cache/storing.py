@@ -15,7 +15,6 @@ from foregate.http1.headers import HeaderList, find
 from foregate.ports.cache import TAGS_MAX, Stored
 from foregate.wire.cache import Cache
 
-
 NO_FRESHNESS = "no_freshness"
 
 

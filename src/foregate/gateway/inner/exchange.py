@@ -74,6 +74,7 @@ class InnerExchange:
         "receiver",
         "request_bytes",
         "response_bytes",
+        "so_far",
         "target",
         "underscores",
     )
@@ -104,7 +105,8 @@ class InnerExchange:
         self.answered = self.head_sent = self.close_after = self.bare = False
         self.over = False  # answered, broken off or cancelled: nothing is told any more
         self.overrun = False  # more came than the answer said: whatever it was, it is not to be kept
-        self.facts: Facts = NO_FACTS
+        self.facts: Facts = NO_FACTS  # of its end …
+        self.so_far: Facts = NO_FACTS  # … and, from the head on, of what is known before that
         self.receiver: RequestReceiver | None = None
         self.method = method
         self.target = target

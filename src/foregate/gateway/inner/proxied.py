@@ -1,5 +1,6 @@
 """A request that a policy asked, on its way: it differs from a client's only in how its answer's head is written."""
 
+from foregate.gateway.facts import Facts
 from foregate.gateway.forwarding import Proxied
 from foregate.gateway.inner.exchange import InnerExchange
 from foregate.http1.asking import UpstreamExchange
@@ -17,6 +18,10 @@ class InnerProxied(Proxied):
         length = connection.content_length
         if length is None and complete and self.request.method != b"HEAD":
             length = sum(map(len, chunks))
+        target = self.target.url if self.target is not None else ""
+        exchange.so_far = Facts(
+            self.status, "", self.attempts, self.breaker, target, self.inflight, self.first_byte_ms, self.request
+        )
         exchange.begin(self.status, connection.headers, length)
         if not exchange.over:  # who asked may have had enough of it
             self.stream(connection, chunks, complete, now_s)
