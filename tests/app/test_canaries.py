@@ -62,6 +62,11 @@ def test_one_that_fails_is_out_for_the_workers_until_it_is_resumed_or_set_otherw
     store.resume("/pay", AuditLine(clock.now(), "resume", "/pay", "", "cli"))
     canaries.step()  # what it did before is forgotten …
     assert store.verdicts(clock.now()).canaries == ()
+    other = Canaries(bus, store, data, clock, LOG)  # … by an analyzer that has been restarted as well
+    other.step()
+    other.step()
+    assert store.verdicts(clock.now()).canaries == ()
+    clock.advance(1.0)
     came(bus, clock, failed=20)
     canaries.step()  # … and what it does from then on is not
     assert len(store.verdicts(clock.now()).canaries) == 1

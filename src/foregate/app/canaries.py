@@ -18,6 +18,8 @@ from foregate.wire.canary import fingerprint
 from foregate.wire.risk import Risk
 from foregate.wire.snapshot import canaries_in
 
+AUDIT_LINES = 200  # of what operators did last: a resumption that lies further back than these is forgotten
+
 
 class Canaries:
     """Call `step` about once a second; it may raise OSError, then call it again. `risks`: the youngest judgement."""
@@ -83,7 +85,9 @@ class Canaries:
         tried = {(each.route, fingerprint(each.canary)) for each in self._watch.watched}
         canaries = self._store.verdicts(now_s).canaries
         out = frozenset(each.route for each in canaries if (each.route, each.settings) in tried)
+        for line in reversed(self._store.audit(AUDIT_LINES)):
+            if line.action == "resume":
+                self._watch.forget(line.subject, line.time_s)
         for route in self._out - out:
-            self._watch.forget(route)
             self._log.info("canary_resumed", route=route)
         self._version, self._out = version, out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from foregate.predict.canary.arm import Arm
@@ -28,10 +29,12 @@ class CanaryWatch:
     def __init__(self) -> None:
         self._watched: dict[str, Watched] = {}
         self._arms: dict[tuple[str, str], Arm] = {}
+        self._from_s: dict[str, float] = {}
 
     def follow(self, canaries: Iterable[Watched]) -> None:
         """These are configured now. One whose settings have changed is watched anew."""
         before, self._watched = self._watched, {each.route: each for each in canaries}
+        self._from_s = {route: from_s for route, from_s in self._from_s.items() if route in self._watched}
         arms, self._arms = self._arms, {}
         for route, each in self._watched.items():
             same = before.get(route) == each
@@ -44,8 +47,11 @@ class CanaryWatch:
         """Those that are configured."""
         return tuple(self._watched.values())
 
-    def forget(self, route: str) -> None:
-        """Judge this route's canary by what it does from now on."""
+    def forget(self, route: str, until_s: float) -> None:
+        """Judge this route's canary by what it does after `until_s`, whenever its events come."""
+        if self._from_s.get(route, -inf) >= until_s:
+            return
+        self._from_s[route] = until_s
         each = self._watched.get(route)
         if each is not None:
             for service in (each.service, each.canary.service):
@@ -56,7 +62,9 @@ class CanaryWatch:
             return
         for event in events:
             arm = self._arms.get((event.route, event.service))
-            if arm is not None and event.error not in _OURS and event.attempts:
+            if arm is None or event.error in _OURS or not event.attempts:
+                continue
+            if event.time_s > self._from_s.get(event.route, -inf):
                 arm.add(event.time_s, event.failed, event.first_byte_ms)
 
     def judge(self, now_s: float, risks: Mapping[tuple[str, str], float]) -> list[RolledBack]:
