@@ -22,7 +22,17 @@ from foregate.gateway.ai.formats.format import (
     Stream,
     Whole,
 )
-from foregate.gateway.ai.formats.reading import object_at, only, parts_at, text_at, words, write_json, write_request
+from foregate.gateway.ai.formats.reading import (
+    chosen,
+    object_at,
+    only,
+    parts_at,
+    text_at,
+    texts_at,
+    words,
+    write_json,
+    write_request,
+)
 from foregate.gateway.ai.formats.watch import Translated, Translator, Watch
 from foregate.gateway.ai.usage import Usage
 
@@ -37,7 +47,7 @@ _OF_BLOCK = words("type text source title cache_control")
 _NO_CITATIONS: dict[str, tuple[Any, ...]] = {"citations": ([], {"enabled": False})}
 _STOPS_MAX = 4
 _CHOICE = {"auto": "auto", "any": "required", "none": "none"}
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_EFFORT = {effort: effort for effort in ("low", "medium", "high", "xhigh", "max")}
 _LITTLE_THOUGHT, _SOME_THOUGHT = 4_096, 16_384  # tokens of a thinking budget: up to them effort is low, medium
 _STOP_REASON = {
     "stop": "end_turn",
@@ -69,9 +79,9 @@ class AnthropicToOpenAIChat:
         output |= {name: said[name] for name in ("temperature", "top_p") if said.get(name) is not None}
         stops = said.get("stop_sequences")
         if stops:
-            if len(stops) > _STOPS_MAX:
+            output["stop"] = texts_at(stops, "stop_sequences")
+            if len(output["stop"]) > _STOPS_MAX:
                 raise BadRequest(f"OpenAI takes at most {_STOPS_MAX} `stop_sequences`.", "stop_sequences")
-            output["stop"] = stops
         _tools(said, output)
         _shape(said, output)
         metadata = object_at(said.get("metadata") or {}, "metadata")
@@ -193,13 +203,13 @@ def _tools(said: Document, output: Document) -> None:
         return
     output["tools"] = [_tool(tool, f"tools[{number}]") for number, tool in enumerate(tools)]
     choice = object_at(said.get("tool_choice") or {"type": "auto"}, "tool_choice")
-    kind = choice.get("type")
-    if kind == "tool":
-        output["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
-    elif kind in _CHOICE:
-        output["tool_choice"] = _CHOICE[kind]
+    if choice.get("type") == "tool":
+        output["tool_choice"] = {
+            "type": "function",
+            "function": {"name": text_at(choice.get("name"), "tool_choice.name")},
+        }
     else:
-        raise BadRequest("`tool_choice` of this kind cannot be translated for OpenAI.", "tool_choice")
+        output["tool_choice"] = chosen(choice.get("type"), _CHOICE, "tool_choice.type", _VENDOR)
     if choice.get("disable_parallel_tool_use"):
         output["parallel_tool_calls"] = False
 
@@ -225,9 +235,7 @@ def _shape(said: Document, output: Document) -> None:
     if effort is None and thinking.get("type") == "enabled" and isinstance(budget, int):
         effort = "low" if budget <= _LITTLE_THOUGHT else "medium" if budget <= _SOME_THOUGHT else "high"
     if effort is not None:
-        if effort not in _EFFORTS:
-            raise BadRequest("`output_config.effort` of this kind is not known.", "output_config.effort")
-        output["reasoning_effort"] = effort
+        output["reasoning_effort"] = chosen(effort, _EFFORT, "output_config.effort", _VENDOR)
     wanted = config.get("format")
     if wanted is not None:
         schema = object_at(object_at(wanted, "output_config.format").get("schema"), "output_config.format.schema")

@@ -24,10 +24,12 @@ from foregate.gateway.ai.formats.format import (
 )
 from foregate.gateway.ai.formats.openai import DONE, usage_document
 from foregate.gateway.ai.formats.reading import (
+    chosen,
     object_at,
     only,
     parts_at,
     text_at,
+    texts_at,
     words,
     write_json,
     write_request,
@@ -237,7 +239,7 @@ def _sampling(said: Document, output: Document) -> None:
         output["top_p"] = said["top_p"]
     stop = said.get("stop")
     if stop:
-        output["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        output["stop_sequences"] = texts_at(stop, "stop")
 
 
 def _tools(said: Document, output: Document) -> None:
@@ -247,19 +249,20 @@ def _tools(said: Document, output: Document) -> None:
     if not tools:
         return
     output["tools"] = [_tool(tool, f"tools[{number}]") for number, tool in enumerate(tools)]
-    choice = said.get("tool_choice")
-    chosen: Document = {}
-    if isinstance(choice, str) and choice in _CHOICE:
-        chosen = {"type": _CHOICE[choice]}
-    elif isinstance(choice, dict) and choice.get("type") == "function":
+    choice = _tool_choice(said.get("tool_choice"))
+    if said.get("parallel_tool_calls") is False and choice.get("type") != "none":
+        choice = (choice or {"type": "auto"}) | {"disable_parallel_tool_use": True}
+    if choice:
+        output["tool_choice"] = choice
+
+
+def _tool_choice(choice: Any) -> Document:
+    if choice is None:
+        return {}
+    if isinstance(choice, dict) and choice.get("type") == "function":
         named = object_at(choice.get("function"), "tool_choice.function")
-        chosen = {"type": "tool", "name": text_at(named.get("name"), "tool_choice.function.name")}
-    elif choice is not None:
-        raise BadRequest("`tool_choice` of this kind cannot be translated for Anthropic.", "tool_choice")
-    if said.get("parallel_tool_calls") is False and chosen.get("type") != "none":
-        chosen = (chosen or {"type": "auto"}) | {"disable_parallel_tool_use": True}
-    if chosen:
-        output["tool_choice"] = chosen
+        return {"type": "tool", "name": text_at(named.get("name"), "tool_choice.function.name")}
+    return {"type": chosen(choice, _CHOICE, "tool_choice", _VENDOR)}
 
 
 def _tool(tool: Any, at: str) -> Document:
@@ -284,9 +287,7 @@ def _shape(said: Document, output: Document) -> None:
     if effort == "none":
         output["thinking"] = {"type": "disabled"}
     elif effort is not None:
-        if effort not in _EFFORT:
-            raise BadRequest("`reasoning_effort` of this kind is not known.", "reasoning_effort")
-        config["effort"] = _EFFORT[effort]
+        config["effort"] = chosen(effort, _EFFORT, "reasoning_effort", _VENDOR)
     wanted = said.get("response_format")
     if wanted is not None:
         kind = object_at(wanted, "response_format").get("type")

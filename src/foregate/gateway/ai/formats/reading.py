@@ -80,6 +80,23 @@ def text_at(value: Any, at: str) -> str:
     raise BadRequest(f"`{at}` must be a text.", at)
 
 
+def texts_at(value: Any, at: str) -> list[str]:
+    """A text, or a list of texts."""
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+        return texts
+    raise BadRequest(f"`{at}` must be a text or a list of texts.", at)
+
+
+def chosen(value: Any, among: Mapping[str, T], at: str, vendor: str) -> T:
+    """What one of several words becomes."""
+    if isinstance(value, str) and value in among:
+        return among[value]
+    raise BadRequest(
+        f"`{at}` of this kind cannot be translated for {vendor}; it must be one of {', '.join(among)}.", at
+    )
+
+
 def parts_at(value: Any, at: str) -> list[tuple[str, Document]]:
     """Content, which is a text or a list of parts: each part with its place."""
     if value is None or value == "":
