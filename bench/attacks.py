@@ -21,7 +21,6 @@ from foregate.wire.verdicts import address_subject
 START_S = 1_700_000_000.0
 STEP_S = 0.5  # how often detection is given events
 DELAY_S = 0.7  # from a request's end to detection (spool, bus), and from a decision to the workers
-PACE = START_S % 1.0
 
 
 class Ask(NamedTuple):
@@ -183,21 +182,39 @@ def well_behaved(rng: Random, visitors: int = 120, keys: int = 30) -> list[Actor
     for n in range(keys):
         usual = exp(rng.gauss(0.0, 1.0))
         found.append(_keyed(f"client-{n}", f"192.0.2.{n + 1}", f"k{n}", usual))
+    found += [_keyed(f"heavy-{n}", f"192.0.2.{100 + n}", f"h{n}", 12.0) for n in range(8)]
+    found += [_app(f"app-{n}", f"192.0.2.{120 + n}") for n in range(visitors // 12 + 2)]
     ids = count(1)
-    found += [
-        Actor(
-            "batch", "203.0.113.1", lambda t: 80.0 * min(crowd(t), 2.0),
-            lambda _, t: _during_outage(t, Ask(f"/orders/{next(ids)}", 200, "/orders", "batch")), steady=True,
-        ),
+
+    def batch(_: Random, at_s: float) -> Ask:
+        return _during_outage(at_s, Ask(f"/orders/{next(ids)}", 200, "/orders", "batch"))
+
+    def expired(_: Random, at_s: float) -> Ask:
+        return Ask("/orders", 200, "/orders", "old") if at_s < 560.0 else Ask("/orders", 401, "/orders")
+
+    def crawl(chance: Random, _: float) -> Ask:
+        return Ask(f"/p/{chance.getrandbits(30):x}", 404 if chance.random() < 0.06 else 200, "/p")
+
+    return [
+        *found,
+        Actor("batch", "203.0.113.1", lambda t: 80.0 * min(crowd(t), 2.0), batch, steady=True),
         Actor("poller", "203.0.113.2", lambda _: 1.0, lambda _, t: Ask("/jobs/77", 404, "/jobs", "poll"), steady=True),
-        Actor(
-            "expired", "203.0.113.3", lambda _: 2.0,
-            lambda _, t: Ask("/orders", 200, "/orders", "old") if t < 560.0 else Ask("/orders", 401, "/orders"),
-        ),
+        Actor("expired", "203.0.113.3", lambda _: 2.0, expired),
         Actor("office", "203.0.113.4", lambda t: 12.0 * crowd(t), _visit),
-        Actor("crawler", "203.0.113.5", lambda _: 1.5, lambda r, _: Ask(f"/p/{r.getrandbits(30):x}", 404 if r.random() < 0.06 else 200, "/p")),
-    ]  # fmt: skip
-    return found
+        Actor("crawler", "203.0.113.5", lambda _: 1.5, crawl),
+    ]
+
+
+def _app(name: str, address: str) -> Actor:
+    """Tries what the release has broken six times as often, and finds nothing."""
+
+    def broken(at_s: float) -> bool:
+        return RELEASE_S[0] <= at_s < RELEASE_S[1]
+
+    def asks(rng: Random, at_s: float) -> Ask:
+        return _during_outage(at_s, Ask(f"/app/{rng.randrange(500):x}.js", 404 if broken(at_s) else 200, "/app"))
+
+    return Actor(name, address, lambda t: 12.0 if broken(t) else 2.0, asks)
 
 
 def _visit(rng: Random, at_s: float) -> Ask:

@@ -12,9 +12,10 @@ from foregate.abuse.client import MINUTE_S, SLICE_S
 GROWTHS_MAX = 1_001  # per slice; further ones would not move the median
 GROWTHS_MIN = 5  # fewer clients are no crowd
 ACTIVE_MIN = 1.0  # requests per slice that are usual for a client whose growth says anything
-TRIPPED_SHARE = 0.2  # of the known clients that are here
+TRIPPED_SHARE = 0.05  # of the known clients that are here: so many do not go bad within a minute by themselves
 TRIPPED_MIN = 5
 SEEN_MAX = 20_000  # known clients counted per minute; beyond it the share is taken of these
+RATE, BAD = "rate", "bad"  # the ways in which clients change: they ask more, or what they ask is wrong
 _REMEMBERED = 5  # slices for which a rush still excuses
 
 
@@ -27,7 +28,7 @@ class Crowd:
         self._medians: deque[float] = deque(maxlen=_REMEMBERED)
         self._seen: set[str] = set()
         self._seen_before = 0
-        self._tripped: dict[str, tuple[str, float]] = {}  # subject → rule, when; of known clients: bounded by `_seen`
+        self._tripped: dict[tuple[str, str], float] = {}  # (way, subject) → when; at most 2 `SEEN_MAX`
 
     def at(self, slice_: int) -> None:
         """Time has come so far."""
@@ -41,7 +42,7 @@ class Crowd:
             self._seen_before = len(self._seen)
             self._seen.clear()
             since_s = slice_ * SLICE_S - MINUTE_S
-            self._tripped = {who: said for who, said in self._tripped.items() if said[1] >= since_s}
+            self._tripped = {who: at_s for who, at_s in self._tripped.items() if at_s >= since_s}
         self._slice = slice_
 
     def note(self, subject: str, asked: float, usual: float) -> None:
@@ -56,12 +57,12 @@ class Crowd:
         """How many times more than usual everybody asks of late; never less than 1."""
         return max((1.0, *self._medians))
 
-    def trip(self, subject: str, rule: str, time_s: float) -> None:
-        """A known client looks like an abuser by this rule."""
-        if subject in self._tripped or len(self._tripped) < SEEN_MAX:
-            self._tripped[subject] = rule, time_s
+    def trip(self, subject: str, way: str, time_s: float) -> None:
+        """A known client looks like an abuser in this way."""
+        if (way, subject) in self._tripped or len(self._tripped) < 2 * SEEN_MAX:
+            self._tripped[way, subject] = time_s
 
-    def is_everybody(self, rule: str, time_s: float) -> bool:
+    def is_everybody(self, way: str, time_s: float) -> bool:
         """Whether so many known clients look like that of late that it is none of their doing."""
-        alike = sum(1 for said, at_s in self._tripped.values() if said == rule and at_s >= time_s - MINUTE_S)
+        alike = sum(1 for (said, _), at_s in self._tripped.items() if said == way and at_s >= time_s - MINUTE_S)
         return alike >= max(TRIPPED_MIN, TRIPPED_SHARE * max(len(self._seen), self._seen_before))

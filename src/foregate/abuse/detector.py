@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from foregate.abuse.client import DENIED, MISSING, SLICE_S, WRONG, Client
-from foregate.abuse.crowd import Crowd
+from foregate.abuse.crowd import BAD, RATE, Crowd
 from foregate.abuse.level import Level
 from foregate.abuse.rules import PROBATION_SHARE as ON_PROBATION
 from foregate.abuse.rules import RULES, SPREAD_SHARE, Bars, has_turned_bad, is_hot
@@ -19,7 +19,8 @@ CLIENTS_MAX = 50_000  # addresses and keys kept, about 1 KB each; see `Detector.
 WORTH_REQUESTS = 10.0  # of late: with fewer, a newcomer takes nobody's place when the table is full
 ADDRESSES_MAX = 100_000  # whose subject is remembered; beyond it all are worked out anew
 LATE_SLICES = 30  # events may come late by so much; a clock that was set back by more begins anew
-CONFIRM_S = 2.0  # a known client is blamed only after it: perhaps others do the same
+TURNED_BAD_MIN = 10.0  # 4xx in a minute, from which on a known client counts among those that have turned bad
+CONFIRM_S = 4.0  # a known client is blamed only after it: perhaps others do the same
 UNBLAMED_S = 120.0  # after answers of 5xx: who then asks more makes up for them
 HEAVY_SPAN_S = 300.0
 IN_VAIN_MIN = 10.0  # failed sign-ins, from which on one that succeeds is worth a word
@@ -193,6 +194,8 @@ class Detector:
             client.hot = 0
             client.calm()
         client.hot_bad = client.hot_bad + 1 if has_turned_bad(client, bars) else 0
+        if client.hot_bad and client.bad >= TURNED_BAD_MIN:
+            self.crowd.trip(client.subject, BAD, time_s)  # long before anybody is blamed for it
         if asked:
             self._everybody.learn_clipped(asked, bars.deviations)
         if level.mature and not trusted:
@@ -228,9 +231,10 @@ class Detector:
         if rule == "rate" and time_s < client.spared_until_s:
             self.spared += 1
             return True
+        way = RATE if rule == "rate" else BAD
         if client.known:
-            self.crowd.trip(client.subject, rule, time_s)
-        if self.crowd.is_everybody(rule, time_s):
+            self.crowd.trip(client.subject, way, time_s)
+        if self.crowd.is_everybody(way, time_s):
             self.spared += 1
             return True
         client.suspect_s = client.suspect_s or time_s
