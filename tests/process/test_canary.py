@@ -35,6 +35,7 @@ def test_a_canary_that_fails_gets_nothing_within_seconds_until_it_is_resumed(tmp
         assert "requests failed" in state["reason"]
         running.kill("analyzer")  # what was decided stays, and an operator needs nobody
         assert failures(asking, 40) == 0
+        assert running.api("/canaries")["canaries"] == [state]
         resumed = canary(running, "resume", "/a")
         assert resumed.returncode == 0, resumed.stderr
         assert wait_for(lambda: failures(asking, 10) > 0, 5.0)

@@ -17,6 +17,7 @@ from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
 from foregate.app.cache_desk import CacheDesk
+from foregate.app.canary_desk import CanaryDesk
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.app.watch import Stamp, stamp
@@ -41,6 +42,7 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     clock = SystemClock()
     series = EmbeddedSeries(data.series)
     snapshot = _snapshot(data.snapshot)
+    verdicts = EmbeddedVerdicts(data.abuse)
     return ControlDeps(
         telemetry=Query(series, EmbeddedBus(data.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
@@ -54,7 +56,8 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         model_card=_model_card(runtime),
         processes=lambda: _processes(data.processes),
         breakers=lambda: _breakers(data, runtime, snapshot()),
-        blocks=BlockDesk(data, EmbeddedVerdicts(data.abuse), clock, lambda: snapshot().abuse),
+        blocks=BlockDesk(data, verdicts, clock, lambda: snapshot().abuse),
+        canaries=CanaryDesk(data, verdicts, clock),
         cache=CacheDesk(data),
         config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
     )

@@ -17,6 +17,7 @@ from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
 from foregate.control.api.blocks import blocks_router
 from foregate.control.api.cache import cache_router
+from foregate.control.api.canaries import canaries_router
 from foregate.control.api.config import config_router
 from foregate.control.api.events import events_router
 from foregate.control.api.health import health_router
@@ -98,6 +99,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         config_router(deps),
         cache_router(deps),
         blocks_router(deps),
+        canaries_router(deps),
         live_router(hub),
         lab_router(deps),
         link_router(codes),

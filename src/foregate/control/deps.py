@@ -8,6 +8,7 @@ from foregate.kernel.clock import Clock
 from foregate.ports.cache import Purger
 from foregate.ports.findings import FindingsReader
 from foregate.wire.abuse_overview import AbuseOverview
+from foregate.wire.canary import CanaryState
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
 from foregate.wire.snapshot import Snapshot
@@ -129,6 +130,18 @@ class BlockControl(Protocol):
         ...
 
 
+class CanaryControl(Protocol):
+    """Canaries. Blocking; may raise OSError."""
+
+    def all(self) -> Sequence[CanaryState]:
+        """Those of the configuration in force."""
+        ...
+
+    def resume(self, route: str, by: str, note: str = "") -> CanaryState:
+        """Raises ForegateError("not_found") where none was rolled back."""
+        ...
+
+
 class Log(Protocol):
     """The part of a structlog logger that control uses."""
 
@@ -165,5 +178,6 @@ class ControlDeps:
     breakers: Callable[[], Mapping[str, BreakerState]] | None = None
     config: ConfigControl | None = None
     blocks: BlockControl | None = None
+    canaries: CanaryControl | None = None
     cache: Purger | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)

@@ -84,7 +84,7 @@ export type AskingOut = {
 /** What an operator has done. */
 export type AuditLineOut = {
   time_s: number;
-  action: "block" | "undo";
+  action: "block" | "undo" | "resume";
   subject: string;
   block_id: string;
   by: string;
@@ -135,6 +135,23 @@ export type CacheOut = {
   disk_damaged: number;
   not_stored: number;
   purges: number;
+};
+
+/** Those of the configuration in force. */
+export type Canaries = {
+  now_s: number;
+  canaries: CanaryOut[];
+};
+
+/** `canary` gets `weight` percent of the requests that `route` gives to `service`, unless it is `rolled_back`. `since_s` and `reason`: when and why that was; null and "" where it was not. */
+export type CanaryOut = {
+  route: string;
+  service: string;
+  canary: string;
+  weight: number;
+  rolled_back: boolean;
+  since_s: number | null;
+  reason: string;
 };
 
 /** `version` is the one that the workers are to serve by; `settled`: all of them do. */
@@ -301,6 +318,12 @@ export type ReloadOut = {
   problems: string[];
   later: string[];
   took_ms: number;
+};
+
+/** Give the canary of this route its share again. */
+export type ResumeCommand = {
+  route: string;
+  note?: string;
 };
 
 export type RiskHistory = {

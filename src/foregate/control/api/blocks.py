@@ -41,7 +41,7 @@ class AuditLineOut(Out):
     """What an operator has done."""
 
     time_s: float
-    action: Literal["block", "undo"]
+    action: Literal["block", "undo", "resume"]
     subject: str
     block_id: str
     by: str
