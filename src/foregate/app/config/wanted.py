@@ -7,7 +7,9 @@ WANTED = {
     r"^(key|ip|path|header:[A-Za-z0-9-]{1,64}|cookie:[A-Za-z0-9_-]{1,64}|query:[^&=]{1,64})$": (
         "must be key, ip, path, header:Name, cookie:name or query:name"
     ),
-    r"^(key|org|plan|ip|route|all|header:[A-Za-z0-9-]{1,64})$": "must be key, org, plan, ip, route, all, or header:Name",
+    r"^(key|org|plan|ip|route|all|header:[A-Za-z0-9-]{1,64})$": (
+        "must be key, org, plan, ip, route, all, or header:Name"
+    ),
     r"^[!-~]{1,128}$": "must be the name of a model: visible ASCII without spaces, 128 at most",
     r"^(/[!-~]*[^/])?$": 'must be empty or a path like /v1, without "/" at its end',
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$": 'must be a name: letters, digits, ".", "_" and "-", 63 at most',

@@ -82,6 +82,12 @@ class Conversation:
 
     def _next(self) -> None:
         """Ask whoever is next, or give up."""
+        try:
+            self._ask_next()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the client waiting
+            self.asking.failed(self.request, error)
+
+    def _ask_next(self) -> None:
         while self._left:
             candidate = self._left.pop(0)
             way = way_to(self.asked, candidate)
@@ -215,7 +221,7 @@ class Conversation:
         """This attempt is the answer."""
         now_s = self.asking.clock.monotonic()
         self._timing.seen(now_s)
-        self.models.health_of(attempt.candidate).answered((now_s - attempt.began_s) * 1000.0)
+        self.models.health_of(attempt.candidate).answered((now_s - attempt.began_s) * 1000.0, self.asked.stream)
         self._attempts.append(f"{attempt.candidate.label}:ok")
 
     def _write(self, out: bytes) -> None:

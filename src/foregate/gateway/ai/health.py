@@ -17,42 +17,42 @@ UNKNOWN_MS = 0.0  # who has never answered is asked early: else nothing would ev
 
 
 class Measured(NamedTuple):
-    """What routing goes by. `error_rate` and milliseconds to the first token are moving averages."""
+    """What routing goes by. `error_rate` and `latency_ms` are moving averages."""
 
     open: bool
     opens_again_s: float  # when it may be tried, where it is open
     error_rate: float
-    first_token_ms: float
+    latency_ms: float  # of streams, to their first token; of whole answers, to their end
 
 
 class ModelHealth:
     """Of one model of one service. Times are monotonic seconds."""
 
-    __slots__ = ("_failures", "_open_for_s", "_open_until_s", "_trial", "error_rate", "first_token_ms")
+    __slots__ = ("_failures", "_latency_ms", "_open_for_s", "_open_until_s", "_trial", "error_rate")
 
     def __init__(self) -> None:
         self.error_rate = 0.0
-        self.first_token_ms = UNKNOWN_MS
+        self._latency_ms = [UNKNOWN_MS, UNKNOWN_MS]  # of whole answers, of streams
         self._failures = 0  # in a row
         self._open_for_s = 0.0  # 0: closed
         self._open_until_s = 0.0
         self._trial = False  # one request is trying it
 
-    def measured(self, now_s: float) -> Measured:
-        """As it stands."""
+    def measured(self, now_s: float, streamed: bool) -> Measured:
+        """As it stands, for a stream or a whole answer."""
         shut = self._open_for_s > 0.0 and (self._trial or now_s < self._open_until_s)
-        return Measured(shut, self._open_until_s, self.error_rate, self.first_token_ms)
+        return Measured(shut, self._open_until_s, self.error_rate, self._latency_ms[streamed])
 
     def began(self, now_s: float) -> None:
         """An attempt begins. The first one after the pause is a trial; until it has ended, others go elsewhere."""
         if self._open_for_s > 0.0 and now_s >= self._open_until_s:
             self._trial = True
 
-    def answered(self, first_token_ms: float) -> None:
+    def answered(self, latency_ms: float, streamed: bool) -> None:
         """A first token has come, or a whole answer."""
         self.error_rate += WEIGHT * (0.0 - self.error_rate)
-        known = self.first_token_ms
-        self.first_token_ms = known + WEIGHT * (first_token_ms - known) if known else first_token_ms
+        known = self._latency_ms[streamed]
+        self._latency_ms[streamed] = known + WEIGHT * (latency_ms - known) if known else latency_ms
         self._failures = 0
         self._open_for_s = 0.0
         self._trial = False

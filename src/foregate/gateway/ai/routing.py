@@ -46,5 +46,5 @@ def _key(
     if plan.routing == "cost":
         return lambda candidate: cost(tokens(candidate), candidate.prices) if candidate.prices is not None else 0.0
     if plan.routing == "latency":
-        return lambda candidate: measured(candidate).first_token_ms
+        return lambda candidate: measured(candidate).latency_ms
     return lambda candidate: round(measured(candidate).error_rate * _ERROR_STEPS)

@@ -68,7 +68,7 @@ class Models(Policy):
         now_s = self.means.clock.monotonic()
 
         def measured(candidate: Candidate) -> Measured:
-            return self.health_of(candidate).measured(now_s)
+            return self.health_of(candidate).measured(now_s, asked.stream)
 
         def tokens(candidate: Candidate) -> Usage:
             return Usage(asked.input_tokens, output_max(asked, candidate))

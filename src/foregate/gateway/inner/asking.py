@@ -47,7 +47,8 @@ class Asking:
         `path` is then the very path that is asked for; without it the route's rewriting applies. `kept` are the lines
         to send, without CRLF. `body`: None for the parent's, where it has been read whole. `bare`: the service is
         somebody else's, and is not told who the client is; it may be asked twice where it had closed the connection.
-        Returns at once, and tells the receiver nothing before that. Raises KeyError for a service that is not configured.
+        Returns at once, and tells the receiver nothing before that. Raises KeyError for a service that is not
+        configured.
         """
         chain = parent.chain.inner(service)
         body = parent.body if body is None else body

@@ -1,0 +1,84 @@
+"""Streams on their way: the first token at once, no more in memory than the client reads, connections kept."""
+
+import asyncio
+import json
+
+import pytest
+from tests.gateway.ai.rig import HELLO, ai_world
+from tests.gateway.world import KEY, run
+
+from foregate.lab.providers.script import Script
+from foregate.wire.ai import ModelRoute, TokenLimit
+from foregate.wire.policies import ApiKeySource, Policies
+
+
+def test_the_first_token_comes_when_it_comes_not_when_the_answer_ends() -> None:
+    async def main() -> None:
+        async with ai_world(Script(broken_at=1, broken="silent")) as ai, ai.client() as client:
+            stream = await client.chat.completions.create(model="gpt-5", messages=HELLO, stream=True)
+            async with asyncio.timeout(5.0):
+                async for chunk in stream:
+                    if chunk.choices[0].delta.content:
+                        break
+            assert not ai.world.sink.events  # it goes on
+            await stream.close()
+
+    run(main)
+
+
+def test_a_client_that_does_not_read_stops_the_provider() -> None:
+    async def main() -> None:
+        pieces = ("word " * 400,) * 20_000  # 40 MB
+        async with ai_world(Script(pieces)) as ai:
+            body = json.dumps({"model": "gpt-5", "messages": HELLO, "stream": True}).encode()
+            _, writer = await asyncio.open_connection("127.0.0.1", ai.world.port, limit=1_024)
+            head = f"POST /ai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n"
+            writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+            sent = -1
+            async with asyncio.timeout(20.0):
+                while ai.openai.tokens_sent != sent or sent <= 0:  # until nothing moves any more
+                    sent = ai.openai.tokens_sent
+                    await asyncio.sleep(0.4)
+            assert sent < len(pieces) / 2
+            writer.transport.abort()
+
+    run(main)
+
+
+def test_one_provider_connection_serves_one_stream_after_another() -> None:
+    async def main() -> None:
+        async with ai_world() as ai, ai.client() as client:
+            for _ in range(5):
+                stream = await client.chat.completions.create(model="gpt-5", messages=HELLO, stream=True)
+                assert [chunk async for chunk in stream]
+            (target,) = ai.world.gateway._table.services["openai"].targets
+            assert [event.ai.attempts for event in ai.world.sink.events if event.ai] == ["openai/gpt-5:ok"] * 5
+            assert target.inflight == 0
+
+    run(main)
+
+
+def test_routing_by_cost_and_the_size_of_a_context_are_kept_to() -> None:
+    async def main() -> None:
+        models = {"any": ModelRoute(to=("claude", "gpt-5"), routing="cost")}
+        async with ai_world(models=models) as ai, ai.client() as client:
+            await client.chat.completions.create(model="any", messages=HELLO)
+            assert ai.used.provider == "openai"  # at a third of the price
+
+    run(main)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_prompts_and_answers_are_in_no_event_and_no_log(streamed: bool) -> None:
+    async def main() -> None:
+        secret = "the-prompt-nobody-may-keep"
+        limits = (TokenLimit(quota=100_000, period="day"),)
+        policies = Policies(api_key=ApiKeySource(bearer=True), token_limits=limits)
+        for script in (Script(("the-answer-nobody-may-keep",)), Script(status=500), Script(body=b"nonsense")):
+            async with ai_world(script, policies=policies) as ai:
+                body = {"model": "gpt-5", "messages": [{"role": "user", "content": secret}], "stream": streamed}
+                await ai.post("/v1/chat/completions", body)
+                kept = repr(ai.world.sink.events) + repr(ai.world.log) + ai.page()
+                assert "nobody-may-keep" not in kept
+
+    run(main)
