@@ -76,6 +76,13 @@ class Disk:
         self._reads -= 1
 
     def _load(self, at: Object) -> tuple[Head, bytes | FileBody] | None:
+        found = self._load_one(at)
+        version = self.version(at.digest)
+        if found is None and version > at.version:  # it was replaced before we could open it
+            found = self._load_one(Object(at.digest, version))
+        return found
+
+    def _load_one(self, at: Object) -> tuple[Head, bytes | FileBody] | None:
         descriptor = -1
         try:
             descriptor = os.open(self.folder.path(at), os.O_RDONLY | os.O_CLOEXEC)

@@ -29,7 +29,7 @@ class Folder:
         self._lock = root / "lock"
         self._worker = worker
         self._numbers = itertools.count()
-        for folder in (self._incoming, *(self._objects / f"{part:02x}" for part in range(_PARTS))):
+        for folder in (root, self._incoming, self._objects, *(self._objects / f"{part:02x}" for part in range(_PARTS))):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._users = os.open(root / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

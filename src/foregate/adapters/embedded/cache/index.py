@@ -18,6 +18,7 @@ WAYS = 8  # entries per bucket; a ninth evicts the one least used
 OBJECT_BYTES_USUAL = 16_384  # by which a bound in bytes becomes a number of entries …
 SPARE = 2  # … so many times over: buckets fill unevenly
 USES_MAX = 3
+SPARED_MAX = 512  # in one go, while everybody waits for the lock; then what comes next goes, used or not
 UNIT = 4_096  # bytes on a disk are counted in these
 
 _HEADER_BYTES = 4_096
@@ -122,16 +123,16 @@ class Index:
     def shrink(self) -> list[Object]:
         """What has to go for the rest to fit."""
         gone: list[Object] = []
-        numbers, steps = self._numbers, (self._mask + 1) * WAYS * (USES_MAX + 1)
-        while numbers[_BYTES] > self.bytes_max and numbers[_OBJECTS] and steps:
-            steps -= 1
-            hand = numbers[_HAND] % ((self._mask + 1) * WAYS)
+        numbers, places, spared = self._numbers, (self._mask + 1) * WAYS, 0
+        while numbers[_BYTES] > self.bytes_max and numbers[_OBJECTS]:
+            hand = numbers[_HAND] % places
             numbers[_HAND] = hand + 1
             at = _HEADER_BYTES + hand * _ENTRY.size
             if not _ENTRY.unpack_from(self._map, at)[1]:
                 continue
-            if self._map[at + _USES_AT]:
+            if self._map[at + _USES_AT] and spared < SPARED_MAX:
                 self._map[at + _USES_AT] -= 1
+                spared += 1
             else:
                 gone.append(self._clear(at))
                 numbers[_EVICTED] += 1
