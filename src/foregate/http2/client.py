@@ -44,8 +44,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_congested", "_deadlines", "_engine", "_heard_s", "_leaving", "_owner", "_paused", "_peer_streams_max",
-        "_pinged", "_reserved", "_scheduled", "_streams", "_streams_max", "begun", "clock", "deadline_s", "scheme",
-        "transport",
+        "_pinged", "_reserved", "_scheduled", "_streams", "_streams_max", "begun", "clock", "deadline_s", "lost_by",
+        "scheme", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._pinged = False
         self._heard_s = clock.monotonic()
         self.begun = 0
+        self.lost_by = "upstream_closed"  # once it is: why
         self.deadline_s = NEVER
         self.transport: asyncio.Transport | None = None
         self._engine = ngh2.Connection(ngh2.Role.CLIENT, _configuration())
@@ -351,9 +352,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _break_off(self, code: str) -> None:
         self._leaving = True
-        self._fail_all(code)
+        self.lost_by = code
         if self.transport is not None:
             self.transport.abort()
+        self._fail_all(code)
 
 
 _TAKERS: dict[type[Any], Callable[[UpstreamConnection, Any, dict[UpstreamStream, None]], None]] = {

@@ -47,6 +47,7 @@ class Pool:
         "_emptied",
         "_idle",
         "_live",
+        "_lost_by",
         "_means",
         "_parting",
         "_retired",
@@ -65,6 +66,7 @@ class Pool:
         self._parting: set[ClientConnection] = set()  # not to be used again: their address or their settings are gone
         self._connecting = 0
         self._dialling: asyncio.Task[str] | None = None  # on behalf of all who wait for a place on HTTP/2
+        self._lost_by = "upstream_closed"  # the last one of HTTP/2
         self._retired = self._closed = False
         self._emptied = asyncio.Event()
         self._dialler: Dialler[ClientConnection | UpstreamConnection | Agreeing] = Dialler(
@@ -111,6 +113,14 @@ class Pool:
                 self._dialling = spawn(self._dial(), name=f"connect {self._target.url}")
             if code := await asyncio.shield(self._dialling):  # it may serve others when this one leaves
                 return code
+            if not self._stands():
+                return self._lost_by  # it was gone as soon as it was made
+
+    def _stands(self) -> bool:
+        """Whether there is a connection that may take requests, full or not."""
+        if any(connection.usable for connection in self._shared):
+            return True
+        return any(type(connection) is ClientConnection for connection in self._live)
 
     async def _dial(self) -> str:
         """Make a connection for whoever takes it. Returns "", or why there is none."""
@@ -194,6 +204,7 @@ class Pool:
         """Called by a connection that is gone. One that was idle must not be taken any more."""
         self._live.pop(connection, None)
         if isinstance(connection, UpstreamConnection):
+            self._lost_by = connection.lost_by
             if connection in self._shared:
                 self._shared.remove(connection)
         else:
