@@ -39,6 +39,7 @@ from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
+from foregate.kernel.slices import in_slices
 from foregate.ports.blocks import Blocks
 from foregate.ports.cache import CacheStore
 from foregate.ports.limits import LimitStore
@@ -123,7 +124,7 @@ class Gateway:
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
-        self._take_effect(_whole(self._build(snapshot, None, self._means)))
+        self._take_effect(whole(self._build(snapshot, None, self._means)))
         if not whole:
             self._worker.own[layout.CONFIG_VERSION] = -1.0
         self._reset_gauges()
@@ -151,14 +152,7 @@ class Gateway:
             means = replace(self._means, extensions={**self._means.extensions, **(extensions or {})})
             worker = self._worker.own
             try:
-                building = self._build(snapshot, self._table, means)
-                while True:
-                    try:
-                        next(building)
-                    except StopIteration as done:
-                        table: Table = done.value
-                        break
-                    await asyncio.sleep(0)
+                table = await in_slices(self._build(snapshot, self._table, means))
                 self._listening.read_certificates()
             except Exception:
                 worker[layout.RELOADS_FAILED] += 1.0
@@ -383,13 +377,3 @@ class Gateway:
 def _preflighted(request: Request) -> bytes:
     """The method that a preflight asks for; b"" when the request is none."""
     return (request.header(b"access-control-request-method") or b"") if request.method == b"OPTIONS" else b""
-
-
-def _whole(building: Generator[None, None, Table]) -> Table:
-    """Run a sliced construction to its end."""
-    while True:
-        try:
-            next(building)
-        except StopIteration as done:
-            table: Table = done.value
-            return table

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from foregate.kernel.slices import whole
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
 from foregate.wire.cache import CacheStorage
@@ -299,10 +300,4 @@ def canaries_in(data: bytes) -> list[tuple[str, str, Canary]]:
 
 def decode_snapshot(data: bytes) -> Snapshot:
     """The inverse of `encode_snapshot`. Raises msgspec.DecodeError."""
-    steps = decoding(data)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
+    return whole(decoding(data))

@@ -19,13 +19,14 @@ from foregate.gateway.policies.gate import Door
 from foregate.gateway.policies.policy import ANYBODY, Answer, Consumer, Means, Place, Policy, Refuse, Wait
 from foregate.gateway.request import Request
 from foregate.gateway.routes import RouteEntry
-from foregate.gateway.table import Table, build
+from foregate.gateway.table import build
 from foregate.gateway.upstream import Services
 from foregate.http1.deadlines import Deadlines
 from foregate.http1.exchange import Exchange
 from foregate.http1.head import RequestHead
 from foregate.kernel.clock import ManualClock
 from foregate.kernel.errors import ERRORS
+from foregate.kernel.slices import whole
 from foregate.wire.policies import NO_POLICIES
 from foregate.wire.snapshot import Key, Snapshot
 
@@ -68,9 +69,7 @@ class Stand:
             extensions=dict.fromkeys(_extensions(snapshot), lambda settings: Policy()),
         )
         services = Services(self._clock, Deadlines(self._clock, tick_s=60.0), self._rng, _unheard, door=_door(means))
-        self._table = _whole(
-            build(snapshot, means=means, services=services, blocks=blocks, pepper=_PEPPER, before=None)
-        )
+        self._table = whole(build(snapshot, means=means, services=services, blocks=blocks, pepper=_PEPPER, before=None))
 
     def close(self) -> None:
         self._limits.close()
@@ -175,14 +174,6 @@ def _extensions(snapshot: Snapshot) -> set[str]:
 
 def _door(means: Means) -> Callable[[str, Any, str], Door]:
     return lambda kind, settings, service: cast("Door", make.policy(kind, settings, means, Place("", service)))
-
-
-def _whole(steps: Any) -> Table:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return cast("Table", done.value)
 
 
 def _fetch(url: str) -> Awaitable[bytes]:

@@ -11,7 +11,8 @@ from foregate.app.watch import Stamp, stamp
 from foregate.gateway import Gateway
 from foregate.http1.tls import BadCertificate
 from foregate.kernel.clock import Clock
-from foregate.wire.snapshot import Snapshot, decoding
+from foregate.kernel.slices import in_slices
+from foregate.wire.snapshot import decoding
 
 LOOK_S = 1.0
 
@@ -47,7 +48,7 @@ class Follower:
     async def _apply(self) -> None:
         began_s = self._clock.monotonic()
         try:
-            snapshot = await _decoded(self._file.read_bytes())
+            snapshot = await in_slices(decoding(self._file.read_bytes()))
             await self._gateway.apply(snapshot, extensions_of(snapshot))
         except (OSError, ValueError, LookupError, TypeError, BadCertificate, MissingExtension) as error:
             self._log.error("snapshot_refused", error=str(error), kept=self._gateway.version)
@@ -57,15 +58,3 @@ class Follower:
             return
         took_ms = (self._clock.monotonic() - began_s) * 1000.0
         self._log.info("snapshot_applied", snapshot=snapshot.version, took_ms=round(took_ms, 1))
-
-
-async def _decoded(data: bytes) -> Snapshot:
-    """The snapshot, read in slices between which requests are served."""
-    steps = decoding(data)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
-        await asyncio.sleep(0)
