@@ -61,7 +61,9 @@ class Parser:
         blocks, rest = _split(chunk)
         if rest:
             self._hold(rest)
-        return [self._event(block) for block in blocks]
+        if self._fresh or len(chunk) > self._event_bytes_max:
+            return [self._event(block) for block in blocks]
+        return list(map(parse, blocks))
 
     def finish(self) -> list[Event]:
         """The stream is over: an event whose last CR waited for an LF. One without its blank line is dropped."""
@@ -95,6 +97,8 @@ def _split(text: bytes) -> tuple[list[bytes], bytes]:
     """Whole blocks with their blank lines, and the rest. A CR at the very end waits: an LF may belong to it."""
     blocks, start = [], 0
     if b"\r" not in text:
+        if text.endswith(b"\n\n") and text.find(b"\n\n") == len(text) - 2:
+            return [text], b""  # each event comes alone as a rule
         while (end := text.find(b"\n\n", start)) >= 0:
             blocks.append(text[start : end + 2])
             start = end + 2
@@ -110,8 +114,17 @@ def _split(text: bytes) -> tuple[list[bytes], bytes]:
 
 def parse(block: bytes) -> Event:
     """One block with the blank line that ends it."""
-    if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2 and b"\r" not in block:
-        return Event(b"", block[6:-2], block)  # one line of data: nearly all events of OpenAI's kind
+    if b"\r" not in block:  # nearly all events are one line of data (OpenAI), or a line of kind and one of data
+        last = len(block) - 2
+        first = block.find(b"\n")
+        if first == last and block.startswith(b"data: "):
+            return Event(b"", block[6:last], block)
+        if (
+            block.startswith(b"event: ")
+            and block.startswith(b"data: ", first + 1)
+            and block.find(b"\n", first + 1) == last
+        ):
+            return Event(block[7:first], block[first + 7 : last], block)
     kind, last_id = b"", None
     data: list[bytes] = []
     for line in _LINE.split(block):
