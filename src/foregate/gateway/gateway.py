@@ -39,7 +39,6 @@ from foregate.http1.deadlines import Deadlines
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
-from foregate.kernel.slices import in_slices
 from foregate.ports.blocks import Blocks
 from foregate.ports.cache import CacheStore
 from foregate.ports.limits import LimitStore
@@ -62,8 +61,8 @@ class Gateway:
     `pepper` is what the snapshot's keys were hashed with; `limits` and `blocks` are shared with the other workers;
     `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
     name, made from their settings. `clients_max`: connections that this process has descriptors for. Not `whole`: some
-    of the extensions only refuse, so this worker does not say that it serves by the snapshot. `cache`: where answers are
-    kept; without it no route keeps any.
+    of the extensions only refuse, so this worker does not say that it serves by the snapshot. `cache`: where answers
+    are kept; without it no route keeps any.
     """
 
     def __init__(
@@ -124,7 +123,7 @@ class Gateway:
         self._gauges: asyncio.TimerHandle | None = None
         self._applying = asyncio.Lock()
         self._started_s = clock.monotonic()
-        self._take_effect(whole(self._build(snapshot, None, self._means)))
+        self._take_effect(slices.whole(self._build(snapshot, None, self._means)))
         if not whole:
             self._worker.own[layout.CONFIG_VERSION] = -1.0
         self._reset_gauges()
@@ -152,7 +151,7 @@ class Gateway:
             means = replace(self._means, extensions={**self._means.extensions, **(extensions or {})})
             worker = self._worker.own
             try:
-                table = await in_slices(self._build(snapshot, self._table, means))
+                table = await slices.in_slices(self._build(snapshot, self._table, means))
                 self._listening.read_certificates()
             except Exception:
                 worker[layout.RELOADS_FAILED] += 1.0
