@@ -36,6 +36,7 @@ from foregate.gateway.table import Table, build
 from foregate.gateway.upstream import Services
 from foregate.gateway.websockets import Opening, OpenWebSockets, ProxiedWebSocket
 from foregate.http1.deadlines import Deadlines
+from foregate.kernel import slices
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ERRORS
 from foregate.kernel.limits import CLIENT_CONNECTIONS_MAX, HELD_BODY_BYTES_MAX
