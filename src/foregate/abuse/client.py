@@ -10,6 +10,7 @@ MINUTE_SLICES = int(MINUTE_S / SLICE_S)
 PROBATION_S = 60.0  # after a block: it takes a quarter of the evidence then
 PATH_BITS = 512  # of the set in which different paths are counted (linear counting, Whang et al., 1990)
 STRIDE_MAX = 8  # numbers asked for one after another may leave out so many, or come in another order
+SERVED_MIN = 20  # requests answered well, from which on a client is known
 _DIGITS = "0123456789"
 _FADE = tuple(exp(-slices * SLICE_S / MINUTE_S) for slices in range(512))
 _PEAK_KEEP = 0.5 ** (SLICE_S / 86_400.0)
@@ -44,6 +45,7 @@ class Client:
         "peak",
         "requests",
         "sequential",
+        "served",
         "slice",
         "spared_until_s",
         "stem",
@@ -60,6 +62,7 @@ class Client:
         self.subject = subject
         self.level = Level()
         self.usual_bad = 0.0  # share of its requests, before it was hot
+        self.served = 0  # requests that were answered well, since it was first met
         self.peak = 0.0  # the most that it asked in a slice while that was nothing to object to; halves in a day
         self.held_until_s = self.trusted_until_s = self.spared_until_s = 0.0
         self.first_s = self.last_s = time_s
@@ -84,7 +87,7 @@ class Client:
     @property
     def known(self) -> bool:
         """It has been here for a while, and most of what it did was right."""
-        return self.level.mature and self.usual_bad < 0.5
+        return self.level.mature and self.served >= SERVED_MIN and self.usual_bad < 0.5
 
     def on_probation(self, time_s: float) -> bool:
         """It was blocked until a moment ago."""

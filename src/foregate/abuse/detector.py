@@ -157,6 +157,7 @@ class Detector:
                 self._suspects.add(client)
         if status < 400:
             client.good += 1.0
+            client.served += 1
             if client.denied > IN_VAIN_MIN and event.route == client.denied_route:
                 client.won += 1.0
             self.spread.good(event.route, slice_)

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from math import log
 
 from foregate.abuse.detector import Finding
 from foregate.wire.abuse import Abuse
@@ -32,8 +33,9 @@ def _overlap(
 
 def length_s(times: int, settings: Abuse) -> float:
     """Of the block that is the `times`-th within a day."""
-    exponent = min(times - 1, 200)  # so that no power overflows
-    return float(min(settings.block_s * settings.growth**exponent, settings.block_s_max))
+    if settings.growth > 1.0 and times - 1 >= log(settings.block_s_max / settings.block_s) / log(settings.growth):
+        return settings.block_s_max  # asked first: the power may be beyond any float
+    return float(min(settings.block_s * settings.growth ** (times - 1), settings.block_s_max))
 
 
 def decide(

@@ -32,7 +32,8 @@ class AbuseEvents:
         """The next events of all partitions, about in the order of their time; none when there is nothing new."""
         batches = []
         for partition, after in self._offsets.items():
-            found = self._bus.read(TOPIC_EVENTS, partition, self._ahead(partition, after), _READ_BATCHES_MAX)
+            after = self._offsets[partition] = self._ahead(partition, after)
+            found = self._bus.read(TOPIC_EVENTS, partition, after, _READ_BATCHES_MAX)
             if found:
                 self._offsets[partition] = found[-1].offset
                 batches += found
