@@ -6,6 +6,7 @@ import multiprocessing
 import sys
 import time
 
+from tests.fuzz import websocket
 from tests.fuzz.gateway_rig import GatewayRig
 from tests.fuzz.judge import Finding, case
 from tests.fuzz.rig import Rig
@@ -29,18 +30,36 @@ def batch(first: int, make: type[Rig]) -> tuple[int, int, int, list[str]]:
     return sent, reached, refused, findings
 
 
+def websocket_batch(first: int) -> tuple[int, int, int, list[str]]:
+    """Likewise of WebSocket frames: frames sent, messages passed on, conversations in which something was refused."""
+    sent = passed = refused = 0
+    findings = []
+    for seed in range(first, first + _BATCH):
+        try:
+            frames, messages, was_refused = websocket.case(seed)
+        except Finding as finding:
+            findings.append(str(finding))
+            continue
+        sent, passed, refused = sent + frames, passed + messages, refused + was_refused
+    return sent, passed, refused, findings
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--cases", type=int, help="a million; conversations by WebSocket, of some 20 frames: 60,000")
     parser.add_argument("--seed", type=int, default=SEED, help="of the first case; the next has the next number")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--engine", action="store_true", help="without routing and policies between the two ends")
+    parser.add_argument("--websocket", action="store_true", help="frames through the WebSocket relay instead")
     asked = parser.parse_args()
+    asked.cases = asked.cases or (60_000 if asked.websocket else 1_000_000)
     begun_s = time.monotonic()
     done = sent = reached = refused = 0
     findings: list[str] = []
     with multiprocessing.Pool(asked.processes) as pool:
         work = functools.partial(batch, make=Rig if asked.engine else GatewayRig)
+        if asked.websocket:
+            work = functools.partial(websocket_batch)
         for sums in pool.imap_unordered(work, range(asked.seed, asked.seed + asked.cases, _BATCH)):
             done, sent, reached, refused = done + _BATCH, sent + sums[0], reached + sums[1], refused + sums[2]
             findings += sums[3]
@@ -49,9 +68,11 @@ def main() -> int:
             if done % 50_000 == 0:
                 rate = done / (time.monotonic() - begun_s)
                 print(f"{done:>9,} cases  {rate:,.0f}/s  {len(findings)} findings", flush=True)
+    what = "frames" if asked.websocket else "plain requests"
+    came = "messages passed on" if asked.websocket else "reached an upstream"
     print(
-        f"{done:,} mutated inputs in {time.monotonic() - begun_s:.0f} s: {sent:,} plain requests in them, {reached:,} "
-        f"reached an upstream, {refused:,} inputs refused, {len(findings)} findings"
+        f"{done:,} mutated inputs in {time.monotonic() - begun_s:.0f} s: {sent:,} {what} in them, {reached:,} "
+        f"{came}, {refused:,} inputs refused, {len(findings)} findings"
     )
     return 1 if findings else 0
 

@@ -6,6 +6,13 @@ from typing import NamedTuple
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
+def xored(payload: bytes, mask: bytes) -> bytes:
+    key = mask * (len(payload) // 4 + 1)
+    return (int.from_bytes(payload, "little") ^ int.from_bytes(key[: len(payload)], "little")).to_bytes(
+        len(payload), "little"
+    )
+
+
 def frame(
     opcode: int, payload: bytes = b"", *, mask: bytes = b"", fin: bool = True, rsv: int = 0, form: int | None = None
 ) -> bytes:
@@ -16,7 +23,7 @@ def frame(
     head = bytes((fin << 7 | rsv << 4 | opcode, bool(mask) << 7 | short)) + (
         size.to_bytes(form, "big") if form else b""
     )
-    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)) if mask else head + payload
+    return head + mask + xored(payload, mask) if mask else head + payload
 
 
 class Seen(NamedTuple):
@@ -93,7 +100,7 @@ def expected(data: bytes, *, masked: bool, deflate: bool, frame_max: int, messag
         elif head.opcode == CLOSE:
             payload = data[head.body : end]
             if masked:
-                payload = bytes(byte ^ data[head.body - 4 + at_ % 4] for at_, byte in enumerate(payload))
+                payload = xored(payload, data[head.body - 4 : head.body])
             code, refused = close_code(payload)
             return Seen(data[: end if code else at], messages, code, refused)
         at = end
