@@ -1,6 +1,6 @@
 """`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but soak.
 
-Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, ai, soak. Options go to the
+Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, websocket, ai, abuse, soak. Options go to the
 one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a figure is
 not valid. JSON lands in bench/out/.
 """
@@ -10,7 +10,21 @@ import sys
 import time
 import traceback
 
-ALL = ("proxy", "policies", "latency", "refused", "scale", "limits", "leave", "reload", "balance", "streams", "ai")
+ALL = (
+    "proxy",
+    "policies",
+    "latency",
+    "refused",
+    "scale",
+    "limits",
+    "leave",
+    "reload",
+    "balance",
+    "streams",
+    "websocket",
+    "ai",
+    "abuse",
+)
 NAMES = (*ALL, "soak")
 
 
