@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from foregate.gateway import grpc
 from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.heads import status_line
+from foregate.http1.headers import encode
 from foregate.kernel.errors import ERRORS, problem
 
 JSON = b"application/json"
@@ -32,8 +34,14 @@ def respond_problem(
     detail: str = "",
     members: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write a problem; returns its status."""
+    """Write a problem; returns its status. A gRPC client gets it as a Trailers-Only answer."""
     spec = ERRORS[code]
+    if exchange.protocol == "grpc":
+        said = encode(grpc.problem_fields(spec.status, code, detail or spec.title))
+        head = _start(200, b"application/grpc"), exchange.date_line, lines, said
+        exchange.send_whole(200, (*head, b"x-request-id: %s\r\n" % request_id.encode()), 0, [])
+        exchange.end()
+        return spec.status
     body = problem(spec, request_id, detail, members)
     start = _start(spec.status, b"application/problem+json")
     head = start, exchange.date_line, lines, b"x-request-id: %s\r\n" % request_id.encode()

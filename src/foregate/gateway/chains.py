@@ -58,6 +58,7 @@ class Chain:
         "answerers",
         "body_bytes_max",
         "bounded",
+        "event_stream",
         "fallback",
         "hedge",
         "limited",
@@ -72,6 +73,7 @@ class Chain:
         "shape",
         "steady",
         "steps",
+        "streams",
         "timeouts",
         "voiding",
         "watched",
@@ -104,6 +106,8 @@ class Chain:
         self.retry: RetrySettings = _settings(one, "retry", _RETRY)
         self.hedge = _settings(one, "hedge", None)
         self.fallback = _settings(one, "fallback", None)
+        self.event_stream = _settings(one, "event_stream", None)
+        self.streams = self.event_stream is not None or self.timeouts.stream_idle_s is not None
         self.watched = self.hedge is not None or self.timeouts.total_s is not None  # its attempts need timers
         bounds = _settings(one, "bounds", None)
         self.body_bytes_max: int = bounds.body_bytes_max if bounds is not None else BODY_BYTES_MAX

@@ -17,7 +17,7 @@ from foregate.gateway.chains import NO_STEPS, Chain
 from foregate.gateway.exchange import ClientExchange
 from foregate.gateway.failure_log import FailureLog
 from foregate.gateway.fields import FORWARDED
-from foregate.gateway.forwarding import Forwarding, Proxied
+from foregate.gateway.forwarding import Forwarding, GrpcCall, Proxied
 from foregate.gateway.held_bodies import HeldBodies
 from foregate.gateway.inner import InnerProxied
 from foregate.gateway.lateness import Lateness
@@ -335,7 +335,7 @@ class Gateway:
         forward = request.forward(framing)
         if head.expects_continue:
             exchange.send_continue()
-        proxied = Proxied if inner is None else InnerProxied
+        proxied = (GrpcCall if request.protocol == "grpc" else Proxied) if inner is None else InnerProxied
         proxied(request, forward, chunked, self._forwarding).attempt(request.now_s)
 
     def _open_websocket(self, request: Request, opening: Opening) -> None:

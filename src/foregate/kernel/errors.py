@@ -74,6 +74,7 @@ ERRORS = _table(
     ErrorSpec("upstream_tls", 502, "upstream", "The service could not be spoken to over TLS."),
     ErrorSpec("websocket_unsupported", 502, "upstream", "The service cannot be spoken to by WebSocket."),
     ErrorSpec("upstream_malformed", 502, "upstream", "The service's answer was not valid HTTP."),
+    ErrorSpec("upstream_grpc_failed", 502, "upstream", "The service answered with a gRPC status of failure."),
     ErrorSpec("upstream_truncated", 502, "upstream", "The service broke off in the middle of its answer."),
     ErrorSpec(
         "circuit_open",

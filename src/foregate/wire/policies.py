@@ -264,10 +264,20 @@ class BodySchema(Settings, frozen=True):
 
 
 class Timeouts(Settings, frozen=True):
-    """`attempt_s` bounds an attempt's wait for the head and every later silence; `total_s` all attempts to the head."""
+    """`attempt_s` bounds an attempt's wait for the head and every later silence; `total_s` all attempts to the head.
+
+    `stream_idle_s` bounds, instead of `attempt_s`, the silences of server-sent events and of gRPC after their head.
+    """
 
     attempt_s: Seconds = 30.0
     total_s: Seconds | None = None
+    stream_idle_s: Seconds | None = None
+
+
+class EventStream(Settings, frozen=True):
+    """Server-sent events: where a service is silent for `heartbeat_s`, a comment is written between two of them."""
+
+    heartbeat_s: Seconds = 15.0
 
 
 class CircuitBreaker(Settings, frozen=True):
@@ -371,6 +381,7 @@ class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     service_breaker: ServiceBreaker | None = None
     models: ModelAccess | None = None
     token_limits: tuple[TokenLimit, ...] = ()
+    event_stream: EventStream | None = None
 
 
 NO_POLICIES = Policies()

@@ -6,7 +6,8 @@ An ordinary request is one `Proxied` and one attempt. What only some need (a ret
 a fallback, the service's breaker) lies in `Rare`, made when the first of them is needed.
 """
 
+from foregate.gateway.forwarding.grpc_call import GrpcCall
 from foregate.gateway.forwarding.means import Forwarding
 from foregate.gateway.forwarding.proxied import Proxied
 
-__all__ = ["Forwarding", "Proxied"]
+__all__ = ["Forwarding", "GrpcCall", "Proxied"]

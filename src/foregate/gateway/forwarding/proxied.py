@@ -260,6 +260,8 @@ class Proxied:
         """Begin an answer that goes on, or that has trailers."""
         exchange = self.exchange
         exchange.send_head(self.status, lines, connection.content_length)
+        if self.request.chain.streams and not complete:
+            trouble.stream_begins(self, connection)
         self.stream(connection, chunks, complete, now_s)
 
     def stream(self, connection: UpstreamExchange, chunks: list[bytes], complete: bool, now_s: float) -> None:
@@ -274,6 +276,8 @@ class Proxied:
 
     def response_body(self, chunks: list[bytes], complete: bool) -> None:
         exchange = self.exchange
+        if self.rare is not None and self.rare.heartbeat is not None:
+            self.rare.heartbeat.passed(chunks)
         for chunk in chunks:
             exchange.write(chunk)
         if not complete:

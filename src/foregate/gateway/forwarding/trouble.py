@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from foregate.gateway import layout
 from foregate.gateway.answers import respond_problem, retry_after_line
 from foregate.gateway.forwarding import fallbacks, hedging
+from foregate.gateway.forwarding.event_stream import Heartbeat, is_event_stream
 from foregate.gateway.forwarding.rare import rare_of
 from foregate.gateway.policies import retry
 from foregate.http1.headers import encode
@@ -39,9 +40,12 @@ def watch(proxied: Proxied, now_s: float) -> None:
 # --- an attempt has failed -------------------------------------------------------------------------------------
 
 
-def answer_failed(proxied: Proxied, connection: UpstreamExchange, complete: bool, now_s: float) -> bool:
-    """A head of 500 or more has come. True when it is dropped for another attempt or a fallback."""
-    status = connection.status
+def answer_failed(
+    proxied: Proxied, connection: UpstreamExchange, complete: bool, now_s: float, status: int = 0
+) -> bool:
+    """A head of 500 or more has come, or one that is worth such a `status`. True when it is dropped for another attempt
+    or a fallback."""
+    status = status or connection.status
     proxied.depart(now_s, False)
     proxied.connection = None
     replaced = False
@@ -170,18 +174,22 @@ def unsendable(proxied: Proxied, connection: UpstreamExchange, error: Exception)
 
 def _total_time_over(proxied: Proxied) -> None:
     """No answer has begun within the total time limit."""
-    rare = rare_of(proxied)
-    rare.total_timer = None
+    rare_of(proxied).total_timer = None
+    time_over(proxied, proxied.request.chain.timeouts.total_s or 0.0, "timeouts:total")
+
+
+def time_over(proxied: Proxied, limit_s: float, note: str) -> None:
+    """A limit for the whole request has passed, and no answer has begun."""
     if proxied.status or proxied.finished:
         return
     now_s = proxied.monotonic()
     if proxied.at_target:
         took_s = now_s - proxied.attempt_s
         proxied.request.upstream_ms = took_s * 1000.0
-        blamed = took_s >= BLAMED_SHARE * (proxied.request.chain.timeouts.total_s or 0.0)
+        blamed = took_s >= BLAMED_SHARE * limit_s
         proxied.depart(now_s, False if blamed and proxied.exchange.told_complete else None)
     _drop_attempts(proxied)
-    proxied.request.note("timeouts:total")
+    proxied.request.note(note)
     give_up(proxied, "upstream_timeout")
 
 
@@ -203,6 +211,19 @@ def _drop_attempts(proxied: Proxied) -> None:
         connection.abandon(proxied)
     if proxied.rare is not None:
         proxied.rare.stop_waiting()
+
+
+# --- answers that go on ----------------------------------------------------------------------------------------
+
+
+def stream_begins(proxied: Proxied, connection: UpstreamExchange) -> None:
+    """The head of an answer that goes on has been written, and streams have settings of their own here."""
+    chain, events = proxied.request.chain, is_event_stream(connection.headers)
+    idle_s = chain.timeouts.stream_idle_s
+    if idle_s is not None and (events or proxied.request.protocol == "grpc"):
+        connection.timeout_s = idle_s
+    if chain.event_stream is not None and events:
+        rare_of(proxied).heartbeat = Heartbeat(proxied.exchange, chain.event_stream.heartbeat_s)
 
 
 # --- answers that policies change ------------------------------------------------------------------------------
