@@ -60,13 +60,33 @@ class Origin:
     script: Script
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def count(self) -> int:
         return len(self.asked)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert isinstance(task, asyncio.Task)
+        self.tasks.add(task)
+        try:
+            await self._serve(reader, writer)
+        finally:
+            self.tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def close(self) -> None:
+        """End what is still being answered."""
+        for task in self.tasks:
+            task.cancel()
+        while self.tasks:
+            await asyncio.sleep(0.001)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 line, *fields = head[:-4].split("\r\n")
@@ -84,7 +104,6 @@ class Origin:
                     break
                 writer.write(said if isinstance(said, bytes) else said.encoded(method == "HEAD"))
                 await writer.drain()
-        writer.close()
 
 
 @dataclass
@@ -150,3 +169,4 @@ async def cached(
             yield world, origin
     finally:
         server.close()
+        await origin.close()

@@ -140,6 +140,8 @@ class Fill:
         self._unless_wanted()
         if self.readers:
             self.drain()
+        elif self.done:
+            self._release()
 
     def _unless_wanted(self) -> None:
         """Without anybody who waits an answer goes on only where it is being stored, or was asked for that alone."""
@@ -214,28 +216,36 @@ class Fill:
         if writer is not None:
             writer.discard()
         self.flow.forget(self)
-        self._release()
 
     def drain(self) -> None:
-        """Let go of what all have read, where it is not being stored; pause the service for the slowest."""
-        if self.writer is not None or self.done or self.inner is None:
+        """Let go of what all have read, once nobody can join any more; pause the service for the slowest."""
+        if self.writer is not None:
             return
         read = min((reader.at for reader in self.readers), default=self.dropped + len(self.chunks))
         if read > self.dropped:
-            del self.chunks[: read - self.dropped]
+            gone = self.chunks[: read - self.dropped]
+            del self.chunks[: len(gone)]
             self.dropped = read
-        self.inner.pause(sum(map(len, self.chunks)) > AHEAD_BYTES_MAX)
+            self._give_back(sum(map(len, gone)))
+        if not self.done and self.inner is not None:
+            self.inner.pause(sum(map(len, self.chunks)) > AHEAD_BYTES_MAX)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
+    def _give_back(self, size: int) -> None:
+        if size := min(size, self._held):
+            self._bodies.give(size)
+            self._held -= size
+
     def _release(self) -> None:
-        if self._held:
-            self._bodies.give(self._held)
-            self._held = 0
+        self.chunks.clear()
+        self._give_back(self._held)
 
     def _end(self) -> None:
+        """No more will come; who has not read all of it yet goes on."""
         self._stop_waiting()
-        self._release()
         self.flow.forget(self)
+        if not self.readers:
+            self._release()
