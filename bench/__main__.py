@@ -1,8 +1,8 @@
 """`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but soak.
 
-Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, websocket, ai, abuse, soak. Options go to the
-one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a figure is
-not valid. JSON lands in bench/out/.
+Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
+soak. Options go to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a
+goal is missed or a figure is not valid. JSON lands in bench/out/.
 """
 
 import importlib
@@ -21,6 +21,7 @@ ALL = (
     "reload",
     "balance",
     "streams",
+    "http2",
     "websocket",
     "ai",
     "abuse",

@@ -49,6 +49,16 @@ _PROXY = """\
     location /stream {{ proxy_buffering off; proxy_pass http://backend; }}
   }}
 """
+_WEBSOCKET = """\
+  proxy_http_version 1.1;
+  proxy_buffer_size 256k; proxy_buffers 8 256k; proxy_busy_buffers_size 512k;
+  proxy_set_header Connection upgrade;
+  proxy_set_header Upgrade $http_upgrade;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{ proxy_pass http://127.0.0.1:{upstream}; }}
+  }}
+"""
 _CADDY = """\
 {{
   admin off
@@ -94,6 +104,17 @@ def start_upstream(folder: Path, port: int) -> Running:
 
 def start_nginx(folder: Path, port: int, upstream: int) -> Running:
     return _nginx("nginx", folder, port, _PROXY.format(port=port, upstream=upstream))
+
+
+def nginx_websocket(folder: Path, port: int, upstream: int) -> Running:
+    """One that passes WebSockets on."""
+    return _nginx("nginx-websocket", folder, port, _WEBSOCKET.format(port=port, upstream=upstream))
+
+
+def start_nginx_http2(folder: Path, port: int, upstream: int) -> Running:
+    """The same, asked over HTTP/2 without TLS."""
+    rest = _PROXY.replace("backlog=4096;", "backlog=4096 http2; http2_max_concurrent_streams 128;")
+    return _nginx("nginx-http2", folder, port, rest.format(port=port, upstream=upstream))
 
 
 def start_haproxy(folder: Path, port: int, upstream: int) -> Running:
