@@ -200,6 +200,21 @@ def test_the_index_is_made_anew_from_the_files(tmp_path: Path, harm: str) -> Non
     run(tmp_path, after, 1, settings)
 
 
+def test_numbers_that_a_killed_writer_left_wrong_are_counted_anew(tmp_path: Path) -> None:
+    async def before(worker: Worker) -> None:
+        worker.put(key(), answer())
+        await until(lambda: worker.store.stats().disk_objects == 1)
+
+    async def after(worker: Worker) -> None:
+        await until(lambda: (worker.store.stats().disk_objects, worker.store.stats().disk_bytes) == (1, 4_096))
+
+    run(tmp_path, before, 1)
+    with (tmp_path / "index.bin").open("r+b") as file:
+        file.seek(16)
+        file.write((10**12).to_bytes(8, "little") + (77).to_bytes(8, "little"))  # bytes, objects
+    run(tmp_path, after, 1)
+
+
 def test_after_a_restart_of_the_machine_nothing_old_is_given(tmp_path: Path) -> None:
     async def before(worker: Worker) -> None:
         worker.put(key(), answer())

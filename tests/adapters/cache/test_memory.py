@@ -121,6 +121,19 @@ def test_whatever_happens_it_stays_within_its_bytes_and_counts_them(
         assert len(memory) == len(there)
 
 
+def test_what_is_asked_for_while_it_is_new_outlives_a_scan() -> None:
+    memory: Memory[Item] = Memory(100 * UNIT)
+    for name in (b"used", b"unused"):
+        memory.put(name, Item())
+    found = memory.find(b"used")
+    assert found is not None
+    found.uses += 1
+    for number in range(1_000):
+        memory.put(b"%d" % number, Item())
+    assert memory.find(b"used") is not None
+    assert memory.find(b"unused") is None
+
+
 def test_what_was_pushed_out_unused_and_is_asked_for_again_stays() -> None:
     memory: Memory[Item] = Memory(100 * UNIT)
     memory.put(b"again", Item())

@@ -26,7 +26,7 @@ from foregate.adapters.embedded.locks import exclusive
 from foregate.ports.cache import Key, Moment, PurgeKind
 
 CELLS = 1 << 18  # numbers of urls: with 100 unsafe requests a second, 1 in 50 answers of a minute is lost in vain
-PURGES_MAX = 16_384  # records in the log
+PURGES_MAX = 16_384  # records in the log: 512 KB
 PATTERN_BYTES_MAX = 8_192
 
 _HEADER_BYTES = 4_096
@@ -35,7 +35,6 @@ _EPOCH, _GENERATION, _FLOOR, _BASE, _BUSY, _PURGES = 1, 2, 3, 4, 5, 6  # indexes
 _BOOT_AT, _BOOT_BYTES = 64, 36
 _RECORD = struct.Struct("<16sII8x")  # digest; length of a prefix, else 0
 _LOG_AT = _HEADER_BYTES + CELLS * 4
-_BYTES = _LOG_AT + PURGES_MAX * _RECORD.size
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -63,21 +62,23 @@ class Names:
 class Invalidation:
     """One process's handle. `generation[0]` and `cells[i]` are read on the request path."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be had."""
+    def __init__(self, path: Path, purges_max: int = PURGES_MAX) -> None:
+        """`purges_max`: the same in all processes. Raises OSError when the file cannot be had."""
+        self._purges_max = purges_max
+        size = _LOG_AT + purges_max * _RECORD.size
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with exclusive(_lock(path)):
-            if not _sound(path):
-                _make(path)
+            if not _sound(path, size):
+                _make(path, size)
             self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._lock = os.open(_lock(path), os.O_RDWR | os.O_CLOEXEC)  # held open: a purge needs no new descriptor
-        self._map = mmap.mmap(self._file, _BYTES)
+        self._map = mmap.mmap(self._file, size)
         self._numbers = memoryview(self._map)[:_HEADER_BYTES].cast("Q")
         self.cells = memoryview(self._map)[_HEADER_BYTES:_LOG_AT].cast("I")
         self.generation = self._numbers[_GENERATION : _GENERATION + 1]
         self._seen = 0  # generation of the last purge in `_exact` and `_prefixes`
         self._base = -1  # the log's, when it was read; -1: not at all, or in vain
-        self._exact: dict[bytes, int] = {}  # digest → generation of the last such purge: at most PURGES_MAX
+        self._exact: dict[bytes, int] = {}  # digest → generation of the last such purge: at most `purges_max`
         self._lengths: dict[int, int] = {}  # of prefixes → generation of the last purge of one
         if self._numbers[_BUSY]:
             with _Locked(self._lock):
@@ -126,7 +127,7 @@ class Invalidation:
         with _Locked(self._lock):
             self._mend()
             numbers = self._numbers
-            if numbers[_GENERATION] - numbers[_BASE] >= PURGES_MAX:
+            if numbers[_GENERATION] - numbers[_BASE] >= self._purges_max:
                 self._make_room()
             at = _LOG_AT + (numbers[_GENERATION] - numbers[_BASE]) * _RECORD.size
             _RECORD.pack_into(self._map, at, digest, len(text) if kind == "prefix" else 0, 1)
@@ -168,10 +169,11 @@ class Invalidation:
         for between, and that costs a miss.
         """
         numbers = self._numbers
-        records = [self._map[at : at + _RECORD.size] for at in range(_LOG_AT, _BYTES, _RECORD.size)]
+        records = [self._map[at : at + _RECORD.size] for at in range(_LOG_AT, len(self._map), _RECORD.size)]
         last = {record: place for place, record in enumerate(records)}
         kept = sorted(last.values())
-        lost, kept = kept[: -PURGES_MAX // 2], kept[-PURGES_MAX // 2 :]
+        half = self._purges_max // 2
+        lost, kept = kept[:-half], kept[-half:]
         numbers[_BUSY] = 1
         if lost:
             numbers[_FLOOR] = numbers[_BASE] + lost[-1] + 1
@@ -230,22 +232,22 @@ def _boot() -> bytes:
         return b"".ljust(_BOOT_BYTES)
 
 
-def _sound(path: Path) -> bool:
+def _sound(path: Path, size: int) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
-            size = os.fstat(file.fileno()).st_size
+            found = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return False
-    return size == _BYTES and head[:8] == _MAGIC and head[_BOOT_AT : _BOOT_AT + _BOOT_BYTES] == _boot()
+    return found == size and head[:8] == _MAGIC and head[_BOOT_AT : _BOOT_AT + _BOOT_BYTES] == _boot()
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, size: int) -> None:
     """A new file, under a passing name first: whoever maps the former one keeps it."""
     fresh = path.with_name(path.name + ".new")
     with open(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, _BYTES)  # a full disk must show here, not as SIGBUS later
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk must show here, not as SIGBUS later
         except OSError:
             fresh.unlink()
             raise
