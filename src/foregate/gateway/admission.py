@@ -87,6 +87,9 @@ class Admission:
     def _perform(self, request: Request, verdict: Verdict) -> None:
         """Do what the step at `request.step` wants."""
         kind = type(verdict)
+        if kind is Handle:
+            self._hand_over(request, verdict)  # type: ignore[arg-type]
+            return
         wrong = _wrong(verdict)
         if kind is NeedBody and request.body is not None:
             wrong = "it has the body, and asks for it"
@@ -101,8 +104,6 @@ class Admission:
             request.priority = request.chain.priority
             request.step += 1
             self.resume(request)
-        elif kind is Handle:
-            self._hand_over(request, verdict)  # type: ignore[arg-type]
         else:
             _Held(self, request, verdict)  # type: ignore[arg-type]
 

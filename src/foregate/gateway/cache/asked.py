@@ -27,13 +27,14 @@ class Asked:
     """`kept` are the lines that it was read from, `lines` those of them by which a whole answer is asked for.
 
     `seen` is what the service will see of who asks, and of what we have added, as a digest (b"" for nothing).
-    `plain`: nothing but a fresh answer, whole, is wanted. `chosen` is the variant that `select` found last.
+    `plain`: nothing but a fresh answer, whole, is wanted. `chosen` is the variant that `select` found last. `start` is
+    for the maker of keys: (route, chain, consumer, scheme, and with which bytes the key begins for them).
     """
 
     __slots__ = (
         "_variants", "authorized", "chosen", "if_modified_since", "if_none_match", "if_range", "kept", "lines",
         "max_age", "max_stale", "min_fresh", "no_cache", "only_if_cached", "passed_on", "plain", "range", "seen",
-        "sent",
+        "sent", "start",
     )  # fmt: skip
 
     def __init__(self, request: Request, heed: bool, private: bool) -> None:
@@ -60,6 +61,7 @@ class Asked:
         self.seen = _digest(kept, request.fields.kept) if private else b""
         self._variants: dict[tuple[bytes, ...], bytes] = {}
         self.chosen = b""
+        self.start: tuple[object, object, object, str, bytes] | None = None
 
     def _read_directives(self, heed: bool) -> None:
         value = self.sent.get(b"cache-control") if heed else None

@@ -40,20 +40,30 @@ class Keys:
         query = request.query
         if query and not self._plain_query:
             query = self._query(query)
+        known = asked.start
+        if (
+            known is None
+            or known[0] is not request.route
+            or known[1] is not request.chain
+            or known[2] is not request.consumer
+            or known[3] != request.proto
+        ):
+            start = self._start(request, asked)
+            known = asked.start = (request.route, request.chain, request.consumer, request.proto, start)
+        return known[4] + request.path + query
+
+    def _start(self, request: Request, asked: Asked) -> bytes:
+        """All but path and query: the same for whoever sends the same fields again."""
         who = self._who(request.consumer) if self.private else b""
-        extra = variant(self._extra, asked.sent).hex().encode() if self._extra else b""
-        host = request.host
-        return b"%d:%s%s\n%s\n%s\n%s\n%s\n%s\n%s%s" % (
+        return b"%d:%s%s\n%s\n%s\n%s\n%s\n%s\n" % (
             len(who),
             who,
             asked.seen,
             f"{request.route.name}\n{request.chain.service_name}".encode(),
-            extra,
+            variant(self._extra, asked.sent).hex().encode(),
             request.proto.encode(),
-            host.lower(),
+            request.host.lower(),
             request.noted.get(b"x-forwarded-host", b""),
-            request.path,
-            query,
         )
 
     def key(self, request: Request, primary: bytes, url: bytes | None = None) -> Key:

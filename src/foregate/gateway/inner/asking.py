@@ -126,6 +126,9 @@ class Asking:
 
         `facts`: of the inner request that its answer came from, where there was one.
         """
+        if facts is NO_FACTS:
+            self._recorder.finished(request, status, error, self.clock.monotonic())
+            return
         asked = facts.request
         first_byte_ms = facts.first_byte_ms
         if asked is not None:
