@@ -118,7 +118,7 @@ class Gateway:
         bodies = HeldBodies(HELD_BODY_BYTES_MAX, worker.own)
         self._admission = Admission(self._recorder, self._send_on, self._failures, bodies)
         refused = self._recorder.refused
-        self._listening = Listening(self._handle, refused, clock, log, worker.own, clients_max)
+        self._listening = Listening(self._handle, refused, clock, log, worker.own, clients_max, self._trusts)
         (websockets,) = blocks.claim([(layout.WEBSOCKETS, layout.WEBSOCKET_CELLS)])
         self._websockets = OpenWebSockets(websockets.own)
         self._gauges: asyncio.TimerHandle | None = None
@@ -242,6 +242,9 @@ class Gateway:
 
     def _named(self, name: str) -> Consumer | None:
         return self._table.keys.named(name)
+
+    def _trusts(self, peer: str) -> bool:
+        return self._table.trust.sees(peer)
 
     # --- a request's first decisions -------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ class Listening:
     """All listeners of a worker; the bounds of connections hold for them together.
 
     `handle(exchange, proto="http")` gets the requests; `refused(code)` hears what was refused for its form; the
-    worker's `cells` count how often accepting paused. `connections_max` bounds what the configuration says.
+    worker's `cells` count how often accepting paused. `connections_max` bounds what the configuration says;
+    `trusts(peer)` whether a peer may say, by the PROXY protocol, whom it speaks for.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Listening:
         log: Log,
         cells: Cells,
         connections_max: int,
+        trusts: Callable[[str], bool] = lambda peer: False,
     ) -> None:
         self._handle = handle
         self._refused = refused
@@ -43,6 +45,7 @@ class Listening:
         self._log = log
         self._cells = cells
         self._connections_max = connections_max
+        self._trusts = trusts
         self._deadlines = Deadlines(clock, tick_s=_SWEEP_S)
         self._connections: set[Connected] = set()
         self._turned_away: set[Connected] = set()
@@ -83,7 +86,14 @@ class Listening:
             tls = certificates.context
         wait_s = clients.handshake_timeout_s
         self._acceptors.append(
-            Acceptor(sock, context, tls=tls, handshake_timeout_s=wait_s, paused=self._accepting_paused)
+            Acceptor(
+                sock,
+                context,
+                tls=tls,
+                handshake_timeout_s=wait_s,
+                paused=self._accepting_paused,
+                introduces=self._trusts if listener.proxy_protocol else None,
+            )
         )
 
     def read_certificates(self) -> None:

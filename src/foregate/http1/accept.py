@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from foregate.http1.context import ServerContext
+from foregate.http1.introduction import introduced
+from foregate.http1.proxy_protocol import BadIntroduction
 from foregate.http1.server import ServerConnection
 from foregate.kernel import limits
 from foregate.kernel.tasks import report_to_stderr, spawn
@@ -36,6 +38,9 @@ class Acceptor:
     and no more than a quarter of `connections_max`; for one more the oldest is dropped. One that takes longer than
     `handshake_timeout_s` is cut off: `request_timeout`. `paused(reason)` is called whenever accepting pauses because
     something of this machine has run out.
+
+    With `introduces` every connection begins with a PROXY header, from peers alone of which it says that they may speak
+    for others (all Unix peers may). One that does not, or not within `handshake_timeout_s`, is closed and counted.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class Acceptor:
         tls: ssl.SSLContext | None = None,
         handshake_timeout_s: float = _HANDSHAKE_S,
         paused: Callable[[str], None] = lambda reason: None,
+        introduces: Callable[[str], bool] | None = None,
     ) -> None:
         self._sock = sock
         self._context = context
         self._tls = tls
         self._handshake_timeout_s = handshake_timeout_s
         self._paused = paused
+        self._introduces = introduces
+        self._awaited: dict[asyncio.Task[bool], None] = {}  # PROXY headers, the oldest first
         self._loop = asyncio.get_running_loop()
         self._stopping = False
         self._at_once = 1
@@ -69,6 +77,8 @@ class Acceptor:
         self._loop.remove_reader(self._sock)
         if self._resuming is not None:
             self._resuming.cancel()
+        for task in list(self._awaited):
+            task.cancel()
         for _ in range(limits.LISTEN_BACKLOG):  # closing the socket would reset them
             if not self._accept():
                 break
@@ -105,13 +115,20 @@ class Acceptor:
         sock.setblocking(False)
         connection = ServerConnection(self._context)
         connection.peer = str(name[0]) if isinstance(name, tuple) else ""
+        if self._introduces is None:
+            self._take(connection, sock)
+        else:
+            self._introduce(connection, sock, self._introduces)
+        return True
+
+    def _take(self, connection: ServerConnection, sock: socket.socket) -> None:
+        """Make it a connection."""
         if self._tls is None:
             task = spawn(self._loop.connect_accepted_socket(lambda: connection, sock), name="accept", on_error=_left)
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
         else:
             self._secure(connection, sock, self._tls)
-        return True
 
     def _pause(self, error: OSError) -> None:
         """No descriptor or memory: leave them in the kernel's queue for a moment."""
@@ -119,6 +136,46 @@ class Acceptor:
             self._loop.remove_reader(self._sock)
             self._resuming = self._loop.call_later(_PAUSE_S, self._listen)
             self._paused(error.strerror or str(error))
+
+    # --- PROXY protocol --------------------------------------------------------------------------------------
+
+    def _introduce(self, connection: ServerConnection, sock: socket.socket, trusts: Callable[[str], bool]) -> None:
+        """Hear whom the peer speaks for, if it may speak for others. It is counted as a connection only after that."""
+        if connection.peer and not trusts(connection.peer):
+            self._context.refused("forbidden")
+            sock.close()
+            return
+        awaited = self._awaited
+        if len(awaited) >= min(limits.INTRODUCTIONS_MAX, max(1, self._context.connections_max // 4)):
+            oldest = next(iter(awaited))  # a load balancer sends it at once; this one does not
+            del awaited[oldest]
+            oldest.cancel()
+            self._context.refused("overloaded")
+        task = spawn(self._introduction(connection, sock), name="PROXY header")
+        awaited[task] = None
+        task.add_done_callback(lambda task: self._introduced(task, connection, sock))
+
+    async def _introduction(self, connection: ServerConnection, sock: socket.socket) -> bool:
+        """True when it is known who the client is."""
+        try:
+            async with asyncio.timeout(self._handshake_timeout_s):
+                connection.peer = await introduced(sock) or connection.peer
+        except TimeoutError:
+            self._context.refused("request_timeout")
+        except BadIntroduction:
+            self._context.refused("proxy_header_invalid")
+        except OSError:
+            pass  # it has left; load balancers look so whether we are there
+        else:
+            return True
+        return False
+
+    def _introduced(self, task: asyncio.Task[bool], connection: ServerConnection, sock: socket.socket) -> None:
+        self._awaited.pop(task, None)
+        if not task.cancelled() and task.exception() is None and task.result():
+            self._take(connection, sock)
+        else:
+            sock.close()
 
     # --- TLS -------------------------------------------------------------------------------------------------
 

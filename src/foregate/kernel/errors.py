@@ -31,6 +31,7 @@ def _table(*rows: ErrorSpec) -> dict[str, ErrorSpec]:
 ERRORS = _table(
     # whose fault: the client's
     ErrorSpec("malformed_request", 400, "client", "The request is not valid HTTP/1.1."),
+    ErrorSpec("proxy_header_invalid", 400, "client", "The connection did not begin with a PROXY header."),
     ErrorSpec("invalid_parameter", 400, "client", "A parameter of the request is not valid."),
     ErrorSpec("key_missing", 401, "client", "This route needs to know who asks; WWW-Authenticate says how."),
     ErrorSpec("key_invalid", 401, "client", "The API key is not known here."),

@@ -206,6 +206,9 @@ class Certificate(Settings, frozen=True):
     key: str
 
 
+ClientAuth = Literal["require", "request"]
+
+
 class Listener(msgspec.Struct, frozen=True):
     """`host` and `port`, or the path of a Unix `socket`. With certificates it speaks TLS."""
 
@@ -214,6 +217,9 @@ class Listener(msgspec.Struct, frozen=True):
     socket: str = ""
     certificates: tuple[Certificate, ...] = ()
     http2: bool = True  # by ALPN over TLS, with prior knowledge without
+    proxy_protocol: bool = False  # each connection begins with a PROXY header, of one of the trusted proxies
+    client_ca_file: str = ""  # of the authorities of clients' certificates; "": none is asked for
+    client_auth: ClientAuth = "require"
 
 
 class ClientBounds(Settings, frozen=True):

@@ -48,6 +48,8 @@ def named_files(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for number, certificate in enumerate(listener.tls):
             for name in ("certificate", "key"):
                 yield ("listen", "gateway", index, "tls", number, name), getattr(certificate, name)
+        if listener.client_ca_file is not None:
+            yield ("listen", "gateway", index, "client_ca_file"), listener.client_ca_file
     for service, settings in config.services.items():
         for name in ("ca_file", "certificate", "key"):
             if (file := getattr(settings.tls, name)) is not None:
@@ -59,7 +61,16 @@ def _listener(listener: ListenOn, folder: File) -> wire.Listener:
     certificates = tuple(
         wire.Certificate(str(folder / each.certificate), str(folder / each.key)) for each in listener.tls
     )
-    return wire.Listener(address.host, address.port, address.socket, certificates, listener.http2)
+    return wire.Listener(
+        address.host,
+        address.port,
+        address.socket,
+        certificates,
+        listener.http2,
+        listener.proxy_protocol,
+        str(folder / listener.client_ca_file) if listener.client_ca_file is not None else "",
+        listener.client_auth,
+    )
 
 
 def _service(name: str, service: Service, folder: File) -> wire.Service:

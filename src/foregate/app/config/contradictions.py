@@ -60,6 +60,9 @@ def _listeners(config: Config) -> Iterator[Found]:
         if listener.address in seen:
             yield ("listen", "gateway", index, "address"), f"is listen.gateway[{seen[listener.address]}] already"
         seen.setdefault(listener.address, index)
+        if listener.proxy_protocol and not listener.address.startswith("unix:") and not config.trusted_proxies:
+            sentence = "needs trusted_proxies: nobody could say whom they speak for"
+            yield ("listen", "gateway", index, "proxy_protocol"), sentence
 
 
 def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:

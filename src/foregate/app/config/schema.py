@@ -143,6 +143,17 @@ class ListenOn(_Strict):
     address: Annotated[str, AfterValidator(address)]
     tls: Annotated[tuple[Annotated[snapshot.Certificate, DERIVED], ...], Field(max_length=1_000)] = ()
     http2: bool = Field(True, description="By ALPN over TLS, with prior knowledge without.")
+    proxy_protocol: bool = Field(
+        False, description="Every connection begins with a PROXY header (v1 or v2), of one of the trusted_proxies."
+    )
+    client_ca_file: str | None = Field(None, description="Ask clients for a certificate of these authorities (PEM).")
+    client_auth: snapshot.ClientAuth = Field("require", description="request: a client may come without one.")
+
+    @model_validator(mode="after")
+    def _secure_clients(self) -> "ListenOn":
+        if self.client_ca_file is not None and not self.tls:
+            raise ValueError("client_ca_file: a listener without tls sees no certificates")
+        return self
 
 
 class Listen(_Strict):
