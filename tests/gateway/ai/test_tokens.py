@@ -38,6 +38,18 @@ def test_text_in_pieces_counts_as_much_as_in_one(pieces: list[str]) -> None:
     assert counter.tokens == estimate("".join(pieces))
 
 
+def test_a_run_of_spaces_counts_the_same_wherever_a_long_text_is_settled() -> None:
+    for length in range(8_185, 8_200):
+        counter = TextCounter()
+        for piece in ("x" * length + " ", "   y", " " * 20_000, "z"):
+            counter.add(piece)
+        assert counter.tokens - estimate("x" * length + " " * 20_000 + "    yz") in (0, 1)
+        counter = TextCounter()
+        counter.add("x" * length + " ")
+        counter.add(" y")
+        assert counter.tokens == estimate("x" * length + "  y")
+
+
 def test_no_text_is_free_of_tokens_and_nothing_has_less_than_none() -> None:
     assert estimate("") == 0
     for byte in range(128):

@@ -79,6 +79,7 @@ def as_completion(out: bytes) -> ChatCompletion:
 def as_message(out: bytes) -> Message:
     """What Anthropic's client makes of a stream. Each event must be one of its types, and named so."""
     snapshot, arguments = None, {}
+    _check_blocks(documents(out))
     for event in events(out):
         document = msgspec.json.decode(event.data or b"")
         assert document["type"] == event.kind.decode()
@@ -87,3 +88,21 @@ def as_message(out: bytes) -> Message:
         )
     assert snapshot is not None
     return snapshot
+
+
+def _check_blocks(said: list[dict[str, Any]]) -> None:
+    """Blocks are numbered as they begin, get deltas only while they are open, and no text stays open beside another."""
+    begun, open_blocks = 0, {}
+    for document in said:
+        kind, index = document["type"], document.get("index")
+        if kind == "content_block_start":
+            assert index == begun
+            assert "text" not in open_blocks.values()
+            begun += 1
+            open_blocks[index] = document["content_block"]["type"]
+        elif kind == "content_block_delta":
+            assert index in open_blocks
+        elif kind == "content_block_stop":
+            del open_blocks[index]
+        elif kind == "message_delta":
+            assert not open_blocks

@@ -226,6 +226,13 @@ def test_calls_whose_arguments_come_interleaved_or_all_under_one_number_are_told
         assert message.stop_reason == "tool_use"
 
 
+def test_text_that_goes_on_after_a_call_is_a_block_of_its_own() -> None:
+    sent = _chunks({"content": "one"}, {"tool_calls": [_call(0, "{}", id="a", name="f")]}, {"content": "two"})
+    message = as_message(run(BY.stream(ask("anthropic-messages")), sent))
+    assert [block.type for block in message.content] == ["text", "tool_use", "text"]
+    assert message.content[2].text == "two"  # type: ignore[union-attr]
+
+
 def test_reasoning_is_neither_sent_nor_counted_as_sent() -> None:
     asked = ask("anthropic-messages")
     stream = BY.stream(asked)
