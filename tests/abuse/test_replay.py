@@ -143,3 +143,30 @@ def test_a_key_that_is_stolen_and_used_a_hundred_times_more_is_blocked() -> None
     assert {decision.subject for decision in outcome.decisions} == {"key:k"}
     assert stolen.first_refused_s is not None
     assert stolen.first_refused_s - 200.0 < 15.0
+
+
+@pytest.mark.parametrize(("status", "said"), [(422, "4xx"), (404, "404")])
+def test_a_known_client_that_turns_wrong_and_asks_far_more_is_blocked(status: int, said: str) -> None:
+    """By the share of its errors alone: the same path again and again is neither a sweep nor a sign-in."""
+    others = well_behaved(Random(5), 20, 10)
+
+    def asks(_: Random, at_s: float) -> Ask:
+        return Ask("/form", 200 if at_s < 200.0 else status, "/form")
+
+    turned = Actor("turned", "203.0.113.77", lambda t: 1.0 if t < 200.0 else 15.0, asks, True)
+    outcome = replay([*others, turned], 240.0, BLOCKING)
+    assert {(each.subject, each.rule) for each in outcome.decisions} == {("ip:203.0.113.77", "errors")}
+    assert said in outcome.decisions[0].reason
+    assert "standard deviations" in outcome.decisions[0].reason
+    assert turned.first_refused_s is not None
+    assert turned.first_refused_s - 200.0 < 20.0
+
+
+def test_a_known_client_that_goes_on_as_ever_and_is_wrong_all_at_once_is_left_alone() -> None:
+    """Its key was revoked, or its page is gone."""
+    others = well_behaved(Random(5), 20, 10)
+
+    def asks(_: Random, at_s: float) -> Ask:
+        return Ask("/form", 200 if at_s < 200.0 else 401, "/form")
+
+    assert replay([*others, Actor("broken", "203.0.113.77", lambda _: 10.0, asks)], 300.0, BLOCKING).decisions == []

@@ -10,6 +10,7 @@ MINUTE_SLICES = int(MINUTE_S / SLICE_S)
 PROBATION_S = 60.0  # after a block: it takes a quarter of the evidence then
 PATH_BITS = 512  # of the set in which different paths are counted (linear counting, Whang et al., 1990)
 STRIDE_MAX = 8  # numbers asked for one after another may leave out so many, or come in another order
+SHARE_GAIN = 0.02  # of a slice in what is known of shares: about a minute and a half of slices
 SERVED_MIN = 20  # requests answered well, from which on a client is known
 _DIGITS = "0123456789"
 _FADE = tuple(exp(-slices * SLICE_S / MINUTE_S) for slices in range(512))
@@ -28,6 +29,7 @@ class Client:
 
     __slots__ = (
         "asked",
+        "bad_before",
         "denied",
         "denied_route",
         "first_s",
@@ -54,6 +56,7 @@ class Client:
         "top",
         "trusted_until_s",
         "usual_bad",
+        "usual_missing",
         "won",
         "wrong",
     )
@@ -61,7 +64,7 @@ class Client:
     def __init__(self, subject: str, slice_: int, time_s: float) -> None:
         self.subject = subject
         self.level = Level()
-        self.usual_bad = 0.0  # share of its requests, before it was hot
+        self.usual_bad = self.usual_missing = 0.0  # shares of its requests that are answered 4xx, and 404 of these
         self.served = 0  # requests that were answered well, since it was first met
         self.peak = 0.0  # the most that it asked in a slice while that was nothing to object to; halves in a day
         self.held_until_s = self.trusted_until_s = self.spared_until_s = 0.0
@@ -73,6 +76,7 @@ class Client:
         """Begin anew with what it did of late; what is usual for it stays."""
         self.asked = self.own = 0
         self.requests = self.good = self.denied = self.missing = self.wrong = self.won = self.sequential = 0.0
+        self.bad_before = 0.0  # what of the bad ones is from earlier slices
         self.paths = self.older_paths = 0
         self.hot = self.hot_bad = 0
         self.stem, self.top, self.low = "", 0, 0
@@ -131,6 +135,7 @@ class Client:
         self.wrong *= keep
         self.won *= keep
         self.sequential *= keep
+        self.bad_before = self.bad
         minutes = slice_ // MINUTE_SLICES - self.slice // MINUTE_SLICES
         if minutes:
             self.older_paths, self.paths = self.paths if minutes == 1 else 0, 0
@@ -142,4 +147,6 @@ class Client:
         """The slice that ends was nothing to object to: that is what this client may do."""
         self.peak = max(self.peak, float(self.asked))
         if self.requests >= 10.0:
-            self.usual_bad += 0.02 * (self.bad / self.requests - self.usual_bad)
+            gain = SHARE_GAIN * (0.1 if self.hot_bad else 1.0)  # who has turned bad changes what is usual but slowly
+            self.usual_bad += gain * (self.bad / self.requests - self.usual_bad)
+            self.usual_missing += gain * (self.missing / self.requests - self.usual_missing)

@@ -187,6 +187,9 @@ class Detector:
         bars, asked = self._bars_of(client), float(client.asked)
         if client.known and asked:
             self.crowd.note(client.subject, asked, level.mean)
+        client.hot_bad = client.hot_bad + 1 if has_turned_bad(client, bars) else 0
+        if client.hot_bad and client.bad >= TURNED_BAD_MIN:
+            self.crowd.trip(client.subject, BAD, time_s)  # long before anybody is blamed for it
         trusted = time_s < client.trusted_until_s
         if not trusted and is_hot(client, bars, self.crowd.growth, self._everybody):
             client.hot += 1
@@ -194,9 +197,6 @@ class Detector:
         else:
             client.hot = 0
             client.calm()
-        client.hot_bad = client.hot_bad + 1 if has_turned_bad(client, bars) else 0
-        if client.hot_bad and client.bad >= TURNED_BAD_MIN:
-            self.crowd.trip(client.subject, BAD, time_s)  # long before anybody is blamed for it
         if asked:
             self._everybody.learn_clipped(asked, bars.deviations)
         if level.mature and not trusted:

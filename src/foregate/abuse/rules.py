@@ -90,10 +90,14 @@ def errors(client: Client, bars: Bars) -> str:
     bad = client.bad
     if client.hot_bad < HOT_BAD_SLICES or bad < bars.denied or bad <= _usual_most(client, bars):
         return ""
-    return (
-        f"{bad:.0f} of its {client.requests:.0f} requests in a minute were answered with a 4xx, "
-        f"{error_z(client):.0f} standard deviations above its usual {client.usual_bad:.0%}"
-    )
+    z, missing_z = error_z(client), missing_z_of(client)
+    if missing_z >= z:
+        said = (
+            f"{client.missing:.0f} of its {client.requests:.0f} requests in a minute were for what is not there (404)"
+        )
+        return f"{said}, {missing_z:.0f} standard deviations above its usual {client.usual_missing:.0%}"
+    said = f"{bad:.0f} of its {client.requests:.0f} requests in a minute were answered with a 4xx"
+    return f"{said}, {z:.0f} standard deviations above its usual {client.usual_bad:.0%}"
 
 
 def rate(client: Client, bars: Bars) -> str:
@@ -136,9 +140,19 @@ def error_z(client: Client) -> float:
     return share_z(client.bad, client.requests, client.usual_bad)
 
 
+def missing_z_of(client: Client) -> float:
+    """Likewise of what is not there."""
+    return share_z(client.missing, client.requests, client.usual_missing)
+
+
 def has_turned_bad(client: Client, bars: Bars) -> bool:
-    """Whether a known client is, of late, wrong far more often than usual, and more often than right."""
-    return client.known and client.bad >= BAD_SHARE * client.requests and error_z(client) > bars.deviations
+    """Whether a known client is, of late, wrong far more often than usual (at all, or by asking for what is not
+    there), and more often than right: of late, and in the slice that ends."""
+    if not client.known or client.bad < BAD_SHARE * client.requests:
+        return False
+    if client.bad - client.bad_before < BAD_SHARE * max(client.asked, 1):
+        return False
+    return error_z(client) > bars.deviations or missing_z_of(client) > bars.deviations
 
 
 def _usual_most(client: Client, bars: Bars) -> float:

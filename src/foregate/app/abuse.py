@@ -61,6 +61,7 @@ class AbuseWatch:
         self._version = -1
         self._active: dict[str, Decision] = {}
         self._skipped = 0
+        self._told: tuple[int, str] | None = None
         self._overview_s = self._expired_s = clock.monotonic()
         self.detector = Detector(self._settings)
         self._resume()
@@ -166,6 +167,10 @@ class AbuseWatch:
     def _tell(self) -> None:
         """Leave the overview for the API, and what the next analyzer goes on with."""
         detector = self.detector
+        told = detector.events, self._settings.mode
+        if told == self._told:
+            return  # nothing is new: the disk may sleep
+        self._told = told
         visitors = _Visitors(detector.hour, bytes(detector.visitors), bytes(detector.visitors_before))
         self._store.keep(VISITORS, msgspec.msgpack.encode(visitors))
         self._store.keep(OVERVIEW, encode_overview(self.overview()))
