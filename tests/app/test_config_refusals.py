@@ -116,6 +116,16 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
         ("path: /status", "path: '/{id}/{id}', match: template", "routes[1].path: "),
         ("path: /status", "path: /status, hosts: ['*']", 'routes[1].hosts: host "*" takes every host'),
         ("path: /status", "path: /status, methods: [get]", 'routes[1].methods: method "get" is not a method'),
+        (
+            "path: /status,",
+            "path: /status, policies: {websocket: {origins: [app.example]}},",
+            'foregate.yaml:11: routes[1].policies.websocket: origin "app.example" is not scheme://host',
+        ),
+        (
+            "path: /status,",
+            "path: /status, policies: {websocket: {idle_timeout_s: 30, ping_s: 30}},",
+            "foregate.yaml:11: routes[1].policies.websocket: ping_s (30) is not shorter than idle_timeout_s (30)",
+        ),
         ("path: /status", "path: /ai", "foregate.yaml:11: routes[1].path: is the path of routes[0] already"),
         (
             "path: /status, service: ai, auth: none}",
@@ -209,6 +219,16 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, e
     assert old in GOOD
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert any(expected in problem for problem in found), found
+
+
+def test_websockets_of_a_service_of_http2_alone_are_a_mistake(tmp_path: Path) -> None:
+    text = GOOD.replace("    connect_timeout_s: 30", "    protocol: h2").replace(
+        "path: /status,", "path: /status, policies: {websocket: {}},"
+    )
+    assert problems(tmp_path, text) == [
+        'foregate.yaml:11: routes[1].policies.websocket: the service "ai" is spoken to over HTTP/2 alone, '
+        + "and WebSockets over HTTP/1.1"
+    ]
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

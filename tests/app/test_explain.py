@@ -128,3 +128,25 @@ def test_an_ambiguous_path_is_refused_for_every_route(folder: Path) -> None:
     found = explained(folder, Asked("GET", "/a/..;x/b"))
     assert found.outcome == "400 malformed_request: the path is ambiguous"
     assert not any(each.matched for each in found.considered)
+
+
+def test_it_says_whether_a_route_takes_websockets(tmp_path: Path) -> None:
+    (tmp_path / "foregate.yaml").write_text(
+        "services: {a: {targets: ['http://127.0.0.1:9001']}}\n"
+        "routes:\n"
+        "  - {path: /ws, service: a, auth: none, policies: {websocket: {origins: ['https://app.example']}}}\n"
+        "  - {path: /plain, service: a, auth: none}\n"
+    )
+    wish = (b"upgrade", b"websocket")
+    asked = {
+        "/ws": Asked("GET", "/ws", [wish]),
+        "of a page": Asked("GET", "/ws", [wish, (b"origin", b"https://app.example")]),
+        "of another": Asked("GET", "/ws", [wish, (b"origin", b"https://evil.example")]),
+    }
+    said = {
+        name: next(met.verdict for met in explained(tmp_path, one).policies if met.policy == "websocket")
+        for name, one in asked.items()
+    }
+    assert said["/ws"] == said["of a page"] == "takes WebSockets"
+    assert said["of another"] == "refuses WebSockets of pages of https://evil.example (403)"
+    assert explained(tmp_path, Asked("GET", "/plain", [wish])).outcome.endswith("this route takes no WebSockets")

@@ -2,13 +2,17 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.gateway.websockets.rig import client, event, until, websockets, world
 from tests.gateway.world import KEY, gateway, raw_upstream, route, run, service, statuses, talk, upstream
+from tests.http2.upstream import h2_upstream
 from websockets.exceptions import InvalidStatus
 
 from foregate.http1 import Request, Response
 from foregate.websocket import accept_of
+from foregate.wire.cache import Cache, CacheStorage
+from foregate.wire.mirror import Mirror
 from foregate.wire.policies import Bulkhead, CircuitBreaker, IpFilter, Rate, RateLimit
 from foregate.wire.websocket import WebSocket
 
@@ -245,5 +249,32 @@ def test_a_client_that_leaves_during_the_handshake_ends_it() -> None:
             writer.close()
             await asyncio.wait_for(left.wait(), 5.0)
             assert (await event(w)).error == "client_closed"
+
+    run(main)
+
+
+def test_policies_that_answer_gets_by_themselves_let_it_pass() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, other), websockets() as (_, port):
+            policies = {"cache": Cache(), "mirror": Mirror(service="other")}
+            for kind, settings in policies.items():
+                one = route("/", auth=(), websocket=WebSocket(), **{kind: settings})
+                services = [service(port), service(other, name="other")]
+                async with gateway(services, [one], cache=CacheStorage()) as w, client(w) as socket:
+                    await socket.send("through")
+                    assert await socket.recv() == "through"
+            assert not seen.requests
+
+    run(main)
+
+
+def test_a_service_of_http2_alone_cannot_take_them_and_says_so() -> None:
+    async def main() -> None:
+        async with h2_upstream() as (_, port):
+            only_h2 = msgspec.structs.replace(service(port), protocol="h2")
+            async with gateway([only_h2], [TAKING]) as w:
+                assert await refused(client(w)) == 502
+                assert w.event.error == "websocket_unsupported"
+                assert (await w.client.request("GET", w.url("/x"))).status == 200
 
     run(main)
