@@ -10,11 +10,11 @@ CASES = 3_000
 
 @pytest.mark.parametrize("part", range(2))
 def test_mutated_frames_neither_break_the_gateway_nor_reach_an_upstream_as_anything_but_requests(part: int) -> None:
-    size = CASES // 2
+    size, before = CASES // 2, http2.alive()
     outcomes = [http2.case(seed) for seed in range(SEED + part * size, SEED + part * size + size)]
     assert sum(outcome.refused for outcome in outcomes) > size // 4  # neither tame
     assert sum(outcome.reached for outcome in outcomes) > size // 2  # nor hopeless
-    assert not http2.leaked()
+    assert http2.alive() <= before + 1  # that of the last case
 
 
 def test_the_judge_notices_what_an_engine_must_not_say() -> None:

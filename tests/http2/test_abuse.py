@@ -234,6 +234,7 @@ def test_a_client_that_reads_nothing_fills_a_bounded_queue_and_is_left_in_the_en
                         receiver.exchange.write(b"x" * 8_192)
                         written += 8_192
                         receiver.exchange.flush()
+                await asyncio.sleep(0)
                 if all(receiver.exchange.paused for receiver in application.seen):
                     break
             assert all(receiver.exchange.paused for receiver in application.seen)

@@ -1,6 +1,6 @@
 """What a client may ask without wanting an answer."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foregate.http2.calm import Purse
@@ -19,6 +19,7 @@ def test_honest_work_fills_a_purse_but_never_above_its_burst() -> None:
     assert [purse.pay(1.0, 0.0) for _ in range(12)] == [True] * 11 + [False]
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 3.0)), max_size=200))
 def test_never_is_more_paid_than_burst_time_and_work_gave(steps: list[tuple[float, float]]) -> None:
     purse = Purse(20, 3.0, 0.0)

@@ -258,7 +258,7 @@ def test_a_slow_reader_pauses_its_own_answer_and_nobody_elses() -> None:
             for _ in range(6):
                 receiver.exchange.write(b"x" * 16_384)
                 receiver.exchange.flush()
-            assert receiver.paused == [True]
+            await until(lambda: receiver.paused == [True])
             assert receiver.exchange.paused
             other = client.begin("/other")
             answer_ok((await application.next(2)).exchange)

@@ -125,15 +125,15 @@ class H2Connection(asyncio.Protocol):
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         elif isinstance(event, h2.events.DataReceived):
-            self.asked[event.stream_id].pieces.put_nowait(event.data)  # type: ignore[index]
+            self.asked[event.stream_id].pieces.put_nowait(event.data)
             if self.upstream.takes:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)  # type: ignore[arg-type]
         elif isinstance(event, h2.events.TrailersReceived):
-            self.asked[event.stream_id].trailers = event.headers  # type: ignore[index, assignment]
+            self.asked[event.stream_id].trailers = event.headers
         elif isinstance(event, h2.events.StreamEnded):
             self.asked[event.stream_id].pieces.put_nowait(None)
         elif isinstance(event, h2.events.StreamReset):
-            self.asked[event.stream_id].reset.set()  # type: ignore[index]
+            self.asked[event.stream_id].reset.set()
             self.upstream.resets += 1
         elif isinstance(event, h2.events.PingReceived):
             self.pings += 1

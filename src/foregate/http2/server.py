@@ -7,6 +7,7 @@ is entered by `take_over`, from a connection of HTTP/1.1 whose client began with
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import ngh2
@@ -29,9 +30,21 @@ _REQUEST_EARNS = 4.0  # frames that a client may send around a request
 _BYTES_EARN = 1.0 / 256.0  # and for each byte that we sent: WINDOW_UPDATEs, however small its pieces
 
 
-def take_over(context: ServerContext, transport: asyncio.Transport, predecessor: Connected, data: bytes) -> None:
-    """Go on with a client that began with the preface of HTTP/2 in `data` (`ServerContext.http2`)."""
-    connection = Http2Connection(context, transport, predecessor.peer)
+Soon = Callable[[Callable[[], None]], object]
+
+
+def take_over(
+    context: ServerContext,
+    transport: asyncio.Transport,
+    predecessor: Connected,
+    data: bytes,
+    soon: Soon | None = None,
+) -> None:
+    """Go on with a client that began with the preface of HTTP/2 in `data` (`ServerContext.http2`).
+
+    `soon` calls after what is being done now; without it the running loop does.
+    """
+    connection = Http2Connection(context, transport, predecessor.peer, soon or asyncio.get_running_loop().call_soon)
     context.succeed(predecessor, connection)
     transport.set_protocol(connection)
     connection.data_received(data)
@@ -45,11 +58,12 @@ class Http2Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_busy", "_cancels", "_check_s", "_closing", "_congested", "_engine", "_leaving", "_outbox", "_purse",
-        "_requests", "_requests_left", "_reset", "context", "deadline_s", "exchanges", "last", "peer", "transport",
+        "_busy", "_cancels", "_check_s", "_closing", "_congested", "_engine", "_flushing", "_leaving", "_outbox",
+        "_purse", "_requests", "_requests_left", "_reset", "_soon", "context", "deadline_s", "exchanges", "last",
+        "peer", "transport",
     )  # fmt: skip
 
-    def __init__(self, context: ServerContext, transport: asyncio.Transport, peer: str) -> None:
+    def __init__(self, context: ServerContext, transport: asyncio.Transport, peer: str, soon: Soon) -> None:
         self.context = context
         self.transport: asyncio.Transport | None = transport
         self.peer = peer
@@ -58,7 +72,9 @@ class Http2Connection(asyncio.Protocol):
         self._requests = Requests()
         self._requests_left = context.requests_per_connection_max
         self._reset: set[int] = set()  # streams that the client reset, within one batch of events
-        self._busy = False  # what is written goes out at the end of what is being done
+        self._soon = soon
+        self._busy = False  # what is written goes out at the end of what is being done …
+        self._flushing = False  # … or has been asked to go out soon
         self._closing = self._leaving = self._congested = False
         now_s = context.clock.monotonic()
         self._purse = Purse(limits.H2_CONTROL_FRAMES_MAX, limits.H2_CONTROL_FRAMES_PER_S, now_s)
@@ -82,7 +98,7 @@ class Http2Connection(asyncio.Protocol):
             self._fail(isinstance(error, ngh2.DenialOfServiceError))
             return
         self._take(self._engine.events())
-        self.flush()
+        self._flush()
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -91,7 +107,7 @@ class Http2Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._congested = False
         self._await()
-        self.flush()
+        self._flush()
 
     def eof_received(self) -> bool:
         return False  # as over HTTP/1.1: who stops sending has left
@@ -118,7 +134,7 @@ class Http2Connection(asyncio.Protocol):
             finally:
                 self._busy = False
             self._await()
-            self.flush()
+            self._flush()
 
     # --- called by the context -------------------------------------------------------------------------------
 
@@ -126,7 +142,7 @@ class Http2Connection(asyncio.Protocol):
         """Say that this connection will end (RFC 9113 section 6.8); what is on its way is still served."""
         if not self._closing:
             self._engine.send_shutdown_notice()
-            self.flush()
+            self._flush()
 
     def close_if_idle(self) -> None:
         """Close, once what is under way has ended."""
@@ -164,7 +180,14 @@ class Http2Connection(asyncio.Protocol):
             self.flush()
 
     def flush(self) -> None:
+        """Have what was written go out, together with what others write until then: answers come in bursts."""
+        if not (self._busy or self._flushing):
+            self._flushing = True
+            self._soon(self._flush)
+
+    def _flush(self) -> None:
         """Hand what was written to the transport, as far as the client's windows let it go."""
+        self._flushing = False
         transport, engine = self.transport, self._engine
         if self._busy or self._closing or transport is None or transport.is_closing():
             return
@@ -179,7 +202,7 @@ class Http2Connection(asyncio.Protocol):
         if (written or outbox.unsettled) and not self._closing:
             outbox.pause_or_resume(written)
         if outbox.written:  # whoever was told of an end, or may go on, has written something more
-            self.flush()
+            self._flush()
 
     # --- what has come ---------------------------------------------------------------------------------------
 
@@ -303,8 +326,6 @@ class Http2Connection(asyncio.Protocol):
             self.context.refused(code)
             self._close(code)
 
-    # --- time ------------------------------------------------------------------------------------------------
-
     def _await(self) -> None:
         wait_s = self._check_s if self.exchanges else self.context.idle_timeout_s
         self.deadline_s = self.context.clock.monotonic() + wait_s
@@ -330,7 +351,7 @@ class Http2Connection(asyncio.Protocol):
             self._leaving = True
             self._engine.send_goaway(NO_ERROR, last_stream_id=self.last)
         if self.exchanges:
-            self.flush()
+            self._flush()
         else:
             self._goodbye(NO_ERROR)
 
