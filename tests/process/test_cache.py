@@ -96,6 +96,19 @@ def command(running: Foregate, *arguments: str) -> str:
     return done.stdout
 
 
+def listens(running: Foregate) -> None:
+    """A successor takes connections."""
+    end_s = time.monotonic() + 20
+    while True:
+        try:
+            with connections(running) as clients:
+                clients[0].connect()
+                return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+
+
 def settled(running: Foregate, objects: int) -> None:
     """What was stored has come to the disk."""
     end_s = time.monotonic() + 10
@@ -136,7 +149,7 @@ def test_answers_survive_kill_9_of_a_worker_and_a_restart_and_bounds_follow_a_re
             before = running.kill(name)
             while running.pid(name) == before:
                 time.sleep(0.05)
-        time.sleep(1.0)  # until they listen
+        listens(running)
         with connections(running) as clients:
             found = {ask(client, f"/a/{number}") for client in clients for number in range(20)}
         assert found == {(number + 1, "HIT") for number in range(20)}
