@@ -15,7 +15,7 @@ from tests.gateway.ai.formats.streams import (
     way,
 )
 
-from foregate.gateway.ai.formats import FORMATS, BadRequest, Malformed
+from foregate.gateway.ai.formats import FORMATS, Asked, BadRequest, Malformed
 from foregate.gateway.ai.formats.format import Name
 from foregate.gateway.ai.formats.openai_chat import content_tokens
 from foregate.gateway.ai.tokens import estimate
@@ -248,3 +248,27 @@ def test_garbage_in_streams_is_a_failure_and_never_an_exception() -> None:
             assert stream.ended != (stream.failure is not None)
             stream.usage()
             assert bytes(bent).startswith(out[:20])
+
+
+@pytest.mark.parametrize("depth", [100, 300, 450, 480])
+def test_parts_within_parts_within_parts_are_refused_or_carried_and_never_break(depth: int) -> None:
+    part = '{"type":"tool_result","content":[' * depth + "1" + "]}" * depth
+    body = f'{{"model":"m","max_tokens":4,"messages":[{{"role":"user","content":[{part}]}}],"tools":[{part}]}}'
+
+    def deep(frames: int) -> None:
+        if frames:
+            deep(frames - 1)
+            return
+        for name in ("openai-chat", "anthropic-messages"):
+            try:
+                assert ask_raw(name, body).input_tokens > 0
+                way(name, name).request(ask_raw(name, body), "real")
+            except BadRequest:
+                continue
+
+    for frames in (0, 60, 120):
+        deep(frames)
+
+
+def ask_raw(name: Name, body: str) -> Asked:
+    return FORMATS[name].read(body.encode())

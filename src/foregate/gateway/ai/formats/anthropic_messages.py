@@ -10,7 +10,7 @@ from foregate.gateway.ai import sse
 from foregate.gateway.ai.formats.format import Asked, BadRequest, Document, Malformed, Name, Told, Whole
 from foregate.gateway.ai.formats.openai import Tokens, read_error, told_error
 from foregate.gateway.ai.formats.openai_chat import content_tokens
-from foregate.gateway.ai.formats.reading import count, flag, items, read_answer, read_object, write_json
+from foregate.gateway.ai.formats.reading import count, flag, items, json_tokens, read_answer, read_object, write_json
 from foregate.gateway.ai.formats.watch import Watch
 from foregate.gateway.ai.tokens import MESSAGE_TOKENS, estimate
 from foregate.gateway.ai.usage import Usage, settled
@@ -184,8 +184,7 @@ class AnthropicMessages:
             tokens += MESSAGE_TOKENS
             if isinstance(message, dict):
                 tokens += content_tokens(message.get("content"))
-        tools = document.get("tools")
-        return tokens + (estimate(write_json(tools).decode()) if tools else 0)
+        return tokens + json_tokens(document.get("tools"))
 
     def error_body(self, status: int, message: str, code: str = "", param: str = "") -> bytes:
         """`code` and `param` have no place in Anthropic's errors: the parameter is named in the sentence."""

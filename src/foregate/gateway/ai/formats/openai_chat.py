@@ -8,7 +8,7 @@ import msgspec
 
 from foregate.gateway.ai.formats.format import Asked, Document, Malformed, Name, Whole
 from foregate.gateway.ai.formats.openai import OpenAIFormat, UsageDocument, told_error
-from foregate.gateway.ai.formats.reading import count, flag, items, read_answer, read_object, write_json
+from foregate.gateway.ai.formats.reading import count, flag, items, json_tokens, read_answer, read_object, write_json
 from foregate.gateway.ai.formats.watch import Watch
 from foregate.gateway.ai.tokens import FILE_CHARS_PER_TOKEN, IMAGE_TOKENS, MESSAGE_TOKENS, estimate
 from foregate.gateway.ai.usage import settled
@@ -71,7 +71,8 @@ class Chat(msgspec.Struct):
 
 
 CHAT = msgspec.json.Decoder(Chat)
-_done = b"[DONE]"
+_DONE = b"[DONE]"
+_DEPTH_MAX = 4  # of parts within parts: a tool's result is the second; what is deeper no provider takes
 
 
 class ChatWatch(Watch):
@@ -84,7 +85,7 @@ class ChatWatch(Watch):
         self._open: set[int] = set()
 
     def _see(self, data: bytes) -> Chat | None:
-        if data == _done:
+        if data == _DONE:
             if self._open:
                 self.ended = True
             else:
@@ -151,34 +152,30 @@ class OpenAIChat(OpenAIFormat):
             tokens += MESSAGE_TOKENS
             if isinstance(message, dict):
                 tokens += content_tokens(message.get("content"))
-                tokens += sum(_json_tokens(message.get(name)) for name in ("tool_calls", "function_call"))
-        return tokens + sum(_json_tokens(document.get(name)) for name in ("tools", "functions", "response_format"))
+                tokens += sum(json_tokens(message.get(name)) for name in ("tool_calls", "function_call"))
+        return tokens + sum(json_tokens(document.get(name)) for name in ("tools", "functions", "response_format"))
 
 
-def content_tokens(content: Any) -> int:
+def content_tokens(content: Any, depth: int = 0) -> int:
     """Tokens of a message's content: a text, or parts of text, image, audio and file, of any provider's kind."""
     if isinstance(content, str):
         return estimate(content)
-    if not isinstance(content, list):
+    if not isinstance(content, list) or depth > _DEPTH_MAX:
         return 0
-    return sum(map(_part_tokens, content))
+    return sum(_part_tokens(part, depth + 1) for part in content)
 
 
-def _part_tokens(part: Any) -> int:
+def _part_tokens(part: Any, depth: int) -> int:
     if not isinstance(part, dict):
-        return content_tokens(part)
+        return content_tokens(part, depth)
     kind = part.get("type")
     if kind in ("image_url", "image", "input_image", "input_audio"):
         return IMAGE_TOKENS
     if kind in ("file", "document", "input_file"):
         return max(IMAGE_TOKENS, len(write_json(part)) // FILE_CHARS_PER_TOKEN)
-    nested = content_tokens(part.get("content"))  # a tool's result
+    nested = content_tokens(part.get("content"), depth)  # a tool's result
     text = next((part[name] for name in ("text", "thinking", "refusal") if isinstance(part.get(name), str)), "")
-    return nested + estimate(text) + _json_tokens(part.get("input"))
-
-
-def _json_tokens(value: Any) -> int:
-    return estimate(write_json(value).decode()) if value else 0
+    return nested + estimate(text) + json_tokens(part.get("input"))
 
 
 def usage_wanted(document: Document) -> bool:

@@ -17,9 +17,9 @@ from foregate.gateway.ai.formats.openai import (
     usage_of,
 )
 from foregate.gateway.ai.formats.openai_chat import content_tokens
-from foregate.gateway.ai.formats.reading import count, flag, read_answer, read_object, write_json
+from foregate.gateway.ai.formats.reading import count, flag, json_tokens, read_answer, read_object, write_json
 from foregate.gateway.ai.formats.watch import Watch
-from foregate.gateway.ai.tokens import MESSAGE_TOKENS, estimate
+from foregate.gateway.ai.tokens import MESSAGE_TOKENS
 from foregate.gateway.ai.usage import Usage, settled
 
 
@@ -123,8 +123,7 @@ class OpenAIResponses(OpenAIFormat):
             tokens += MESSAGE_TOKENS
             if isinstance(entry, dict):
                 tokens += sum(content_tokens(entry.get(name)) for name in ("content", "output", "arguments", "summary"))
-        tools = document.get("tools")
-        return tokens + (estimate(write_json(tools).decode()) if tools else 0)
+        return tokens + json_tokens(document.get("tools"))
 
     def error_event(self, status: int, message: str, code: str = "") -> bytes:
         error = {"type": "error", "code": code or None, "message": message, "param": None, "sequence_number": 0}

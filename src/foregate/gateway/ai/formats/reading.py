@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from foregate.gateway.ai.formats.format import BadRequest, Document, Malformed
+from foregate.gateway.ai.tokens import estimate
 
 T = TypeVar("T")
 _decode = msgspec.json.Decoder().decode
@@ -108,11 +109,21 @@ def parts_at(value: Any, at: str) -> list[tuple[str, Document]]:
     return [(f"{at}[{n}]", object_at(part, f"{at}[{n}]")) for n, part in enumerate(value)]
 
 
+def json_tokens(value: Any) -> int:
+    """An estimate of the tokens of a value that the provider reads as JSON: a tool's definition, a call's arguments."""
+    if not value:
+        return 0
+    try:
+        return estimate(write_json(value).decode())
+    except RecursionError:  # at the edge of what can be read: it cannot be written for a provider, which refuses it
+        return 0
+
+
 def write_request(document: Document) -> bytes:
     """The body of a request for a provider."""
     try:
         return write_json(document)
-    except (OverflowError, msgspec.EncodeError, ValueError) as error:
+    except (OverflowError, msgspec.EncodeError, ValueError, RecursionError) as error:
         raise BadRequest(f"The body cannot be written as JSON again: {error}.") from None
 
 
