@@ -98,6 +98,11 @@ def test_who_forbids_stale_answers_is_obeyed(forbidden: str) -> None:
     assert (found.strict, found.stale_until_s, found.error_until_s) == (True, 0.0, 0.0)
 
 
+def test_an_error_is_never_given_stale() -> None:
+    found = judged(503, settings=Cache(stale_if_error_s=50, stale_while_revalidate_s=5), cache_control="max-age=60")
+    assert (left_s(found), found.strict, found.stale_until_s, found.error_until_s) == (60, True, 0.0, 0.0)
+
+
 def test_s_maxage_with_a_window_of_its_own_allows_it() -> None:
     found = judged(cache_control="s-maxage=60, stale-while-revalidate=30")
     assert found.stale_until_s == NOW + 90

@@ -207,6 +207,7 @@ def test_what_is_not_to_be_stored_is_not() -> None:
         Said(b"x", ["cache-control: max-age=60", "vary: *"]),
         Said(b"x", ["cache-control: max-age=60", "content-range: bytes 0-0/9"], 206),
         Said(b"x"),
+        Said(b"x", ['etag: "a"'], 502),
     ]
 
     async def main() -> None:

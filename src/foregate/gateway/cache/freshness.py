@@ -107,8 +107,8 @@ def freshness(
     fresh_s = lifetime_s(status, headers, said, aimed, settings, response_s) or 0.0
     ours = settings.ttl_s is not None and status in OVERRIDDEN  # our own time counts from when it came
     until_s = response_s + fresh_s - (0.0 if ours else age_s)
-    if said.has(b"must-revalidate") or said.has(b"proxy-revalidate"):
-        return Freshness(age_s, until_s, 0.0, 0.0, True)
+    if said.has(b"must-revalidate") or said.has(b"proxy-revalidate") or status >= 500:
+        return Freshness(age_s, until_s, 0.0, 0.0, True)  # an old error is no better than a new one
     # s-maxage alone forbids it as proxy-revalidate does (section 5.2.2.10), unless the service itself says otherwise.
     guarded = said.has(b"s-maxage")
     stale_s = _window_s(said, b"stale-while-revalidate", settings.stale_while_revalidate_s, guarded)

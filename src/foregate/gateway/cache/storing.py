@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foregate.gateway.cache.asked import Asked
 from foregate.gateway.cache.directives import effective, values_of
-from foregate.gateway.cache.freshness import freshness
+from foregate.gateway.cache.freshness import HEURISTIC, freshness, lifetime_s
 from foregate.gateway.cache.prepared import facts_of
 from foregate.gateway.cache.storable import unwanted_fields, why_not
 from foregate.gateway.cache.validate import conditions, kept_fields, refreshed
@@ -38,6 +38,8 @@ def kept_of(
     if reason or names is None:
         return reason
     fresh = freshness(head.status, headers, said, aimed, settings, request_s, response_s)
+    if head.status not in HEURISTIC and lifetime_s(head.status, headers, said, aimed, settings, response_s) is None:
+        return NO_FRESHNESS  # nothing says that it may be stored (RFC 9111 section 3)
     kept = kept_fields(headers, unwanted_fields(said))
     windows = fresh.fresh_until_s, fresh.stale_until_s, fresh.error_until_s
     if max(windows) <= response_s and not conditions(kept):
