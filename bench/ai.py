@@ -1,18 +1,20 @@
 """`ai`: a chat completion's CPU time beside LiteLLM's, and what 200 concurrent streams wait for their first token.
 
 The provider is a fake one of ours, the same for both. LiteLLM runs from its own environment (`--extras` makes it) and
-checks a key with every request as foregate does; foregate also keeps a token limit and leaves a durable event.
+checks a key with every request as foregate does; foregate also leaves a durable event with usage and cost.
 """
 
 import argparse
 import asyncio
 import json
 import random
+import re
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -24,10 +26,8 @@ from bench.report import Goal, Outcome, finish, percentile
 from bench.wrk import Load, Pace
 from foregate.http1 import Client, Request, Response, Server
 from foregate.kernel.clock import SystemClock
-from foregate.lab.providers import FakeOpenAI, Script
 from foregate.wire.ai import AiRoute, Model, Price, Provider, TokenLimit
 from foregate.wire.match import Rule
-from foregate.wire.policies import Policies, Rate
 from foregate.wire.snapshot import Route
 
 RATIO_MIN = 100.0
@@ -39,22 +39,51 @@ ADDED_MS_MAX = 5.0
 _HEADERS = (("Authorization", f"Bearer {KEY}"),)
 LOAD = Load(CHAT_LOAD.path, _HEADERS, CHAT_LOAD.script)
 _BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
-_LIMIT = TokenLimit(rate=Rate(60_000_000.0, 60.0))
+_USAGE = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+_MESSAGE = {"index": 0, "message": {"role": "assistant", "content": "Hello, world!"}, "finish_reason": "stop"}
+_WHOLE = json.dumps(
+    {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [_MESSAGE], "usage": _USAGE}
+).encode()
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(_WHOLE), _WHOLE)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 def start_foregate(folder: Path, port: int, upstream: int) -> Running:
-    """One worker: key, token limit, usage and cost in a durable event."""
+    """One worker: key, usage and cost in a durable event."""
     models = {"m": Model(price=Price(input=1.0, output=10.0))}
     provider = Provider("openai", models, key="a key of this benchmark")
     made = service("openai", [upstream])
     services = [type(made)(made.name, made.targets, connections_max=made.connections_max, ai=provider)]
-    route = Route("ai", Rule("/v1"), ai=AiRoute(services=("openai",)), policies=Policies(token_limits=(_LIMIT,)))
+    route = Route("ai", Rule("/v1"), ai=AiRoute(services=("openai",)))
     return start_workers(folder, port, services, [route], name="foregate-ai").running[0]
+
+
+class Answering(asyncio.Protocol):
+    """A provider that answers the same to everybody: light, so that it holds nobody back."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data
+        while (end := data.find(b"\r\n\r\n")) >= 0:
+            length = _LENGTH.search(data, 0, end)
+            size = end + 4 + (int(length[1]) if length else 0)
+            if len(data) < size:
+                break
+            data = data[size:]
+            if self._transport is not None:
+                self._transport.write(_ANSWER)
+        self._rest = data
 
 
 async def _serve(port: int) -> None:
     """The provider of whole answers."""
-    await FakeOpenAI(Script()).start(port)
+    await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", port)
     await asyncio.Event().wait()
 
 

@@ -6,7 +6,6 @@ business; after it the stream ends with an error in the client's own protocol, n
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
@@ -23,7 +22,7 @@ from foregate.kernel.errors import ERRORS
 if TYPE_CHECKING:
     from foregate.gateway.ai.formats.format import Told, Translation, Whole
     from foregate.gateway.ai.models import Candidate
-    from foregate.gateway.ai.step import Models
+    from foregate.gateway.ai.step import AiStep, Models
     from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
 
@@ -44,6 +43,7 @@ class Conversation:
         "_key",
         "_left",
         "_refusal",
+        "_step",
         "_timing",
         "_trouble",
         "asked",
@@ -56,14 +56,15 @@ class Conversation:
         self,
         request: Request,
         asking: Asking,
-        models: Models,
+        step: AiStep,
         asked: Asked,
         candidates: list[Candidate],
         key: bytes = b"",
     ) -> None:
         self.request = request
         self.asking = asking
-        self.models = models
+        self._step = step
+        self.models: Models = step.models
         self.asked = asked
         self._left = candidates
         self._key = key
@@ -258,8 +259,7 @@ class Conversation:
         request.ai = said
         if answered:
             count(self.models.cells_of(candidate), said, self.asking.clock.monotonic() - request.started_s)
-        chain = request.chain = copy(request.chain)  # shared: this copy alone says who answered
-        chain.service_name = candidate.service
+        request.chain = self._step.answered_by(request.chain, candidate.service)
 
     def _said(self) -> str:
         return " ".join(self._attempts)[:ATTEMPTS_CHARS_MAX]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from foregate.ports.blocks import Cells
 from foregate.wire.ai import AiRoute, Provider
 
 if TYPE_CHECKING:
+    from foregate.gateway.chains import Chain
     from foregate.gateway.request import Request
 
 _NO_PATH = Refuse(
@@ -65,6 +67,8 @@ class Models(Policy):
 
     def order(self, plan: Plan, asked: Asked) -> list[Candidate]:
         """Who is asked, in this order. Models whose context is too small for the prompt are not."""
+        if len(plan.first) == 1 and not plan.then and plan.first[0].settings.context_tokens is None:
+            return [plan.first[0]]
         now_s = self.means.clock.monotonic()
 
         def measured(candidate: Candidate) -> Measured:
@@ -85,7 +89,8 @@ class AiStep(Policy):
     problems = staticmethod(told)
 
     def __init__(self, models: Models, limits: Sequence[Set], access: Set | None, means: Means) -> None:
-        self._models = models
+        self.models = models
+        self._named: dict[str, Chain] = {}  # as many as the route has services
         self._limits = TokenLimits(limits, means)
         self._allow: tuple[str, ...] | None = access.settings.allow if access is not None else None
         self._monotonic = means.clock.monotonic
@@ -101,7 +106,7 @@ class AiStep(Policy):
         if (refusal := encoded(request)) is not None:
             return refusal
         if request.body is None:
-            return NeedBody(self._models.settings.body_bytes_max)
+            return NeedBody(self.models.settings.body_bytes_max)
         try:
             asked = spoken.read(request.body)
         except BadRequest as error:
@@ -113,7 +118,7 @@ class AiStep(Policy):
             return _NO_PATH
         if request.method not in (b"GET", b"HEAD"):
             return Refuse("method_not_allowed", lines=b"allow: GET, HEAD\r\n")
-        names = [(name, service) for name, service in self._models.catalogue.names() if self._may_ask(name)]
+        names = [(name, service) for name, service in self.models.catalogue.names() if self._may_ask(name)]
         anthropic = request.header(b"anthropic-version") is not None
         body = models_page.render(names, path[len(MODELS_PATH) + 1 :].decode("latin-1"), anthropic)
         return Answer(200, b"content-type: application/json\r\n", body) if body is not None else _no_model("")
@@ -122,7 +127,7 @@ class AiStep(Policy):
         return self._allow is None or allowed(model, self._allow)
 
     def _asked(self, request: Request, asked: Asked) -> Verdict | None:
-        models = self._models
+        models = self.models
         plan = models.catalogue.plan(asked.model) if self._may_ask(asked.model) else None
         if plan is None:
             return _no_model(asked.model)
@@ -151,8 +156,15 @@ class AiStep(Policy):
         return await found or self._begin(asked, candidates, key)
 
     def _begin(self, asked: Asked, candidates: list[Candidate], key: bytes) -> Handle:
-        models = self._models
-        return Handle(lambda request, asking: Conversation(request, asking, models, asked, candidates, key).start())
+        return Handle(lambda request, asking: Conversation(request, asking, self, asked, candidates, key).start())
+
+    def answered_by(self, chain: Chain, service: str) -> Chain:
+        """The request's own chain, for an event that says which service has answered."""
+        found = self._named.get(service)
+        if found is None:
+            found = self._named[service] = copy(chain)  # shared by requests: the copy alone has this name
+            found.service_name = service
+        return found
 
 
 def output_max(asked: Asked, candidate: Candidate) -> int:

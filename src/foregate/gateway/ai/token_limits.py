@@ -41,37 +41,30 @@ def share(kind: str, tokens: Expected) -> float:
     return tokens.input if kind == "input" else tokens.output if kind == "output" else tokens.input + tokens.output
 
 
-class _Limit(NamedTuple):
-    settings: TokenLimit
-    rule: Rule
-    prefix: str
-    subject: Callable[[Request], str]
-    own: bool
-    names: tuple[bytes, bytes]  # of the fields that say what is left, and when it is whole again
-
-    def charge(self, request: Request, tokens: Expected) -> Charge:
-        whose = self.subject(request)
-        if self.own:
-            whose = f"{request.consumer.id}/{whose}"
-        subject = f"{self.prefix}\0{whose}".encode("utf-8", "surrogateescape")
-        return Charge(self.rule, subject, share(self.settings.kind, tokens))
-
-
 class TokenLimits:
     """`places`: the limits that hold for a chain, each with where it was set, which is whom it is shared by."""
 
-    __slots__ = ("_limits", "_means")
+    __slots__ = ("_limits", "_means", "_rules", "_subjects", "_template")
 
     def __init__(self, places: Sequence[Set], means: Means) -> None:
         self._means = means
-        self._limits = [_limit(place) for place in places]
+        self._limits: list[TokenLimit] = [place.settings for place in places]
+        self._rules = [rule_of(limit) for limit in self._limits]
+        self._subjects = [_subject_of(place) for place in places]
+        self._template = b"".join(
+            f"x-ratelimit-remaining-{limit.name}: %d\r\nx-ratelimit-reset-{limit.name}: %d\r\n".lower().encode()
+            for limit in self._limits
+        )
 
     def __bool__(self) -> bool:
         return bool(self._limits)
 
     def reserve(self, request: Request, tokens: Expected) -> Refuse | Awaitable[Refuse | None] | None:
         """Take it from all of them, or from none."""
-        charges = [limit.charge(request, tokens) for limit in self._limits]
+        charges = [
+            Charge(rule, subject(request), share(limit.kind, tokens))
+            for limit, rule, subject in zip(self._limits, self._rules, self._subjects, strict=True)
+        ]
         moment = Moment(request.now_s, self._means.clock.now())
         taken = self._means.limits.take(charges, *moment)
         if isinstance(taken, Taken):
@@ -84,12 +77,12 @@ class TokenLimits:
         return self._judge(request, await taken, charges, moment)
 
     def _judge(self, request: Request, taken: Taken, charges: Sequence[Charge], moment: Moment) -> Refuse | None:
-        lines = b"".join(
-            b"%s: %d\r\n%s: %d\r\n" % (limit.names[0], left, limit.names[1], ceil(reset_s))
-            for limit, left, reset_s in zip(self._limits, taken.remaining, taken.reset_s, strict=True)
-        )
+        values: list[float] = []
+        for left, reset_s in zip(taken.remaining, taken.reset_s, strict=True):
+            values += (left, ceil(reset_s))
+        lines = self._template % tuple(values)
         if not taken.allowed:
-            limit = self._limits[taken.refused_by].settings
+            limit = self._limits[taken.refused_by]
             wait_s = max(1, ceil(taken.retry_after_s))
             wanted = charges[taken.refused_by].cost
             detail = f'The token limit "{limit.name}" has {taken.remaining[taken.refused_by]:.0f} left of what this'
@@ -105,16 +98,17 @@ class TokenLimits:
         """What it has used, however it ended; an answer from our own cache, or none, uses nothing."""
         said = request.ai
         used = Expected(said.input_tokens, said.output_tokens) if said is not None else Expected(0.0, 0.0)
-        amounts = [share(limit.settings.kind, used) for limit in self._limits]
+        amounts = [share(limit.kind, used) for limit in self._limits]
         clock = self._means.clock
         self._means.limits.settle(charges, amounts, moment, Moment(clock.monotonic(), clock.now()))
 
 
-def _limit(place: Set) -> _Limit:
+def _subject_of(place: Set) -> Callable[[Request], bytes]:
+    """`Charge.subject` of a limit."""
     settings: TokenLimit = place.settings
     own = place.scope.startswith(OWN)
-    scope = OWN if own else place.scope
-    names = f"x-ratelimit-remaining-{settings.name.lower()}", f"x-ratelimit-reset-{settings.name.lower()}"
-    prefix = f"{scope}/tokens/{settings.name}/{settings.by}/{settings.kind}"
-    fields = names[0].encode(), names[1].encode()
-    return _Limit(settings, rule_of(settings), prefix, subject_of(settings.by), own, fields)
+    prefix = f"{OWN if own else place.scope}/tokens/{settings.name}/{settings.by}/{settings.kind}\0"
+    whose = subject_of(settings.by)
+    if own:
+        return lambda request: f"{prefix}{request.consumer.id}/{whose(request)}".encode("utf-8", "surrogateescape")
+    return lambda request: f"{prefix}{whose(request)}".encode("utf-8", "surrogateescape")
