@@ -2,6 +2,7 @@
 import { useEffect, useState } from "react";
 import { Alerts } from "./panels/alerts";
 import { Anomalies } from "./panels/anomalies";
+import { Blocks } from "./panels/blocks";
 import { Charts } from "./panels/charts";
 import { Health } from "./panels/health";
 import { Lab } from "./panels/lab";
@@ -52,6 +53,7 @@ export function App() {
           <aside className="column-side" aria-label="Findings and controls">
             <Alerts alerts={state.alerts} known={state.status !== null} now={now} />
             <Anomalies anomalies={state.anomalies} now={now} />
+            <Blocks now={now} />
             {state.status?.has_lab && <Lab faults={state.faults} now={now} />}
             <Health status={state.status} now={now} />
           </aside>
