@@ -25,7 +25,7 @@ from tests.http2.asking import (
     frame,
     served_by,
 )
-from tests.http2.test_server import Application, answer_ok, until
+from tests.http2.serving import Application, answer_ok, until
 
 from foregate.http2.exchange import Exchange
 from foregate.kernel import limits
