@@ -28,6 +28,7 @@ class Crowd:
         self._medians: deque[float] = deque(maxlen=_REMEMBERED)
         self._seen: set[str] = set()
         self._seen_before = 0
+        self._alike = {RATE: 0, BAD: 0}  # how many of `_tripped` are of the last minute
         self._tripped: dict[tuple[str, str], float] = {}  # (way, subject) → when; at most 2 `SEEN_MAX`
 
     def at(self, slice_: int) -> None:
@@ -41,8 +42,10 @@ class Crowd:
         if slice_ * SLICE_S // MINUTE_S != self._slice * SLICE_S // MINUTE_S:
             self._seen_before = len(self._seen)
             self._seen.clear()
+        if self._tripped:
             since_s = slice_ * SLICE_S - MINUTE_S
             self._tripped = {who: at_s for who, at_s in self._tripped.items() if at_s >= since_s}
+            self._alike = {way: sum(1 for said, _ in self._tripped if said == way) for way in self._alike}
         self._slice = slice_
 
     def note(self, subject: str, asked: float, usual: float) -> None:
@@ -59,10 +62,12 @@ class Crowd:
 
     def trip(self, subject: str, way: str, time_s: float) -> None:
         """A known client looks like an abuser in this way."""
-        if (way, subject) in self._tripped or len(self._tripped) < 2 * SEEN_MAX:
-            self._tripped[way, subject] = time_s
+        if (way, subject) not in self._tripped:
+            if len(self._tripped) >= 2 * SEEN_MAX:
+                return
+            self._alike[way] += 1
+        self._tripped[way, subject] = time_s
 
-    def is_everybody(self, way: str, time_s: float) -> bool:
+    def is_everybody(self, way: str) -> bool:
         """Whether so many known clients look like that of late that it is none of their doing."""
-        alike = sum(1 for (said, _), at_s in self._tripped.items() if said == way and at_s >= time_s - MINUTE_S)
-        return alike >= max(TRIPPED_MIN, TRIPPED_SHARE * max(len(self._seen), self._seen_before))
+        return self._alike[way] >= max(TRIPPED_MIN, TRIPPED_SHARE * max(len(self._seen), self._seen_before))

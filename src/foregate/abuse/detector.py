@@ -235,7 +235,7 @@ class Detector:
         way = RATE if rule == "rate" else BAD
         if client.known:
             self.crowd.trip(client.subject, way, time_s)
-        if self.crowd.is_everybody(way, time_s):
+        if self.crowd.is_everybody(way):
             self.spared += 1
             return True
         client.suspect_s = client.suspect_s or time_s

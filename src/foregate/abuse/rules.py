@@ -13,7 +13,7 @@ from foregate.wire.abuse import Abuse
 
 PROBATION_SHARE = 0.25  # of the evidence, just after a block
 SPREAD_SHARE = 0.2  # of the failed sign-ins, while they come from everywhere and none of them succeeds
-DENIED_SHARE = 0.5  # of its requests at least: behind one address may be many people, one of them bad
+DENIED_SHARE = 0.6  # of its requests at least: behind one address may be many people, and a challenge is half of them
 MISSING_SHARE = 0.7
 DIFFERENT_SHARE = 0.5  # of the failed paths are different: who polls one path that is gone is broken
 BAD_SHARE = 0.5
