@@ -12,7 +12,7 @@ from foregate.wire.snapshot import Certificate, Listener, Snapshot, Target, Weig
 
 PEPPER = b"p" * 32
 FULL = """\
-listen: {gateway: [{address: 'unix:/run/fg.sock'}, {address: '[::1]:8443', tls: [{certificate: a.pem, key: /b.pem}]}]}
+listen: {gateway: [{address: 'unix:/run/fg.sock', http2: false}, {address: '[::1]:8443', tls: [{certificate: a.pem, key: /b.pem}]}]}
 policies: {ip_filter: {deny: [10.0.0.0/8]}, hmac: {secrets: {acme: '${env:SECRET}'}}}
 services:
   a:
@@ -62,7 +62,10 @@ def test_a_snapshot_survives_its_encoding(snapshot: Snapshot) -> None:
 
 def test_listeners_may_be_several_with_certificates_beside_the_file(snapshot: Snapshot, tmp_path: Path) -> None:
     certificate = Certificate(str(tmp_path / "a.pem"), "/b.pem")
-    assert snapshot.listeners == (Listener("", 0, "/run/fg.sock"), Listener("::1", 8443, "", (certificate,)))
+    assert snapshot.listeners == (
+        Listener("", 0, "/run/fg.sock", (), http2=False),
+        Listener("::1", 8443, "", (certificate,)),
+    )
     assert snapshot.services[0].tls.ca_file == str(tmp_path / "ca.pem")
 
 
