@@ -135,3 +135,19 @@ def test_new_settings_hold_from_then_on() -> None:
     assert detector.add(sweep(60)) == []
     detector.configure(Abuse(missing_paths=40))
     assert rules(detector.add(sweep(5, NOW_S + 4.0))) == {"sweep"}
+
+
+def test_sign_ins_that_succeed_among_many_in_vain_are_said() -> None:
+    statuses = [401] * 30 + [200] * 3 + [401] * 20
+    events = [event(NOW_S + n * 0.05, "192.0.2.1", "/login", status, "/login") for n, status in enumerate(statuses)]
+    (found,) = made().add(events)
+    assert found.rule == "credential_stuffing"
+    assert "3 succeeded among them" in found.reason
+    assert "/login" in found.reason
+
+
+def test_a_challenge_before_each_success_is_no_attack() -> None:
+    """As with Basic and Negotiate: 401 first, then the answer."""
+    statuses = [401, 200] * 100
+    events = [event(NOW_S + n * 0.2, "192.0.2.1", "/a", status, "/a") for n, status in enumerate(statuses)]
+    assert made().add(events) == []

@@ -59,6 +59,12 @@ def command(running: Foregate, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def page(running: Foregate) -> bytes:
+    with urllib.request.urlopen(f"{running.gateway}/metrics", timeout=10) as response:
+        found: bytes = response.read()
+    return found
+
+
 def delete(running: Foregate, path: str) -> tuple[int, Any]:
     token = (running.data / "console.token").read_text().strip()
     request = urllib.request.Request(
@@ -99,6 +105,8 @@ def test_an_attack_is_blocked_within_seconds_and_an_undo_frees_at_once(tmp_path:
         )
         assert "404" in block["reason"]
         assert f"ip:{ATTACKER}" in command(running, "list").stdout
+
+        wait_for(lambda: b"foregate_blocks 1\n" in page(running), 3.0)
 
         wait_for(lambda: attacker.ask("/a")[0] == 200, 10.0)  # by itself, and whoever goes on is known by then
         wait_for(attacked_until_blocked, 10.0)
