@@ -12,7 +12,10 @@ from foregate.wire.snapshot import Certificate, Listener, Snapshot, Target, Weig
 
 PEPPER = b"p" * 32
 FULL = """\
-listen: {gateway: [{address: 'unix:/run/fg.sock', http2: false}, {address: '[::1]:8443', tls: [{certificate: a.pem, key: /b.pem}]}]}
+listen:
+  gateway:
+    - {address: 'unix:/run/fg.sock', http2: false}
+    - {address: '[::1]:8443', tls: [{certificate: a.pem, key: /b.pem}]}
 policies: {ip_filter: {deny: [10.0.0.0/8]}, hmac: {secrets: {acme: '${env:SECRET}'}}}
 services:
   a:
