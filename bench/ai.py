@@ -26,7 +26,7 @@ from bench.report import Goal, Outcome, finish, percentile
 from bench.wrk import Load, Pace
 from foregate.http1 import Client, Request, Response, Server
 from foregate.kernel.clock import SystemClock
-from foregate.wire.ai import AiRoute, Model, Price, Provider, TokenLimit
+from foregate.wire.ai import AiRoute, Model, Price, Provider
 from foregate.wire.match import Rule
 from foregate.wire.snapshot import Route
 

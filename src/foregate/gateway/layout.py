@@ -67,9 +67,7 @@ AI_FIRST_TOKEN_BOUNDS_S = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
 AI_PER_TOKEN_BOUNDS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-AI_TOKEN_BOUNDS = (
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0, 67108864.0
-)  # fmt: skip
+AI_TOKEN_BOUNDS = tuple(float(4**power) for power in range(14))  # 1 to 67,108,864
 AI_HISTOGRAMS = (  # each has its buckets, an unbounded one, and its sum
     AI_DURATION_BOUNDS_S,
     AI_FIRST_TOKEN_BOUNDS_S,

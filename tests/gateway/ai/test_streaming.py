@@ -1,6 +1,7 @@
 """Streams on their way: the first token at once, no more in memory than the client reads, connections kept."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -64,6 +65,30 @@ def test_routing_by_cost_and_the_size_of_a_context_are_kept_to() -> None:
         async with ai_world(models=models) as ai, ai.client() as client:
             await client.chat.completions.create(model="any", messages=HELLO)
             assert ai.used.provider == "openai"  # at a third of the price
+
+    run(main)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_request_leaves_nothing_that_only_the_collector_would_free(streamed: bool) -> None:
+    async def main() -> None:
+        models = {"gpt-5": ModelRoute(fallback=("claude",))}
+        async with ai_world([Script(), Script(status=500), Script()], models=models) as ai:
+            body = {"model": "gpt-5", "messages": HELLO, "stream": streamed}
+            await ai.post("/v1/chat/completions", body)
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(4):
+                    await ai.post("/v1/chat/completions", body)
+                gc.set_debug(gc.DEBUG_SAVEALL)
+                gc.collect()
+                left = {type(each).__name__ for each in gc.garbage}
+            finally:
+                gc.set_debug(0)
+                gc.garbage.clear()
+                gc.enable()
+            assert not left & {"Conversation", "Attempt", "InnerExchange", "Facts", "Asked"}
 
     run(main)
 

@@ -44,6 +44,7 @@ class Attempt:
         "began_s",
         "begun",
         "candidate",
+        "facts",
         "inner",
         "over",
         "stream",
@@ -62,6 +63,7 @@ class Attempt:
         self.candidate = candidate
         self.way = way
         self.inner: InnerExchange | None = None
+        self.facts: Facts = NO_FACTS  # what became of the inner request, once this is over
         self.stream: Stream | None = None
         self.begun = False  # a first token is on its way to the client
         self.over = False
@@ -90,13 +92,11 @@ class Attempt:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.inner is not None:
-            self.inner.cancel()
-
-    @property
-    def facts(self) -> Facts:
-        """What became of the inner request, once it is over."""
-        return self.inner.facts if self.inner is not None else NO_FACTS
+        inner, self.inner = self.inner, None
+        if inner is not None:
+            inner.cancel()
+            self.facts = inner.facts
+            inner.forget()
 
     def usage(self) -> Usage:
         """Of what has come of it so far: its prompt was sent, whatever has been answered."""

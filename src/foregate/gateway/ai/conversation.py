@@ -147,11 +147,10 @@ class Conversation:
         body = whole.body
         if self._key:
             self._keep([body], attempt, whole.model, whole.finish_reason)
-        attempt.over = True
+        attempt.end()
         if self.asking.answer(self.request, 200, content_type(self.asked), len(body), _by(attempt)):
             self.request.exchange.write(body)
             self._finish(attempt, 200, "")
-        attempt.end()
 
     def stream_began(self, attempt: Attempt, held: bytes) -> None:
         """A first token has come, after what was held until then."""
@@ -265,6 +264,7 @@ class Conversation:
         return " ".join(self._attempts)[:ATTEMPTS_CHARS_MAX]
 
     def _leave_event(self, attempt: Attempt, status: int, error: str) -> None:
+        self._attempt = None  # it knows this conversation: a cycle that only the collector would free
         self.asking.finish(self.request, status, error, attempt.facts)
 
     def _finish(self, attempt: Attempt, status: int, error: str) -> None:
@@ -277,8 +277,9 @@ class Conversation:
     def _give_up(self) -> None:
         """Nobody is left. What the last of them said is passed on, where it may concern the client."""
         trouble, request = self._trouble, self.request
-        if self._attempt is not None:
-            self._account(self._attempt, Usage(), "", "", False)
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._account(attempt, Usage(), "", "", False)
         if trouble is None:
             error = self._refusal or BadRequest("No model can be asked for this.", "model")
             self.asking.refuse(request, Refuse("invalid_parameter", error.sentence, members={PARAM: error.param}))

@@ -46,6 +46,21 @@ class AnswerReceiver(Protocol):
         ...
 
 
+class _Nobody:
+    """Who is told when nobody wants to know any more."""
+
+    def answer_head(self, head: AnswerHead) -> None: ...
+
+    def answer_body(self, chunks: list[bytes]) -> None: ...
+
+    def answer_end(self, trailers: Fields) -> None: ...
+
+    def answer_broken(self, code: str) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
 class InnerExchange:
     """What `http1.Exchange` is for a client's request. The whole request is there from the beginning.
 
@@ -61,6 +76,7 @@ class InnerExchange:
         "answered",
         "bare",
         "body_bytes_max",
+        "client_certificate",
         "close_after",
         "exact",
         "facts",
@@ -114,6 +130,7 @@ class InnerExchange:
         self.headers = parent.headers
         self.head = RequestHead(host=parent.host, notes=parent.fields)
         self.peer = parent.exchange.peer
+        self.client_certificate = parent.exchange.client_certificate
         self.underscores = parent.exchange.underscores
         self.body_bytes_max = self.request_bytes = size
         self.response_bytes = 0
@@ -132,6 +149,14 @@ class InnerExchange:
         self.over = self.answered = True
         if self.receiver is not None and self.facts is NO_FACTS:
             self.receiver.request_aborted("client_closed")
+
+    def forget(self) -> None:
+        """Who asked has no more use for it, nor for its facts. It knows its request, which knows it: cycles that only
+        the collector would free."""
+        self.cancel()
+        self.receiver = None
+        self._receiver = _NOBODY
+        self.facts = self.so_far = NO_FACTS
 
     def asked(self) -> None:
         """`ask` is about to return: who asked knows this exchange from here on, and may be told."""
