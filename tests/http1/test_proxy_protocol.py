@@ -94,7 +94,7 @@ def test_what_is_no_header_is_refused(data: bytes) -> None:
     st.one_of(st.binary(max_size=200), st.binary(max_size=80).map(lambda tail: SIGNATURE + tail)), st.integers(0, 60)
 )
 def test_no_bytes_are_read_beyond_the_bounds_or_differently_in_pieces(data: bytes, cut: int) -> None:
-    def told(data: bytes) -> Introduction | None | str:
+    def told(data: bytes) -> Introduction | str | None:
         try:
             return parse(data)
         except BadIntroduction:

@@ -26,7 +26,11 @@ def with_kept_files(data: DataDir, snapshot: wire.Snapshot) -> wire.Snapshot:
     """The snapshot, naming copies of its TLS files. Its version stays. Raises ConfigRefused or OSError."""
     keeper = _Keeper(data.certificates)
     listeners = tuple(
-        msgspec.structs.replace(each, certificates=tuple(map(keeper.pair, each.certificates)))
+        msgspec.structs.replace(
+            each,
+            certificates=tuple(map(keeper.pair, each.certificates)),
+            client_ca_file=keeper.authorities(each.client_ca_file) if each.client_ca_file else "",
+        )
         for each in snapshot.listeners
     )
     services = tuple(msgspec.structs.replace(each, tls=_upstream(keeper, each.tls)) for each in snapshot.services)
@@ -39,6 +43,7 @@ def forget_others(data: DataDir, snapshot: wire.Snapshot) -> None:
     What cannot be deleted is left for the next time: the snapshot is in force already.
     """
     named = {each.key for listener in snapshot.listeners for each in listener.certificates}
+    named |= {listener.client_ca_file for listener in snapshot.listeners}
     named |= {file for each in snapshot.services for file in (each.tls.ca_file, each.tls.key) if file is not None}
     with suppress(OSError):
         for file in data.certificates.absolute().iterdir():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from foregate.http1 import trailers as trailer_fields
+from foregate.http1.client_certificate import ClientCertificate
 from foregate.http1.exchange import RequestReceiver
 from foregate.http1.head import RequestHead
 from foregate.http1.headers import HeaderList
@@ -50,6 +51,8 @@ class ClientExchange(Protocol):
     def underscores(self) -> bool: ...
     @property
     def peer(self) -> str: ...
+    @property
+    def client_certificate(self) -> ClientCertificate | None: ...
 
     def take_body(self) -> list[bytes]: ...
     def send_head(self, status: int, lines: bytes, length: int | None) -> None: ...

@@ -25,6 +25,7 @@ _NOTED = (
         b"traceparent",
         b"tracestate",
         b"forwarded",
+        b"x-forwarded-client-cert",
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-proto",

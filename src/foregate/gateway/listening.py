@@ -11,7 +11,7 @@ from foregate.gateway.policies.policy import Log
 from foregate.http1.accept import Acceptor
 from foregate.http1.context import Connected, ServerContext
 from foregate.http1.deadlines import Deadlines
-from foregate.http1.tls import HTTP1, HTTP2, Certificate, ServerCertificates
+from foregate.http1.tls import HTTP1, HTTP2, Certificate, ClientAuthorities, ServerCertificates
 from foregate.http2.server import take_over
 from foregate.kernel.clock import Clock
 from foregate.ports.blocks import Cells
@@ -74,6 +74,7 @@ class Listening:
             underscores=clients.underscores,
             http2=take_over if listener.http2 else None,
             streams_max=clients.streams_max,
+            asks_clients=bool(listener.client_ca_file),
             connections=self._connections,
             turned_away=self._turned_away,
             addresses=self._addresses,
@@ -133,7 +134,10 @@ class Listening:
 
 
 def _certificates(listener: Listener) -> ServerCertificates:
-    return ServerCertificates(_files(listener), alpn=(HTTP2, HTTP1) if listener.http2 else (HTTP1,))
+    clients = None
+    if listener.client_ca_file:
+        clients = ClientAuthorities(listener.client_ca_file, listener.client_auth == "require")
+    return ServerCertificates(_files(listener), alpn=(HTTP2, HTTP1) if listener.http2 else (HTTP1,), clients=clients)
 
 
 def _files(listener: Listener) -> list[Certificate]:

@@ -182,5 +182,8 @@ class Request:
         ]
         if state:
             lines.append(b"tracestate: " + state)
+        certificate = self.exchange.client_certificate
+        if certificate is not None:
+            lines.append(b"x-forwarded-client-cert: " + certificate.forwarded)
         lines.append(b"")
         return b"\r\n".join(lines)

@@ -45,7 +45,7 @@ class ServerContext:
     (0: no bound) the last answer closes its connection. A request body slower than `body_bytes_per_s_min` (0: no
     bound) over a whole window of `body_rate_window_s` gets 408; the time in which we ourselves did not read does not
     count, nor the time after the answer has begun. `underscores` is for who answers: whether fields with "_" in their
-    name are to be sent on.
+    name are to be sent on. `asks_clients`: TLS asks them for certificates.
 
     `http2(context, transport, connection, data)` takes over a transport whose client begins with the preface of HTTP/2
     (`data` is what has come): it is the transport's protocol from then on, in the place of `connection`, and gives its
@@ -68,6 +68,7 @@ class ServerContext:
     underscores: bool = True
     http2: Callable[[ServerContext, asyncio.Transport, Connected, bytes], None] | None = None
     streams_max: int = limits.H2_STREAMS_MAX
+    asks_clients: bool = False
     draining: bool = False
     connections: set[Connected] = field(default_factory=set)
     turned_away: set[Connected] = field(default_factory=set)  # those that are being told

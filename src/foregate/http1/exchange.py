@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from foregate.http1 import trailers as trailer_fields
+from foregate.http1.client_certificate import ClientCertificate, shown
 from foregate.http1.date import date_line
 from foregate.http1.headers import HeaderList
 from foregate.http1.trailers import Fields
@@ -136,6 +137,12 @@ class Exchange:
     def peer(self) -> str:
         """The client's address; "" behind a Unix socket, which knows none: whoever needs one takes it from a header."""
         return self._connection.peer
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:
+        """What the client has shown, where it was asked for, and TLS has verified."""
+        connection = self._connection
+        return shown(connection.transport) if connection.context.asks_clients else None
 
     def take_body(self) -> list[bytes]:
         """The pieces of the body that have come and were not handed out before."""

@@ -21,6 +21,13 @@ class Certificate(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+class ClientAuthorities(NamedTuple):
+    """Who vouches for clients: a PEM file; not `required`: a client may come without a certificate."""
+
+    ca_file: str
+    required: bool = True
+
+
 class BadCertificate(Exception):
     """A certificate cannot be served; the message says which file and why."""
 
@@ -32,12 +39,22 @@ class ServerCertificates:
     table; likewise without a server name. Where two certificates bear a name, the earlier one has it.
     """
 
-    def __init__(self, certificates: Sequence[Certificate], *, alpn: Sequence[str] = (HTTP1,)) -> None:
-        """`alpn` are the protocols that are spoken, the best first. Raises BadCertificate."""
+    def __init__(
+        self,
+        certificates: Sequence[Certificate],
+        *,
+        alpn: Sequence[str] = (HTTP1,),
+        clients: ClientAuthorities | None = None,
+    ) -> None:
+        """`alpn` are the protocols that are spoken, the best first; with `clients` these are asked for certificates.
+
+        Raises BadCertificate.
+        """
         self._alpn = alpn
-        self._by_name, self._first = _table(certificates, self._alpn)
+        self._clients = clients
+        self._by_name, self._first = _table(certificates, alpn, clients)
         # Sessions belong to the context that listens, so it stays the same over reloads; it has no certificate.
-        self.context = _context(self._alpn)
+        self.context = _context(alpn, clients)
         self.context.sni_callback = self._choose
 
     @property
@@ -50,7 +67,7 @@ class ServerCertificates:
 
         Raises BadCertificate, and then goes on as before.
         """
-        self._by_name, self._first = _table(certificates, self._alpn)
+        self._by_name, self._first = _table(certificates, self._alpn, self._clients)
 
     def find(self, server_name: str | None) -> ssl.SSLContext:
         """The context for a server name."""
@@ -83,10 +100,7 @@ def client_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise BadCertificate(f"{ca_file}: no CA certificates in PEM can be read from it: {error}") from error
+        _trust(context, ca_file)
     else:
         context.load_default_certs()
     if certificate is not None:
@@ -95,14 +109,14 @@ def client_context(
 
 
 def _table(
-    certificates: Sequence[Certificate], alpn: Sequence[str]
+    certificates: Sequence[Certificate], alpn: Sequence[str], clients: ClientAuthorities | None
 ) -> tuple[dict[str, ssl.SSLContext], ssl.SSLContext]:
     if not certificates:
         raise BadCertificate("TLS needs at least one certificate")
     by_name: dict[str, ssl.SSLContext] = {}
     contexts = []
     for certificate in certificates:
-        context = _context(alpn)
+        context = _context(alpn, clients)
         _load(context, certificate)
         contexts.append(context)
         for name in certificate.names or _names(certificate.certificate):
@@ -110,12 +124,24 @@ def _table(
     return by_name, contexts[0]
 
 
-def _context(alpn: Sequence[str]) -> ssl.SSLContext:
+def _context(alpn: Sequence[str], clients: ClientAuthorities | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(list(alpn))
+    if clients is not None:
+        _trust(context, clients.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED if clients.required else ssl.CERT_OPTIONAL
+        context.options |= ssl.OP_NO_TICKET  # a ticket would let a client in whose authority is trusted no longer
+        context.num_tickets = 0
     return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise BadCertificate(f"{ca_file}: no CA certificates in PEM can be read from it: {error}") from error
 
 
 def _load(context: ssl.SSLContext, certificate: Certificate) -> None:

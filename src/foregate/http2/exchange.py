@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from foregate.http1 import trailers as trailer_fields
+from foregate.http1.client_certificate import ClientCertificate, shown
 from foregate.http1.date import date_line
 from foregate.http1.head import Refusal
 from foregate.http1.headers import HeaderList, find, oversize, reason
@@ -128,6 +129,11 @@ class Exchange:
     @property
     def peer(self) -> str:
         return self._connection.peer
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:
+        connection = self._connection
+        return shown(connection.transport) if connection.context.asks_clients else None
 
     # --- for the application: the request --------------------------------------------------------------------
 

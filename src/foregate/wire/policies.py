@@ -116,6 +116,16 @@ class Basic(Settings, frozen=True):
     realm: Annotated[str, Meta(max_length=128)] = "foregate"
 
 
+class Mtls(Settings, frozen=True):
+    """Clients' TLS certificates, which the listener must ask for (`client_ca_file`).
+
+    `allow`: subjects (`CN=shop,O=Acme`), URIs, DNS names and mail addresses, any of which is enough; one that ends with
+    `*` allows what begins so. Empty: every certificate that the listener takes.
+    """
+
+    allow: tuple[Annotated[str, Meta(min_length=1, max_length=1_024)], ...] = ()
+
+
 class Hmac(Settings, frozen=True):
     """Requests signed with a shared secret (HMAC-SHA-256 over method, target, date and body digest).
 
@@ -382,6 +392,7 @@ class Policies(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     models: ModelAccess | None = None
     token_limits: tuple[TokenLimit, ...] = ()
     event_stream: EventStream | None = None
+    mtls: Mtls | None = None
 
 
 NO_POLICIES = Policies()
@@ -389,7 +400,7 @@ JOINED = ("rate_limits", "quotas", "token_limits", "extensions")
 # A policy not named here may be set everywhere.
 SCOPES: dict[str, tuple[str, ...]] = {
     # these decide who asks: plan and key are not known yet
-    **dict.fromkeys(("cors", "api_key", "jwt", "basic", "hmac"), ("global", "service", "route")),
+    **dict.fromkeys(("cors", "api_key", "jwt", "basic", "hmac", "mtls"), ("global", "service", "route")),
     # these keep one state per service
     **dict.fromkeys(("bulkhead", "adaptive_concurrency", "circuit_breaker", "service_breaker"), ("global", "service")),
     # these are met by routes to models, before it is known which service is asked

@@ -15,7 +15,7 @@ from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.settings import Network, Seconds, Settings, Status
 
-AuthMethod = Literal["api_key", "jwt", "basic", "hmac"]
+AuthMethod = Literal["api_key", "jwt", "basic", "hmac", "mtls"]
 
 
 class Target(msgspec.Struct, frozen=True):

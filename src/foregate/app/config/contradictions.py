@@ -81,6 +81,8 @@ def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:
                 if limit.by in _BY_CONSUMER:
                     sentence = f"counts per {limit.by}, but auth is none: nobody here says who they are"
                     yield (*path, "policies", kind, index), sentence
+    if "mtls" in route.auth and not any(listener.client_ca_file for listener in config.listen.gateways):
+        yield (*path, "auth"), "mtls: no listener asks clients for certificates (listen.gateway[].client_ca_file)"
     for method in _NEEDS_SETTINGS:
         if method in route.auth and not _is_set(config, route, method):
             sentence = f"is {method}, whose settings are missing: policies.{method} here, on the service, or globally"

@@ -19,6 +19,7 @@ GUARDS = (
     "jwt",
     "basic",
     "hmac",
+    "mtls",
     "bounds",
     "rate_limits",
     "quotas",

@@ -33,6 +33,11 @@ def _listeners(loaded: Loaded) -> Iterator[Problem]:
                 ServerCertificates([Certificate(str(folder / pair.certificate), str(folder / pair.key))])
             except BadCertificate as error:
                 yield loaded.problem(("listen", "gateway", index, "tls", number), str(error))
+        if listener.client_ca_file is not None:
+            try:
+                client_context(ca_file=str(folder / listener.client_ca_file))
+            except BadCertificate as error:
+                yield loaded.problem(("listen", "gateway", index, "client_ca_file"), str(error))
 
 
 def _upstreams(loaded: Loaded) -> Iterator[Problem]:

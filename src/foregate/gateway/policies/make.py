@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from foregate.gateway.policies.policy import Means, Place, Policy
-from foregate.wire.policies import ApiKeySource, Basic
+from foregate.wire.policies import ApiKeySource, Basic, Mtls
 
 _CLASSES = {
     "ip_filter": "IpFilterPolicy",
@@ -14,6 +14,7 @@ _CLASSES = {
     "jwt": "JwtPolicy",
     "basic": "BasicPolicy",
     "hmac": "HmacPolicy",
+    "mtls": "MtlsPolicy",
     "load_shedding": "LoadSheddingPolicy",
     "bounds": "BoundsPolicy",
     "body_schema": "BodySchemaPolicy",
@@ -26,7 +27,8 @@ _CLASSES = {
     "bulkhead": "BulkheadPolicy",
 }
 KINDS = tuple(_CLASSES)
-DEFAULTS: dict[str, Any] = {"api_key": ApiKeySource, "basic": Basic}  # what may be used without being configured
+# What may be used without being configured.
+DEFAULTS: dict[str, Any] = {"api_key": ApiKeySource, "basic": Basic, "mtls": Mtls}
 
 
 def default_method(kind: str, models: bool) -> Any:
