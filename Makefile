@@ -1,6 +1,6 @@
 # Everything a person does with this checkout. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt web bench train soak fuzz lock wheel clean
+.PHONY: help run test check fmt web bench cache-tests train soak fuzz lock wheel clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,7 +11,7 @@ ARGS ?=
 
 help: ## Show this help.
 	@echo "foregate: an API gateway that sees failures coming."; echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services with faults to switch on. Ctrl-C stops it. ARGS="--help" for more.
 	@$(BIN)/foregate demo $(ARGS)
@@ -35,6 +35,9 @@ web: $(ASSETS) ## Build the console.
 
 bench: $(BIN)/.dev ## Measure beside the peers found here (nginx, haproxy, Go, Caddy), about 12 minutes. ARGS="proxy latency" for some.
 	$(BIN)/python -m bench $(ARGS)
+
+cache-tests: $(BIN)/.dev ## Run the public suite for HTTP caches against a worker (installs it into bench/out, with npm).
+	$(BIN)/python -m bench cache-tests $(ARGS)
 
 soak: $(BIN)/.dev ## Half an hour of streams, aborts and 100,000 keys: does memory grow, do files leak? ARGS="--minutes 5" for less.
 	$(BIN)/python -m bench soak $(ARGS)

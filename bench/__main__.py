@@ -1,8 +1,9 @@
-"""`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but soak.
+"""`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but
+the last two.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-soak. Options go to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a
-goal is missed or a figure is not valid. JSON lands in bench/out/.
+cache, cache-tests, soak. Options go to the one that is named; `python -m bench latency --help` lists them. Exit status:
+0, or 1 where a goal is missed or a figure is not valid. JSON lands in bench/out/.
 """
 
 import importlib
@@ -25,8 +26,9 @@ ALL = (
     "websocket",
     "ai",
     "abuse",
+    "cache",
 )
-NAMES = (*ALL, "soak")
+NAMES = (*ALL, "cache-tests", "soak")
 
 
 def main(argv: list[str]) -> int:
@@ -47,7 +49,7 @@ def run(name: str, options: list[str]) -> int:
     print(f"\n=== {name} ===", flush=True)
     begin_s = time.monotonic()
     try:
-        status = int(importlib.import_module(f"bench.{name}").main(options))
+        status = int(importlib.import_module(f"bench.{name.replace('-', '_')}").main(options))
     except Exception:  # noqa: BLE001 - said loudly, and the next one runs
         traceback.print_exc()
         print(f"BROKEN  {name} ended with the error above")

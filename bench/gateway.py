@@ -11,6 +11,7 @@ from foregate.app.paths import DataDir, write_private
 from foregate.app.runtime import Runtime, write_runtime
 from foregate.kernel.secrets import hash_key, new_key
 from foregate.wire import policies as wire
+from foregate.wire.cache import CacheStorage
 from foregate.wire.match import Rule
 from foregate.wire.policies import NO_POLICIES, Policies
 from foregate.wire.snapshot import Balance, Key, Listener, Route, Service, Snapshot, Target, Weighted, encode_snapshot
@@ -81,6 +82,7 @@ def start_workers(
     workers: int = 1,
     policies: Policies = NO_POLICIES,
     keys: Sequence[str] = (KEY,),
+    cache: CacheStorage = CacheStorage(),  # noqa: B008 - frozen
 ) -> Workers:
     """Write the snapshot, start the workers, return once every one of them serves. Raises RuntimeError."""
     data = DataDir(folder / f"{name}-{port}")
@@ -93,6 +95,7 @@ def start_workers(
         routes=tuple(routes),
         keys=tuple(Key(f"key_{n}", f"bench-{n}", hash_key(key, pepper)) for n, key in enumerate(keys)),
         policies=policies,
+        cache=cache,
     )
     write_private(data.snapshot, encode(snapshot))
     write_runtime(data, Runtime("127.0.0.1", 0, f"http://127.0.0.1:{port}", workers=workers, alert_threshold=0.8))

@@ -90,31 +90,32 @@ backend out
 """
 
 
-def _nginx(name: str, folder: Path, port: int, rest: str) -> Running:
+def nginx(name: str, folder: Path, port: int, rest: str, first: str = "") -> Running:
+    """`rest` stands within http, `first` before everything."""
     program = tool("nginx", "/usr/sbin/nginx")
     config = folder / f"{name}.conf"
-    config.write_text(_NGINX.format(folder=folder, name=name, rest=rest))
+    config.write_text(first + _NGINX.format(folder=folder, name=name, rest=rest))
     return start(name, [program, "-c", str(config), "-e", f"{folder}/{name}.err"], port, folder)
 
 
 def start_upstream(folder: Path, port: int) -> Running:
     """One nginx worker that answers every request with BODY from memory."""
-    return _nginx("upstream", folder, port, _UPSTREAM.format(port=port, body=BODY.decode(), chat=CHAT.decode()))
+    return nginx("upstream", folder, port, _UPSTREAM.format(port=port, body=BODY.decode(), chat=CHAT.decode()))
 
 
 def start_nginx(folder: Path, port: int, upstream: int) -> Running:
-    return _nginx("nginx", folder, port, _PROXY.format(port=port, upstream=upstream))
+    return nginx("nginx", folder, port, _PROXY.format(port=port, upstream=upstream))
 
 
 def nginx_websocket(folder: Path, port: int, upstream: int) -> Running:
     """One that passes WebSockets on."""
-    return _nginx("nginx-websocket", folder, port, _WEBSOCKET.format(port=port, upstream=upstream))
+    return nginx("nginx-websocket", folder, port, _WEBSOCKET.format(port=port, upstream=upstream))
 
 
 def start_nginx_http2(folder: Path, port: int, upstream: int) -> Running:
     """The same, asked over HTTP/2 without TLS."""
     rest = _PROXY.replace("backlog=4096;", "backlog=4096 http2; http2_max_concurrent_streams 128;")
-    return _nginx("nginx-http2", folder, port, rest.format(port=port, upstream=upstream))
+    return nginx("nginx-http2", folder, port, rest.format(port=port, upstream=upstream))
 
 
 def start_haproxy(folder: Path, port: int, upstream: int) -> Running:
