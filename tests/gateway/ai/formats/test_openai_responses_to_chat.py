@@ -191,3 +191,23 @@ def test_a_failure_of_the_provider_fails_the_translation_of_the_translation() ->
 def test_pairs_that_nobody_can_translate_have_no_way() -> None:
 
     assert translation(FORMATS["openai-embeddings"], FORMATS["anthropic-messages"]) is None
+
+
+def test_an_answer_without_end_and_calls_without_number_are_cut_at_their_bounds() -> None:
+    def chunk(delta: dict[str, Any], index: int = 0) -> bytes:
+        return b"data: " + msgspec.json.encode({"id": "x", "choices": [{"index": index, "delta": delta}]}) + b"\n\n"
+
+    by = way("openai-responses", "openai-chat")
+    stream, piece = by.stream(ask("openai-responses")), chunk({"content": "x" * 65_536})
+    for _ in range(140):
+        stream.feed(piece)
+    assert stream.failure is not None
+    calls = [chunk({"tool_calls": [{"index": n, "id": f"c{n}", "function": {"name": "f"}}]}) for n in range(2_000)]
+    clients: tuple[Name, ...] = ("openai-responses", "anthropic-messages")
+    for client in clients:
+        stream = way(client, "openai-chat").stream(ask(client))
+        stream.feed(b"".join(calls))
+        assert stream.failure is not None
+    stream = way("openai-chat", "openai-chat").stream(ask("openai-chat"))
+    stream.feed(b"".join(chunk({"content": "x"}, index) for index in range(200)))
+    assert stream.failure is not None

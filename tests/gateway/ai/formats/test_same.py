@@ -66,6 +66,32 @@ def test_a_stream_left_after_any_event_is_billed_what_was_sent_and_ends_in_an_er
     assert stream.failure.kind == "truncated"
 
 
+def _said(name: Name, out: bytes) -> str:
+    """The text in the events of a stream."""
+    texts = []
+    for document in documents(out):
+        if name == "openai-chat":
+            texts += [choice["delta"].get("content") or "" for choice in document["choices"]]
+        elif name == "openai-completions":
+            texts += [choice["text"] for choice in document["choices"]]
+        elif document["type"].endswith("delta"):
+            delta = document["delta"]
+            texts.append(delta if isinstance(delta, str) else delta.get("text", ""))
+    return "".join(texts)
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_a_stream_that_stops_at_any_byte_is_billed_what_was_sent_and_half_an_event_is_not_sent(name: Name) -> None:
+    by, asked = way(name, name), ask(name)
+    script = Script(SCRIPT.pieces, usage=False)
+    sent = b"".join(event for event, _ in provider_stream(by, asked, script))
+    for at in range(len(sent)):
+        stream = by.stream(asked)
+        out = stream.feed(sent[:at])
+        assert stream.usage().output == estimate(_said(name, out))
+        assert stream.begun is bool(_said(name, out))
+
+
 @pytest.mark.parametrize("name", STREAMED)
 def test_usage_that_the_provider_omits_is_our_own_count_and_marked(name: Name) -> None:
     by, asked = way(name, name), ask(name)

@@ -33,7 +33,7 @@ from foregate.gateway.ai.formats.reading import (
     write_json,
     write_request,
 )
-from foregate.gateway.ai.formats.watch import Translated, Translator, Watch
+from foregate.gateway.ai.formats.watch import CALLS_MAX, Translated, Translator, Watch
 from foregate.gateway.ai.usage import Usage
 
 _VENDOR = "OpenAI"
@@ -348,8 +348,8 @@ class _ToEvents(Translator):
             block = self._number()
             known = self._calls[number] = (block, call.id or f"call_{block}")
             self._open.append(block)
-            if not function.name:
-                self._watch.fail("malformed", "the provider sent a tool call without a name")
+            if not function.name or block > CALLS_MAX:
+                self._watch.fail("malformed", "the provider sent a tool call without a name, or more than are carried")
                 return []
             begun = {"type": "tool_use", "id": known[1], "name": function.name, "input": {}}
             out.append(_event("content_block_start", index=block, content_block=begun))

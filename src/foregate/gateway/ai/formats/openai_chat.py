@@ -9,7 +9,7 @@ import msgspec
 from foregate.gateway.ai.formats.format import Asked, Document, Malformed, Name, Whole
 from foregate.gateway.ai.formats.openai import OpenAIFormat, UsageDocument, told_error
 from foregate.gateway.ai.formats.reading import count, flag, items, json_tokens, read_answer, read_object, write_json
-from foregate.gateway.ai.formats.watch import Watch
+from foregate.gateway.ai.formats.watch import CHOICES_MAX, Watch
 from foregate.gateway.ai.tokens import FILE_CHARS_PER_TOKEN, IMAGE_TOKENS, MESSAGE_TOKENS, estimate
 from foregate.gateway.ai.usage import settled
 
@@ -108,6 +108,8 @@ class ChatWatch(Watch):
     def _choice(self, choice: Choice) -> None:
         delta = choice.delta
         self._open.add(choice.index)
+        if len(self._open) > CHOICES_MAX:
+            self.fail("malformed", "the provider sent more choices than anybody can ask for")
         if delta is not None:
             text = (
                 delta.text + (delta.refusal or "") + (delta.called if delta.tool_calls or delta.function_call else "")

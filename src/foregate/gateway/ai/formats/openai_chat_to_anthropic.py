@@ -34,7 +34,7 @@ from foregate.gateway.ai.formats.reading import (
     write_json,
     write_request,
 )
-from foregate.gateway.ai.formats.watch import Translated, Translator, Watch
+from foregate.gateway.ai.formats.watch import CALLS_MAX, Translated, Translator, Watch
 
 _VENDOR = "Anthropic"
 _KNOWN = words(
@@ -366,7 +366,7 @@ class _ToChunks(Translator):
         }
 
     def _block(self, block: anthropic.Block, index: int) -> list[bytes]:
-        if block.type == "tool_use":
+        if block.type == "tool_use" and len(self._calls) < CALLS_MAX:
             self._calls[index] = len(self._calls)
             self._inputs[index] = block.input
             function = {"name": block.name or "", "arguments": ""}

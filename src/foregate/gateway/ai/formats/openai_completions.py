@@ -10,7 +10,7 @@ from foregate.gateway.ai.formats.format import Asked, BadRequest, Document, Malf
 from foregate.gateway.ai.formats.openai import OpenAIFormat, UsageDocument, told_error
 from foregate.gateway.ai.formats.openai_chat import usage_wanted
 from foregate.gateway.ai.formats.reading import count, flag, read_answer, read_object
-from foregate.gateway.ai.formats.watch import Watch
+from foregate.gateway.ai.formats.watch import CHOICES_MAX, Watch
 from foregate.gateway.ai.tokens import estimate
 from foregate.gateway.ai.usage import settled
 
@@ -57,6 +57,8 @@ class CompletionWatch(Watch):
             if choice.finish_reason:
                 self.finish_reason = choice.finish_reason
                 self._finished.add(choice.index)
+        if len(self._finished) > max(CHOICES_MAX, self.asked.choices):
+            self.fail("malformed", "the provider sent more choices than were asked for")
         if chunk.usage is not None:
             said = chunk.usage
             self.report(said.read(), said.prompt_tokens is not None, said.completion_tokens is not None)

@@ -20,7 +20,13 @@ from foregate.gateway.ai.formats.reading import (
     write_json,
     write_request,
 )
-from foregate.gateway.ai.formats.watch import Translated, Translator, Watch
+from foregate.gateway.ai.formats.watch import (
+    CALLS_MAX,
+    HELD_CHARS_MAX,
+    Translated,
+    Translator,
+    Watch,
+)
 from foregate.gateway.ai.usage import Usage
 
 _VENDOR = "chat completions"
@@ -254,6 +260,7 @@ class _ToEvents(Translator):
         self._text: list[str] = []
         self._text_at = -1  # which item the open text is
         self._calls: dict[int, tuple[int, list[str]]] = {}  # the provider's number of a call → item, its arguments
+        self._held_chars = 0
         self._open: list[tuple[int, list[str]]] = []
 
     def feed(self, read: chat.Chat) -> list[bytes]:
@@ -292,6 +299,7 @@ class _ToEvents(Translator):
             self._text_at = self._begin(_text_item(f"{number}_{len(self._items)}", "", "in_progress"), out)
             out.append(self._event("response.content_part.added", **self._part(), part=_text_part("")))
         self._text.append(text)
+        self._hold(text)
         return [*out, self._event("response.output_text.delta", **self._part(), delta=text, logprobs=[])]
 
     def _part(self) -> Document:
@@ -315,8 +323,8 @@ class _ToEvents(Translator):
         known = self._calls.get(number)
         out: list[bytes] = []
         if known is None or (call.id and call.id != self._items[known[0]]["call_id"]):
-            if not function.name:
-                self._watch.fail("malformed", "the provider sent a tool call without a name")
+            if not function.name or len(self._items) > CALLS_MAX:
+                self._watch.fail("malformed", "the provider sent a tool call without a name, or more than are carried")
                 return []
             out = self._close_text()
             place = len(self._items)
@@ -325,9 +333,16 @@ class _ToEvents(Translator):
             self._open.append(known)
         if function.arguments:
             known[1].append(function.arguments)
+            self._hold(function.arguments)
             at = {"item_id": self._items[known[0]]["id"], "output_index": known[0]}
             out.append(self._event("response.function_call_arguments.delta", **at, delta=function.arguments))
         return out
+
+    def _hold(self, text: str) -> None:
+        """The last event tells all of it again, so all of it is kept."""
+        self._held_chars += len(text)
+        if self._held_chars > HELD_CHARS_MAX:
+            self._watch.fail("malformed", f"the provider's answer has more than {HELD_CHARS_MAX} characters")
 
     def _begin(self, item: Document, out: list[bytes]) -> int:
         self._items.append(item)

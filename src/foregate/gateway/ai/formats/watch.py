@@ -13,6 +13,9 @@ from foregate.gateway.ai.tokens import TextCounter
 from foregate.gateway.ai.usage import Usage, settled
 
 DETAIL_CHARS_MAX = 500  # of what a provider said about its error
+CHOICES_MAX = 128  # of a stream, as many as may be asked for; beyond it the provider's stream is malformed
+CALLS_MAX = 1_024  # of tools, in a stream that is translated; beyond it the same
+HELD_CHARS_MAX = 8_388_608  # of an answer that has to be told again as a whole at its end; beyond it the same
 
 
 class Watch:
