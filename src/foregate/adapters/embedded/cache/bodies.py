@@ -14,6 +14,8 @@ from foregate.adapters.embedded.cache.objects import Checksums, Damaged, Head, r
 if TYPE_CHECKING:
     from foregate.adapters.embedded.cache.disk import Disk
 
+COPY_BYTES = 1 << 20  # at once
+
 
 class FileBody:
     """The body of an object, read as it is wanted (`ports.cache.DiskBody`). It holds the file open, evicted or not."""
@@ -40,10 +42,11 @@ class FileBody:
         """Append it to `file` (a descriptor). Blocks."""
         at = 0
         while at < self.length:
-            copied = os.copy_file_range(self._descriptor, file, self.length - at, at)
-            if not copied:
+            piece = os.pread(self._descriptor, min(COPY_BYTES, self.length - at), at)
+            if not piece:
                 raise Damaged("cut short")
-            at += copied
+            write_all(file, piece)
+            at += len(piece)
 
     def hold(self) -> None:
         """`free` it when done: a close meanwhile waits."""
@@ -121,11 +124,11 @@ class FileWriter:
 
     def _go_on(self) -> None:
         """Have a thread do what there is to do: one at a time, so that the pieces stay in order."""
-        if self._busy:
+        if self._busy or self._disk.closed:  # what is left of it then is deleted at the next start
             return
         if self._state == "lost":
             self._state = "over"
-            self._disk.writing(self._remove)
+            self._disk.writing(self._remove).add_done_callback(self._disk.failed)
         elif self._waiting or self._state == "finishing":
             pieces, self._waiting = self._waiting, []
             last, self._busy = self._state == "finishing", True
@@ -137,7 +140,7 @@ class FileWriter:
     def _done(self, count: int, size: int, writing: asyncio.Future[None]) -> None:
         self._busy = False
         self._disk.release(count, size)
-        if self._disk.went_well(writing):
+        if self._disk.wrote(writing):
             self._go_on()
         else:
             self._lose()

@@ -43,6 +43,7 @@ class Disk:
         self.object_bytes_max = object_bytes_max
         self.small_bytes_max = small_bytes_max
         self.not_stored = 0
+        self.closed = False
         self.version = folder.index.version
         self._clock = clock
         self._log = log
@@ -117,11 +118,11 @@ class Disk:
 
     def begin(self, digest: bytes) -> FileWriter | None:
         """A body that is still coming; None while the disk fails."""
-        return None if self._clock.monotonic() < self._retry_s else FileWriter(self, digest)
+        return None if self.closed or self._clock.monotonic() < self._retry_s else FileWriter(self, digest)
 
     def remove(self, digest: bytes, version: int) -> None:
         """It is void."""
-        self.writing(partial(self.folder.drop, Object(digest, version))).add_done_callback(self.went_well)
+        self.writing(partial(self.folder.drop, Object(digest, version))).add_done_callback(self.failed)
 
     def writing(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Have a thread do it."""
@@ -130,7 +131,8 @@ class Disk:
     def reserve(self, size: int) -> bool:
         """Whether so many bytes more may wait to be written; then they do, until they are released."""
         size += _PIECE_BYTES
-        if self._backlog_bytes + size > BACKLOG_BYTES_MAX or self._clock.monotonic() < self._retry_s:
+        full = self.closed or self._backlog_bytes + size > BACKLOG_BYTES_MAX
+        if full or self._clock.monotonic() < self._retry_s:
             return False
         self._backlog_bytes += size
         return True
@@ -138,31 +140,37 @@ class Disk:
     def release(self, pieces: int, size: int) -> None:
         self._backlog_bytes -= size + pieces * _PIECE_BYTES
 
-    def went_well(self, writing: "asyncio.Future[None]") -> bool:
-        """Whether a thread did what it was to do; a disk that fails is said once, and so is its recovery."""
+    def wrote(self, writing: "asyncio.Future[None]") -> bool:
+        """Whether a thread wrote what it was to write."""
+        if self.failed(writing):
+            return False
+        if self._failing:
+            self._failing = False
+            self._log("cache_disk_recovered", {})
+        return True
+
+    def failed(self, writing: "asyncio.Future[None]") -> bool:
+        """Whether it did not do what it was to do. A disk that fails is said once, until it has recovered."""
         error = None if writing.cancelled() else writing.exception()
         if error is None:
-            if self._failing and not writing.cancelled():
-                self._failing = False
-                self._log("cache_disk_recovered", {})
-            return not writing.cancelled()
+            return writing.cancelled()
         self.not_stored += 1
         if isinstance(error, OSError):
             self._retry_s = self._clock.monotonic() + RETRY_S
-            if self._failing:
-                return False
+        if not self._failing:
             self._failing = True
-        self._log("cache_disk_failed", {"error": str(error), "effect": "answers are not stored on it"})
-        return False
+            self._log("cache_disk_failed", {"error": str(error), "effect": "answers are not stored on it"})
+        return True
 
     def resize(self, bytes_max: int, object_bytes_max: int, small_bytes_max: int) -> None:
         """Other bounds from now on."""
         self.object_bytes_max = object_bytes_max
         self.small_bytes_max = small_bytes_max
-        self.writing(partial(self.folder.shrink, bytes_max)).add_done_callback(self.went_well)
+        self.writing(partial(self.folder.shrink, bytes_max)).add_done_callback(self.failed)
 
     def close(self) -> None:
         """What is being written is written first: at most the backlog."""
+        self.closed = True
         self._readers.shutdown(cancel_futures=True)
         self._writers.shutdown()
         self.folder.close()
@@ -177,7 +185,7 @@ class Disk:
         self.release(1, waits)
         if not isinstance(body, bytes):
             body.free()
-        self.went_well(writing)
+        self.wrote(writing)
 
     def _store(self, made: Object, head: Head, body: bytes | FileBody) -> None:
         path = self.folder.incoming()

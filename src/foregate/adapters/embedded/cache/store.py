@@ -91,12 +91,12 @@ class EmbeddedCache:
         """What suits; an awaitable where it lies on the disk."""
         entry = self._find(primary)
         if entry is not None and self._stands(primary, entry):
+            if entry.uses < USES_MAX:
+                entry.uses += 1
             if entry.sets:
                 return self._variant(primary, entry.sets, select, now_s)
             stored = entry.stored
             if stored.fresh_until_s >= now_s or self._disk is None or not self._newer(primary, entry):
-                if entry.uses < USES_MAX:
-                    entry.uses += 1
                 return stored
         elif self._disk is None or not self._disk.version(digest_of(primary)):
             return Absent.URI
@@ -104,17 +104,23 @@ class EmbeddedCache:
 
     def _stands(self, name: bytes, entry: Entry) -> bool:
         """Whether it is not void; else it goes."""
-        if self._cells[entry.cell] == entry.mark:
-            generation = self._generation[0]
-            if entry.seen == generation:
-                return True
-            if entry.sets or not self._void.purged(Names(entry.key, entry.stored.tags), entry.seen):
-                entry.seen = generation
-                return True
-        elif entry.sets:
-            return True  # a signpost is right whatever becomes of the answers
+        if self._cells[entry.cell] == entry.mark and entry.seen == self._generation[0]:
+            return True
+        if self._valid(entry):
+            return True
         self._memory.remove(name)
         return False
+
+    def _valid(self, entry: Entry) -> bool:
+        if entry.sets:
+            return True  # a signpost is right whatever becomes of the answers
+        if self._cells[entry.cell] != entry.mark:
+            return False
+        generation = self._generation[0]
+        if entry.seen != generation and self._void.purged(Names(entry.key, entry.stored.tags), entry.seen):
+            return False
+        entry.seen = generation
+        return True
 
     def _newer(self, name: bytes, entry: Entry) -> bool:
         """Whether another worker has put a newer one on the disk."""
@@ -166,8 +172,7 @@ class EmbeddedCache:
         """An object of the disk as an entry; one with a small body is kept in memory from now on."""
         key = head.key
         entry = Entry(key, self._void.cell(key), head.moment, stored_of(head), head.version, head.sets)
-        valid = head.epoch == self._void.epoch and key.primary == primary and self._stands(name, entry)
-        if not valid:
+        if head.epoch != self._void.epoch or key.primary != primary or not self._valid(entry):
             if not isinstance(body, bytes):
                 body.close()
             if self._disk is not None:
@@ -216,7 +221,7 @@ class EmbeddedCache:
     def _keep(self, key: Key, moment: Moment, stored: Stored) -> bool:
         """In memory where its body is, and on the disk."""
         name = self._name_for(key, moment, stored)
-        entry = Entry(key, self._void.cell(key), moment, stored, self._next_version())
+        entry = Entry(key, self._void.cell(key), moment, stored, self._next_version(name))
         kept = isinstance(stored.body, bytes) and self._memory.put(name, entry)
         if self._disk is not None:
             head = head_of(key, self._void.epoch, moment, entry.version, stored)
@@ -247,7 +252,8 @@ class EmbeddedCache:
 
     def finish(self, file: FileWriter, key: Key, moment: Moment, stored: Stored) -> bool:
         """All of the body has come in."""
-        return file.finish(head_of(key, self._void.epoch, moment, self._next_version(), stored))
+        version = self._next_version(self._name_for(key, moment, stored))
+        return file.finish(head_of(key, self._void.epoch, moment, version, stored))
 
     def lost(self) -> None:
         """Count an answer that is not stored."""
@@ -255,10 +261,11 @@ class EmbeddedCache:
 
     # --- names and numbers -----------------------------------------------------------------------------------
 
-    def _next_version(self) -> int:
-        """Later ones are larger, of all workers: by the wall clock; no two are the same."""
-        now = int(self._clock.now() * 1e6) << 12 | self._worker & 0xFFF
-        self._last_version = max(now, self._last_version + (1 << 12))
+    def _next_version(self, name: bytes) -> int:
+        """Later ones of a name are larger, of all workers, by the wall clock if that goes on; no two are the same."""
+        before = self._disk.version(digest_of(name)) if self._disk is not None else 0
+        tick = max(int(self._clock.now() * 1e6), (self._last_version >> 12) + 1, (before >> 12) + 1)
+        self._last_version = tick << 12 | self._worker & 0xFFF
         return self._last_version
 
     def _name_for(self, key: Key, moment: Moment, stored: Stored) -> bytes:
@@ -275,7 +282,7 @@ class EmbeddedCache:
             self._memory.put(variant_name(key.primary, (), b""), signpost)
             sets = ((),)
         sets = (stored.vary, *[names for names in sets if names != stored.vary])[:VARY_SETS_MAX]
-        entry = Entry(key, self._void.cell(key), moment, NOTHING, self._next_version(), sets)
+        entry = Entry(key, self._void.cell(key), moment, NOTHING, self._next_version(key.primary), sets)
         self._memory.put(key.primary, entry)
         if self._disk is not None:
             head = head_of(key, self._void.epoch, moment, entry.version, NOTHING, sets)
@@ -315,9 +322,12 @@ class EmbeddedCache:
             self._disk = None  # closed at the end: bodies are still being read from it
         elif settings.disk_bytes_max:
             try:
-                self._disk = self._kept = self._kept or self._opened()
+                self._disk = self._kept or self._opened()
             except OSError as error:
                 self._log("cache_disk_failed", {"error": str(error), "effect": "answers are kept in memory alone"})
+                return
+            self._kept = self._disk
+            self._disk.resize(settings.disk_bytes_max, settings.object_bytes_max, self.small_bytes_max)
 
     def close(self) -> None:
         if self._kept is not None:
