@@ -225,10 +225,8 @@ def test_websockets_of_a_service_of_http2_alone_are_a_mistake(tmp_path: Path) ->
     text = GOOD.replace("    connect_timeout_s: 30", "    protocol: h2").replace(
         "path: /status,", "path: /status, policies: {websocket: {}},"
     )
-    assert problems(tmp_path, text) == [
-        'foregate.yaml:11: routes[1].policies.websocket: the service "ai" is spoken to over HTTP/2 alone, '
-        + "and WebSockets over HTTP/1.1"
-    ]
+    sentence = 'the service "ai" is spoken to over HTTP/2 alone, and WebSockets over HTTP/1.1'
+    assert problems(tmp_path, text) == [f"foregate.yaml:11: routes[1].policies.websocket: {sentence}"]
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

@@ -139,6 +139,26 @@ def test_it_is_the_next_request_when_the_opening_is_answered_otherwise(late: boo
     run(main)
 
 
+def test_bytes_that_look_like_a_remembered_request_are_the_tunnels_too() -> None:
+    app = App()
+
+    async def main() -> None:
+        async with talking(app) as (reader, writer):
+            for _ in range(2):
+                writer.write(PLAIN)
+                await head(reader)
+                await reader.readexactly(6)
+            writer.write(OPENING)
+            await until(lambda: app.waiting)
+            writer.write(PLAIN)
+            await asyncio.sleep(0.05)
+            app.accept()
+            await head(reader)
+            assert await reader.readexactly(len(PLAIN)) == PLAIN.upper()
+
+    run(main)
+
+
 def test_a_client_that_does_not_wait_is_held_back() -> None:
     app = App()
 

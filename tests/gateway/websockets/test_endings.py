@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from tests.gateway.websockets.rig import ClientConnection, ServerConnection, client, event, until, websockets, world
-from tests.gateway.world import gateway, raw_upstream, route, run, service, snapshot
+from tests.gateway.world import World, gateway, raw_upstream, route, run, service, snapshot
 from websockets.exceptions import ConnectionClosed
 
 from foregate.websocket import accept_of
@@ -299,6 +299,39 @@ def replace_idle(one: object) -> object:
     return msgspec.structs.replace(
         one, policies=msgspec.structs.replace(one.policies, websocket=WebSocket(idle_timeout_s=5.0))
     )  # type: ignore[attr-defined]
+
+
+def test_nothing_is_left_of_those_that_ended_in_whichever_way() -> None:
+    codes = Codes()
+
+    async def one(w: World, number: int) -> None:
+        socket = await client(w)
+        await socket.send("x")
+        await socket.recv()
+        if number % 4 == 0:
+            await socket.close()
+        elif number % 4 == 1:
+            cut(socket)
+        elif number % 4 == 2:
+            socket.transport.write(b"\xff" * 20)
+            await closing(socket)
+        else:
+            await socket.send(bytes(5_000))
+            await closing(socket)
+
+    async def main() -> None:
+        async with world(codes, message_bytes_max=1_000) as w:
+            for _ in range(5):
+                await asyncio.gather(*(one(w, number) for number in range(40)))
+            await until(lambda: len(w.sink.events) == 200 and w.gateway._listening.connections == 0)
+            held = w.gateway._websockets
+            assert (len(held._tunnels), held._entered) == (0, 0)
+            (state,) = w.gateway._table.services.values()
+            assert state.inflight == 0
+            await until(lambda: all(target.pool.connections == 0 for target in state.targets))
+            assert len(codes.seen) == 200
+
+    run(main)
 
 
 def test_metrics_say_how_many_are_open_and_what_they_carry() -> None:

@@ -256,7 +256,7 @@ def test_a_client_that_leaves_during_the_handshake_ends_it() -> None:
 def test_policies_that_answer_gets_by_themselves_let_it_pass() -> None:
     async def main() -> None:
         async with upstream() as (seen, other), websockets() as (_, port):
-            policies = {"cache": Cache(), "mirror": Mirror(service="other")}
+            policies = {"cache": Cache(share="public"), "mirror": Mirror(service="other")}
             for kind, settings in policies.items():
                 one = route("/", auth=(), websocket=WebSocket(), **{kind: settings})
                 services = [service(port), service(other, name="other")]

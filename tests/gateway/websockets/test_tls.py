@@ -33,11 +33,13 @@ def test_they_pass_over_tls_on_both_sides_and_close_without_delay(tmp_path: Path
                 listener = Listener(certificates=(Certificate(ours.certificate, ours.key),))
                 await w.gateway.serve(sock, listener)
                 address = f"wss://a.example:{sock.getsockname()[1]}/"
-                options = {"host": "127.0.0.1", "ssl": trusting, "proxy": None, "max_size": None, "close_timeout": 1.0}
+                options = {"host": "127.0.0.1", "ssl": trusting, "proxy": None, "max_size": None}
                 async with connect(address, compression=None, **options) as client:
                     for size in (1, 100_000, 3_000_000):
                         await client.send(bytes(size))
                         assert await client.recv() == bytes(size)
+                    begun_s = client.loop.time()
+                assert client.loop.time() - begun_s < 1.5  # a half-close that nobody sees takes 2 s
                 assert client.close_code == 1000
                 said = await event(w)
                 assert (said.error, said.protocol) == ("", "websocket")
