@@ -298,3 +298,42 @@ def test_parts_within_parts_within_parts_are_refused_or_carried_and_never_break(
 
 def ask_raw(name: Name, body: str) -> Asked:
     return FORMATS[name].read(body.encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"error": {"message": "no", "type": "t", "code": "c", "param": "p"}}', ("no", "c", "p")),
+        (b'{"type": "error", "error": {"type": "overloaded_error", "message": "no"}}', ("no", "overloaded_error", "")),
+        (b'{"object": "error", "message": "no", "code": 400}', ("no", "400", "")),
+        (b'{"error": "no"}', ("no", "", "")),
+        (b'{"detail": "no"}', ("no", "", "")),
+        (b"<html>no</html>", ("<html>no</html>", "", "")),
+        (b"", ("The provider gave no reason.", "", "")),
+        (b'{"error": {"message": 7}}', ("The provider gave no reason.", "", "")),
+    ],
+)
+def test_errors_of_providers_are_read_in_all_the_shapes_they_come_in(body: bytes, told: tuple[str, str, str]) -> None:
+    assert tuple(FORMATS["openai-chat"].read_error(body)) == told
+    assert tuple(FORMATS["anthropic-messages"].read_error(body)) == told
+
+
+@pytest.mark.parametrize(
+    ("status", "openai_type", "anthropic_type"),
+    [
+        (400, "invalid_request_error", "invalid_request_error"),
+        (401, "authentication_error", "authentication_error"),
+        (404, "invalid_request_error", "not_found_error"),
+        (429, "rate_limit_error", "rate_limit_error"),
+        (502, "server_error", "api_error"),
+        (504, "server_error", "timeout_error"),
+    ],
+)
+def test_errors_of_ours_have_the_kinds_of_the_clients_language(
+    status: int, openai_type: str, anthropic_type: str
+) -> None:
+    error = msgspec.json.decode(FORMATS["openai-chat"].error_body(status, "no", "our_code", "model"))["error"]
+    assert error == {"message": "no", "type": openai_type, "param": "model", "code": "our_code"}
+    document = msgspec.json.decode(FORMATS["anthropic-messages"].error_body(status, "no"))
+    assert document["type"] == "error"
+    assert document["error"] == {"type": anthropic_type, "message": "no"}

@@ -14,7 +14,9 @@ from foregate.gateway.ai.usage import Usage
 
 Tokens = Annotated[int, Meta(ge=0, le=1 << 40)] | None  # a count beyond that is no count, and neither is a negative one
 DONE = b"data: [DONE]\n\n"
+_MESSAGE_CHARS_MAX = 2_000  # of what a provider says about an error; the rest is cut off
 _PLAIN_CHARS_MAX = 200  # of an error that is not JSON
+_NO_REASON = "The provider gave no reason."
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -86,14 +88,14 @@ class OpenAIFormat:
 
 def told_error(error: Any) -> Told:
     """What an error object says, in whichever of the shapes that providers use."""
-    if isinstance(error, str):
-        return Told(error)
+    if isinstance(error, str) and error:
+        return Told(error[:_MESSAGE_CHARS_MAX])
     if not isinstance(error, dict):
-        return Told("The provider gave no reason.")
-    words = {name: error.get(name) for name in ("message", "code", "type", "param")}
-    message = words["message"] if isinstance(words["message"], str) else "The provider gave no reason."
-    code = next((str(words[name]) for name in ("code", "type") if isinstance(words[name], str | int)), "")
-    return Told(message, code, words["param"] if isinstance(words["param"], str) else "")
+        return Told(_NO_REASON)
+    message = next((error[name] for name in ("message", "detail") if isinstance(error.get(name), str)), _NO_REASON)
+    code = next((str(error[name]) for name in ("code", "type") if isinstance(error.get(name), str | int)), "")
+    param = error.get("param")
+    return Told(message[:_MESSAGE_CHARS_MAX], code, param if isinstance(param, str) else "")
 
 
 def read_error(body: bytes) -> Told:
@@ -101,7 +103,7 @@ def read_error(body: bytes) -> Told:
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Told(body[:_PLAIN_CHARS_MAX].decode("utf-8", "replace").strip() or "The provider gave no reason.")
+        return Told(body[:_PLAIN_CHARS_MAX].decode("utf-8", "replace").strip() or _NO_REASON)
     if isinstance(document, dict) and "error" in document:
         return told_error(document["error"])
     return told_error(document)
