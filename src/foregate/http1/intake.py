@@ -99,6 +99,7 @@ class RequestIntake:
     def close(self) -> None:
         """Nothing more comes. Here end the cycles of connection, intake and parser, which only the collector would."""
         self.backlog = b""
+        self._wish = None
         del self._connection, self._parser
 
     def feed(self, data: bytes) -> None:

@@ -144,3 +144,7 @@ class Relay:
     @property
     def over(self) -> bool:
         return self.client.over and self.upstream.over
+
+    def forget(self) -> None:
+        """Nothing comes any more. Both sides know one another: a cycle that only the collector would free."""
+        del self.client.other, self.upstream.other

@@ -117,5 +117,9 @@ class ProxiedWebSocket(Proxied):
     def response_failed(self, code: str) -> None:
         if self._tunnel is not None:
             self._tunnel.upstream_lost(code)
-        else:
+        elif not self.finished:
             super().response_failed(code)
+
+    def forget(self) -> None:
+        """The tunnel has ended: here end the cycles, which only the collector would free."""
+        self._tunnel = self.connection = None

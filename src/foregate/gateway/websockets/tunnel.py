@@ -46,6 +46,7 @@ class Tunnel:
         "_proxied",
         "_received",
         "_relay",
+        "_resuming",
         "_tick_s",
         "_timer",
         "_to_upstream",
@@ -74,6 +75,7 @@ class Tunnel:
         )
         self._ended = False
         self._congested = self._paced = False  # why the client is not read
+        self._resuming: asyncio.TimerHandle | None = None
         self._pace = Pace.of(settings.messages_per_s_max, settings.bytes_per_s_max)
         self._begun_s = now_s = proxied.monotonic()
         self._received = 0  # bytes from the upstream
@@ -87,6 +89,8 @@ class Tunnel:
     # --- http1.TunnelReceiver: what the client does -----------------------------------------------------------
 
     def tunnel_data(self, data: bytes) -> None:
+        if self._ended:
+            return
         relay = self._relay
         relay.from_client(data)
         if relay.closing:
@@ -175,7 +179,7 @@ class Tunnel:
         if wait_s > 0.0 and not self._paced:
             self._paced = True
             self._read_client()
-            asyncio.get_running_loop().call_later(wait_s, self._paced_enough)
+            self._resuming = asyncio.get_running_loop().call_later(wait_s, self._paced_enough)
 
     def _paced_enough(self) -> None:
         self._paced = False
@@ -222,6 +226,8 @@ class Tunnel:
             return
         self._ended = True
         self._timer.cancel()
+        if self._resuming is not None:
+            self._resuming.cancel()
         self._count_messages()
         self._open.remove(self)
         self._account()
@@ -237,6 +243,8 @@ class Tunnel:
         else:
             connection.deadline_s = self._proxied.monotonic() + CLOSING_S  # for an upstream that does not read its end
             connection.close()
+        relay.forget()
+        self._proxied.forget()
 
     def _account(self) -> None:
         """A WebSocket is judged by its handshake: its latency is how long that took, not how long it was open."""
