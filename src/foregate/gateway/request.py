@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from foregate.gateway.routes import RouteEntry
     from foregate.gateway.upstream import ServiceState
     from foregate.gateway.websockets import Opening
+    from foregate.ports.cache import Stored
     from foregate.wire.event import AiUsage, CacheOutcome, Protocol
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
@@ -45,6 +46,7 @@ class Request:
         "error",
         "exchange",
         "fields",
+        "found",
         "headers",
         "host",
         "inner",
@@ -76,6 +78,7 @@ class Request:
 
     chain: Chain
     route: RouteEntry
+    found: Stored  # what the cache has for it, once it has
 
     def __init__(self, exchange: ClientExchange, path: bytes, query: bytes, started_s: float) -> None:
         self.exchange = exchange

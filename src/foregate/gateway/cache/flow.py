@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
 from foregate.gateway.cache.asked import Asked
 from foregate.gateway.cache.fill import Fill
-from foregate.gateway.cache.give import HIT, STALE, How, give
+from foregate.gateway.cache.give import HIT, STALE, How, give, give_hit
 from foregate.gateway.cache.key import Keys
 from foregate.gateway.cache.not_found import NotFoundPaths
 from foregate.gateway.cache.prepared import AHEAD_S, prepared
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
 
+_READING = frozenset({b"GET", b"HEAD"})
 UNSHARED_MAX = 4_096  # answers known not to be for others; of more the oldest are forgotten, and waited for once again
 UNSHARED_S = 10.0  # how long nobody waits for such a one
 
@@ -46,10 +47,22 @@ _MISSED = {
 class Flow:
     """One worker's, for the settings of one place. Coalescing is per worker: n workers may ask n times at once."""
 
-    __slots__ = ("_clock", "_filling", "_keys", "_unshared", "paths", "settings", "store", "targets")
+    __slots__ = (
+        "_clock", "_filling", "_hit", "_keys", "_others", "_unshared", "now", "paths", "settings", "store", "targets",
+    )  # fmt: skip
 
-    def __init__(self, settings: Cache, store: CacheStore, clock: Clock, paths: NotFoundPaths | None) -> None:
-        """`paths`: the worker's that were not found."""
+    def __init__(
+        self,
+        settings: Cache,
+        store: CacheStore,
+        clock: Clock,
+        paths: NotFoundPaths | None,
+        others: Callable[[Request], Verdict | None],
+    ) -> None:
+        """`paths`: the worker's that were not found. `others` judges the methods that read nothing."""
+        self._others = others
+        self._hit = Handle(self._give_hit)
+        self.now = clock.now
         self.settings = settings
         self.store = store
         self.paths = paths if settings.not_found_filter else None
@@ -62,16 +75,26 @@ class Flow:
     # --- what is to be done ------------------------------------------------------------------------------------
 
     def verdict(self, request: Request) -> Verdict | None:
-        """Of a GET or HEAD. None: pass it on, as if there were no cache."""
-        asked = self._asked(request)
+        """None: pass it on, as if there were no cache."""
+        if request.method not in _READING:
+            return self._others(request)
+        known = request.fields.asked
+        asked: Asked
+        if known is not None and known[0] is self and known[1].kept is request.kept:
+            asked = known[1]
+        else:
+            asked = self._asked(request)
         if asked.passed_on or request.exchange.has_body or request.body:
             self.pass_on(request)
             return None
         primary = self._keys.primary(request, asked)
         asked.chosen = b""
-        now_s = self._clock.now()
+        now_s = self.now()
         found = self.store.get(primary, asked.select, now_s)
         if type(found) is Stored:
+            if asked.plain and found.fresh_until_s > now_s >= found.response_time_s - AHEAD_S:
+                request.found = found
+                return self._hit
             return self._of_stored(request, asked, primary, found, now_s)
         if isinstance(found, Absent):
             return self._of_absent(request, asked, primary, found)
@@ -101,10 +124,6 @@ class Flow:
 
     def _asked(self, request: Request) -> Asked:
         """Kept with the fields of the connection, for the next request with the same ones."""
-        known = request.fields.asked
-        if known is not None and known[0] is self and known[1].kept is request.kept:
-            found: Asked = known[1]
-            return found
         asked = Asked(request, self.settings.request_directives, self._keys.private)
         request.fields.asked = (self, asked)
         return asked
@@ -112,15 +131,14 @@ class Flow:
     def _of_stored(
         self, request: Request, asked: Asked, primary: bytes, stored: Stored, now_s: float
     ) -> Verdict | None:
-        if asked.plain and stored.fresh_until_s > now_s >= stored.response_time_s - AHEAD_S:
-            return Handle(partial(self._hit, asked, stored, now_s))
         ready = prepared(stored)
         age_s = ready.age_s + now_s - stored.response_time_s
         how = use(asked, now_s, age_s, stored.fresh_until_s, stored.stale_until_s, ready.strict)
         if now_s < stored.response_time_s - AHEAD_S:
             how = "validate"  # the clock was set back: how old it is nobody knows
         if how == "fresh":
-            return Handle(partial(self._hit, asked, stored, now_s))
+            request.found = stored
+            return self._hit
         if how == "stale":
             return Handle(partial(self._stale, asked, stored, now_s))
         if how == "refresh":
@@ -155,10 +173,17 @@ class Flow:
 
     # --- giving ------------------------------------------------------------------------------------------------
 
-    def _hit(self, asked: Asked, stored: Stored, now_s: float, request: Request, asking: Asking) -> None:
+    def _give_hit(self, request: Request, asking: Asking) -> None:
+        stored = request.found
         request.stopped = "answered"
         request.route.cells[layout.CACHE_HITS] += 1.0
-        give(request, asking, asked, stored, HIT, now_s)
+        known = request.fields.asked
+        asked: Asked = known[1] if known is not None else self._asked(request)
+        body = stored.body
+        if asked.plain and type(body) is bytes:
+            give_hit(request, asking, stored, body, self.now())
+        else:
+            give(request, asking, asked, stored, HIT, self.now())
 
     def _stale(self, asked: Asked, stored: Stored, now_s: float, request: Request, asking: Asking) -> None:
         request.stopped = "answered"

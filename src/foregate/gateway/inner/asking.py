@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Asking:
     """One per worker. `run` sends an inner request through its chain; `refuse` answers a client with a problem."""
 
-    __slots__ = ("_admission", "_recorder", "clock")
+    __slots__ = ("_admission", "_recorder", "clock", "monotonic", "recorded")
 
     def __init__(self, admission: Admission, recorder: Recorder, clock: Clock) -> None:
         self._admission = admission
         self._recorder = recorder
         self.clock = clock
+        self.monotonic = clock.monotonic
+        self.recorded = recorder.finished  # for who is in a hurry: `finish` without facts
 
     def ask(
         self,
