@@ -15,6 +15,7 @@ from foregate.ports.bus import Batch
 from foregate.telemetry.consumer import Consumer, events_of
 from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS
+from foregate.wire.usage import Usage
 from foregate.wire.window import SPANS_S, StoredWindow
 
 
@@ -99,12 +100,19 @@ class FailingOnce:
         self.offsets = stores.series.offsets
         self.newest_s = stores.series.newest_s
         self.expire = stores.series.expire
+        self.expire_usage = stores.series.expire_usage
 
-    def write(self, windows: Sequence[StoredWindow], offsets: Mapping[int, int], counts: Mapping[str, int]) -> None:
+    def write(
+        self,
+        windows: Sequence[StoredWindow],
+        offsets: Mapping[int, int],
+        counts: Mapping[str, int],
+        usage: Sequence[Usage] = (),
+    ) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError("disk full")
-        self._series.write(windows, offsets, counts)
+        self._series.write(windows, offsets, counts, usage)
 
 
 def test_a_write_that_fails_is_made_up_for_and_counts_nothing_twice(stores: Stores) -> None:

@@ -13,6 +13,7 @@ from foregate.control.access.guard import Guard
 from foregate.control.access.routes import link_router, login_router
 from foregate.control.access.session import Sessions
 from foregate.control.access.shell import Shell
+from foregate.control.api.ai_usage import ai_usage_router
 from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
 from foregate.control.api.blocks import blocks_router
@@ -100,6 +101,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         cache_router(deps),
         blocks_router(deps),
         canaries_router(deps),
+        ai_usage_router(deps),
         live_router(hub),
         lab_router(deps),
         link_router(codes),

@@ -12,6 +12,7 @@ from foregate.wire.canary import CanaryState
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
 from foregate.wire.snapshot import Snapshot
+from foregate.wire.usage import UsageAnswer, UsageBy
 from foregate.wire.window import MetricsAnswer
 
 BreakerState = Literal["closed", "half_open", "open"]
@@ -32,6 +33,10 @@ class TelemetryQuery(Protocol):
         self, *, span_s: int, from_s: float, until_s: float, service: str | None, route: str | None
     ) -> MetricsAnswer:
         """Windows with from_s ≤ start < until_s. Raises ForegateError("invalid_parameter") when that is too much."""
+        ...
+
+    def usage(self, *, by: UsageBy, from_s: float, until_s: float) -> UsageAnswer:
+        """The ledger of AI traffic: whole hours, from the one that holds `from_s`."""
         ...
 
     def recent_events(self, limit: int) -> list[RequestEvent]:

@@ -4,17 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from foregate.wire.entity import Entity
+from foregate.wire.usage import Usage, UsageAnswer, UsageBy
 from foregate.wire.window import StoredWindow
 
 
 class SeriesWriter(Protocol):
     """For the one process that makes windows."""
 
-    def write(self, windows: Sequence[StoredWindow], offsets: Mapping[int, int], counts: Mapping[str, int]) -> None:
+    def write(
+        self,
+        windows: Sequence[StoredWindow],
+        offsets: Mapping[int, int],
+        counts: Mapping[str, int],
+        usage: Sequence[Usage] = (),
+    ) -> None:
         """Upsert windows (key: entity, span, start) together with the bus offsets they cover, in one transaction.
 
-        `counts` adds to the telemetry accounts by outcome ("accepted", "late", "invalid", …). One transaction for all
-        three is what makes a window count every event exactly once across kill -9.
+        `counts` adds to the telemetry accounts by outcome ("accepted", "late", "invalid", …), `usage` to the ledger of
+        AI traffic. One transaction for all of them is what makes them count every event exactly once across kill -9.
         """
         ...
 
@@ -28,6 +35,10 @@ class SeriesWriter(Protocol):
 
     def expire(self, span_s: int, older_than_s: float) -> int:
         """Delete windows of this span that started before `older_than_s`. Returns how many."""
+        ...
+
+    def expire_usage(self, older_than_s: float) -> int:
+        """Delete what the ledger of AI traffic has of hours that began before `older_than_s`. Returns how many rows."""
         ...
 
 
@@ -44,6 +55,13 @@ class SeriesReader(Protocol):
         rows_max: int = 50_000,
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start)."""
+        ...
+
+    def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
+        """The ledger of AI traffic, added up by `by`, of hours that began from `from_s` on and before `until_s`.
+
+        A model's name is `service/model`, an hour's its beginning in Unix seconds.
+        """
         ...
 
     def counts(self) -> dict[str, int]:

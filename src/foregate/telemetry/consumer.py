@@ -15,11 +15,14 @@ from foregate.kernel.clock import Clock
 from foregate.kernel.limits import BUS_RETENTION_S, LATE_EVENT_S
 from foregate.ports.bus import Batch, Bus
 from foregate.ports.series import SeriesReader, SeriesWriter
+from foregate.telemetry.ledger import Ledger
 from foregate.telemetry.windows import RESTORE_S, Windower
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import RequestEvent, decode_events
+from foregate.wire.usage import Usage
 from foregate.wire.window import SPANS_S, StoredWindow
 
+USAGE_RETENTION_S = 400 * 86_400.0  # of the ledger of AI traffic: a year, and the month that closes it
 RETENTION_S: Mapping[int, float] = {10: 2 * 3600.0, 60: 7 * 86_400.0, 300: 30 * 86_400.0, 900: 30 * 86_400.0}
 _BATCHES_MAX = 16  # per partition and step: up to 80,000 events each, usually some hundred
 _RESTORE_ROWS_MAX = 4_000_000
@@ -42,6 +45,7 @@ class _Write(NamedTuple):
     windows: Sequence[StoredWindow]
     offsets: Mapping[int, int]
     counts: Mapping[str, int]
+    usage: Sequence[Usage]
 
 
 class Consumer:
@@ -56,6 +60,7 @@ class Consumer:
         self.caught_up = False  # whether the last step read all there was
         self.clock_set_back = 0  # how often windows began anew because the clock was
         self.lost_batches = 0  # deleted at the bus's bound before they were read, as the gaps in the offsets tell
+        self._ledger = Ledger()
         self._bus = bus
         self._writer = writer
         self._reader = reader
@@ -107,7 +112,8 @@ class Consumer:
         items = sum(batch.items for batch in batches)
         invalid = self._add(batches)
         lost = self._move_on(batches)
-        self._pay(_Write(self.windower.drain_dirty(), dict(self._offsets), self._new_counts(invalid, lost)))
+        counts = self._new_counts(invalid, lost)
+        self._pay(_Write(self.windower.drain_dirty(), dict(self._offsets), counts, self._ledger.drain()))
         return items
 
     def _move_on(self, batches: Sequence[Batch]) -> int:
@@ -146,6 +152,7 @@ class Consumer:
             events = events_of(batch)
             invalid += max(0, batch.items - len(events))
             self.windower.add(events, now_s)
+            self._ledger.add(events)
         return invalid
 
     def _new_counts(self, invalid: int, lost: int) -> dict[str, int]:
@@ -161,7 +168,7 @@ class Consumer:
     def _pay(self, write: _Write) -> None:
         """The windower has moved on already, so what could not be written is owed, whole, until it is."""
         self._owed = write
-        self._writer.write(write.windows, write.offsets, write.counts)
+        self._writer.write(write.windows, write.offsets, write.counts, write.usage)
         self._stored_offsets = dict(write.offsets)
         self._owed = None
 
@@ -172,6 +179,7 @@ class Consumer:
         """
         now_s = min(self._clock.now(), self.windower.watermark_s)
         deleted = sum(self._writer.expire(span_s, now_s - keep_s) for span_s, keep_s in RETENTION_S.items())
+        deleted += self._writer.expire_usage(now_s - USAGE_RETENTION_S)
         return deleted + self._bus.expire(TOPIC_EVENTS, min(now_s - BUS_RETENTION_S, self._first_unread_s()))
 
     def _first_unread_s(self) -> float:

@@ -431,6 +431,26 @@ export type TargetOut = {
   breaker: "closed" | "half_open" | "open" | null;
 };
 
+/** The dearest thousand; hours in their order. Whole hours: the first one may have begun before `from_s`. */
+export type UsageOut = {
+  now_s: number;
+  from_s: number;
+  by: "key" | "model" | "service" | "hour";
+  used: UsedOut[];
+  total: UsedOut;
+};
+
+/** `name`: of the key, `service/model`, the service, or the hour's beginning in Unix seconds. `estimated` of the requests have tokens that foregate has counted itself. `cost` is at the configured prices. */
+export type UsedOut = {
+  name: string;
+  requests: number;
+  estimated: number;
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  cost: number;
+};
+
 /** `version` is null before the worker has served. */
 export type WorkerVersion = {
   worker: string;

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import astuple
 
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.wire.entity import Entity
+from foregate.wire.usage import Usage, UsageAnswer, UsageBy, UsageSums
 from foregate.wire.window import StoredWindow, WindowStats
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
@@ -32,6 +34,14 @@ _MIGRATIONS = (
     CREATE TABLE offsets (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
     CREATE TABLE counts (outcome TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE usage (
+        hour_s INTEGER NOT NULL, key_id TEXT NOT NULL, service TEXT NOT NULL, model TEXT NOT NULL,
+        requests INTEGER NOT NULL, estimated INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, cost REAL NOT NULL,
+        PRIMARY KEY (hour_s, key_id, service, model)
+    ) WITHOUT ROWID
+    """,
 )
 _UPSERT = (
     "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET stats = excluded.stats, "
@@ -42,6 +52,20 @@ _SCAN = (
     "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
     "ORDER BY org, service, route, environment, start_s LIMIT ?"
 )
+_ADD_USAGE = (
+    "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "requests = requests + excluded.requests, estimated = estimated + excluded.estimated, "
+    "input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens, "
+    "cached_tokens = cached_tokens + excluded.cached_tokens, cost = cost + excluded.cost"
+)
+_SUMS = "sum(requests), sum(estimated), sum(input_tokens), sum(output_tokens), sum(cached_tokens), sum(cost)"
+_USED = f"SELECT {{by}}, {_SUMS} FROM usage WHERE hour_s >= ? AND hour_s < ? GROUP BY 1 ORDER BY {{order}} LIMIT ?"  # noqa: S608
+_USED_BY: Mapping[UsageBy, str] = {
+    "key": "key_id",
+    "model": "service || '/' || model",
+    "service": "service",
+    "hour": "CAST(hour_s AS TEXT)",
+}
 _OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
 
 _encode_stats = msgspec.msgpack.Encoder().encode
@@ -60,8 +84,14 @@ class EmbeddedSeries:
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the file, which retention bounds
         self._db = open_database(path, _MIGRATIONS, durable=False)
 
-    def write(self, windows: Sequence[StoredWindow], offsets: Mapping[int, int], counts: Mapping[str, int]) -> None:
-        """Upsert windows, set offsets and add to the accounts in one transaction."""
+    def write(
+        self,
+        windows: Sequence[StoredWindow],
+        offsets: Mapping[int, int],
+        counts: Mapping[str, int],
+        usage: Sequence[Usage] = (),
+    ) -> None:
+        """Upsert windows, set offsets and add to the accounts and the ledger in one transaction."""
         known = dict(self._ids)  # an id given inside a transaction that fails must not be remembered
         with self._lock, failures_of(self._path), transaction(self._db):
             self._db.executemany(_UPSERT, list(self._rows(windows, known)))
@@ -70,6 +100,7 @@ class EmbeddedSeries:
                 "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET items = items + excluded.items",
                 counts.items(),
             )
+            self._db.executemany(_ADD_USAGE, [astuple(row.key) + astuple(row.sums) for row in usage])
         self._ids = known
 
     def _rows(
@@ -122,6 +153,22 @@ class EmbeddedSeries:
         with self._lock, failures_of(self._path):
             rows = self._db.execute(query, (span_s, from_s, until_s, *which, rows_max)).fetchall()
         return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), latency=row[5], upstream=row[6]) for row in rows]
+
+    def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
+        """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""
+        used = _USED.format(by=_USED_BY[by], order="hour_s" if by == "hour" else "7 DESC, 4 DESC, 1")
+        total = _USED.format(by="''", order="1")
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute(used, (from_s, until_s, rows_max)).fetchall()
+            all_of_it = self._db.execute(total, (from_s, until_s, 1)).fetchone()
+        return UsageAnswer(
+            [(row[0], UsageSums(*row[1:])) for row in rows], UsageSums(*all_of_it[1:]) if all_of_it else UsageSums()
+        )
+
+    def expire_usage(self, older_than_s: float) -> int:
+        """Delete what the ledger has of hours that began before `older_than_s`."""
+        with self._lock, failures_of(self._path):
+            return self._db.execute("DELETE FROM usage WHERE hour_s < ?", (older_than_s,)).rowcount
 
     def counts(self) -> dict[str, int]:
         """The telemetry accounts: outcome → items, since ever."""

@@ -8,6 +8,7 @@ from foregate.telemetry.query.events import EventTail, recent_events
 from foregate.telemetry.query.metrics import metrics
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.event import RequestEvent
+from foregate.wire.usage import HOUR_S, UsageAnswer, UsageBy
 from foregate.wire.window import MetricsAnswer
 
 _LAG_BATCHES_MAX = 64  # per partition: beyond it the lag is "at least"
@@ -35,6 +36,10 @@ class Query:
     def tail(self) -> EventTail:
         """A reader that begins after the newest event."""
         return EventTail(self._bus)
+
+    def usage(self, *, by: UsageBy, from_s: float, until_s: float) -> UsageAnswer:
+        """The ledger of AI traffic: whole hours, from the one that holds `from_s`."""
+        return self._series.usage(by, from_s // HOUR_S * HOUR_S, until_s)
 
     def counts(self) -> Mapping[str, int]:
         """The telemetry accounts: outcome → items, since ever."""

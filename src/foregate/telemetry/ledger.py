@@ -1,0 +1,46 @@
+"""Adding up what events say of models: by hour, key, service and model."""
+
+from collections.abc import Iterable
+
+from foregate.wire.event import RequestEvent
+from foregate.wire.usage import HOUR_S, Usage, UsageKey, UsageSums
+
+ROWS_MAX = 20_000  # of one hour; what comes beyond is added up under the model OTHERS
+OTHERS = "(others)"
+_HOURS_KNOWN = 3  # whose rows are remembered for that bound; events are not later than that, but for a backlog
+
+
+class Ledger:
+    """What is not stored yet. `drain` gives it to whoever stores it."""
+
+    def __init__(self) -> None:
+        self._rows: dict[UsageKey, UsageSums] = {}
+        self._known: dict[int, set[UsageKey]] = {}  # hour → its rows so far, as far as this process knows
+
+    def add(self, events: Iterable[RequestEvent]) -> None:
+        """Requests that used nothing (refused, failed, answered from the cache) leave nothing."""
+        for event in events:
+            said = event.ai
+            if said is None or not (said.input_tokens or said.output_tokens):
+                continue
+            key = self._key(int(event.time_s) // HOUR_S * HOUR_S, event.key_id, said.provider, said.answered_by)
+            tokens = said.input_tokens, said.output_tokens, said.cached_tokens
+            self._rows.setdefault(key, UsageSums()).add(UsageSums(1, int(said.estimated), *tokens, said.cost))
+
+    def drain(self) -> list[Usage]:
+        """All of it; from now on it begins at nothing."""
+        rows, self._rows = self._rows, {}
+        return [Usage(key, sums) for key, sums in rows.items()]
+
+    def _key(self, hour_s: int, key_id: str, service: str, model: str) -> UsageKey:
+        key = UsageKey(hour_s, key_id, service, model)
+        known = self._known.get(hour_s)
+        if known is None:
+            if len(self._known) >= _HOURS_KNOWN:
+                del self._known[min(self._known)]
+            known = self._known[hour_s] = set()
+        if key not in known:
+            if len(known) >= ROWS_MAX:
+                return UsageKey(hour_s, "", service, OTHERS)
+            known.add(key)
+        return key
