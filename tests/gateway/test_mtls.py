@@ -21,7 +21,8 @@ from foregate.http1.tls import Certificate, ClientAuthorities, ServerCertificate
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.errors import ForegateError
 from foregate.kernel.secrets import hash_key
-from foregate.wire.policies import Mtls, Policies, Rate, RateLimit
+from foregate.wire.mtls import Mtls
+from foregate.wire.policies import Policies, Rate, RateLimit
 from foregate.wire.snapshot import Certificate as Served
 from foregate.wire.snapshot import ClientAuth, Key, Listener, Route, Snapshot, UpstreamTls
 

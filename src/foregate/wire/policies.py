@@ -14,7 +14,9 @@ from msgspec import Meta
 
 from foregate.wire.ai import ModelAccess, TokenLimit
 from foregate.wire.cache import Cache
+from foregate.wire.event_stream import EventStream
 from foregate.wire.mirror import Mirror
+from foregate.wire.mtls import Mtls
 from foregate.wire.origins import problem_with
 from foregate.wire.placeholders import problem_in
 from foregate.wire.settings import (
@@ -114,16 +116,6 @@ class Basic(Settings, frozen=True):
     """User name and password (RFC 7617). The passwords are the API keys of the same name: one place for secrets."""
 
     realm: Annotated[str, Meta(max_length=128)] = "foregate"
-
-
-class Mtls(Settings, frozen=True):
-    """Clients' TLS certificates, which the listener must ask for (`client_ca_file`).
-
-    `allow`: subjects (`CN=shop,O=Acme`), URIs, DNS names and mail addresses, any of which is enough; one that ends with
-    `*` allows what begins so. Empty: every certificate that the listener takes.
-    """
-
-    allow: tuple[Annotated[str, Meta(min_length=1, max_length=1_024)], ...] = ()
 
 
 class Hmac(Settings, frozen=True):
@@ -282,12 +274,6 @@ class Timeouts(Settings, frozen=True):
     attempt_s: Seconds = 30.0
     total_s: Seconds | None = None
     stream_idle_s: Seconds | None = None
-
-
-class EventStream(Settings, frozen=True):
-    """Server-sent events: where a service is silent for `heartbeat_s`, a comment is written between two of them."""
-
-    heartbeat_s: Seconds = 15.0
 
 
 class CircuitBreaker(Settings, frozen=True):

@@ -1,4 +1,4 @@
-"""Server-sent events are kept alive by comments, between two events and nowhere else; their silence has its own limit."""
+"""Server-sent events are kept alive by comments, between two events and nowhere else; their silence has its limit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ import pytest
 from tests.gateway.world import gateway, raw_upstream, route, run, service, talk
 
 from foregate.gateway.forwarding.event_stream import COMMENT, ends_event, is_event_stream
-from foregate.wire.policies import EventStream, Timeouts
+from foregate.wire.event_stream import EventStream
+from foregate.wire.policies import Timeouts
 
 BEAT = EventStream(heartbeat_s=0.1)
 EVENTS = b"content-type: text/event-stream; charset=utf-8\r\n"

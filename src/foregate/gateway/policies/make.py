@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import Any
 
 from foregate.gateway.policies.policy import Means, Place, Policy
-from foregate.wire.policies import ApiKeySource, Basic, Mtls
+from foregate.wire.mtls import Mtls
+from foregate.wire.policies import ApiKeySource, Basic
 
 _CLASSES = {
     "ip_filter": "IpFilterPolicy",

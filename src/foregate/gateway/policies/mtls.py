@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foregate.gateway.policies.policy import Consumer, Means, Place, Policy, Refuse
-from foregate.wire.policies import Mtls
+from foregate.wire.mtls import Mtls
 
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
