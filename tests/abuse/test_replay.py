@@ -118,6 +118,17 @@ def test_what_is_not_their_fault_blocks_nobody(status: int) -> None:
     assert replay(clients, 180.0, BLOCKING).decisions == []
 
 
+@pytest.mark.parametrize("outage", [True, False])
+def test_who_makes_up_for_our_failures_is_not_blocked_and_who_just_asks_more_is(outage: bool) -> None:
+    """One client alone, so that no crowd excuses it."""
+
+    def asks(_: Random, at_s: float) -> Ask:
+        return Ask("/jobs", 503 if outage and 180.0 <= at_s < 200.0 else 200, "/jobs", "k")
+
+    client = Actor("k", "192.0.2.1", lambda t: 80.0 if 200.0 <= t < 240.0 else 3.0, asks)
+    assert bool(replay([client], 260.0, BLOCKING).decisions) != outage
+
+
 def test_an_office_behind_one_address_is_not_blocked_for_one_of_its_people() -> None:
     office = Actor("office", "192.0.2.1", lambda _: 30.0, lambda r, _: Ask("/p", 200, "/p"))
     bad = Actor("bad", "192.0.2.1", lambda _: 10.0, lambda r, _: Ask("/login", 401, "/login"), begins_s=150.0)

@@ -83,8 +83,6 @@ class Detector:
         if client is not None:
             client.held_until_s = until_s
             client.forget()
-            if not client.known:
-                client.level = Level()  # it was made of what it was held for
 
     def release(self, subject: str, trusted_until_s: float) -> None:
         """An operator says that it may: not blamed until then, and what it does is learnt as usual."""
