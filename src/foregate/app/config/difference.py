@@ -19,6 +19,7 @@ _GENERAL = (
     "environment",
     "drain_s",
     "abuse",
+    "cache",
 )
 
 
