@@ -9,6 +9,7 @@ from foregate.app.config import load
 from foregate.app.config.difference import differences
 from foregate.app.config.explain import Asked, explain
 from foregate.app.config.verify import verified
+from foregate.app.config.warnings import warnings
 from foregate.wire.ai import Price
 
 GOOD = """\
@@ -57,6 +58,17 @@ def test_the_shape_people_learn_is_valid(tmp_path: Path) -> None:
         ("[{rate: 1000/m}]", "[{quota: 5}]", "quota and period (day or month) belong together"),
         ("[{rate: 1000/m}]", "[{quota: 5000000000, period: day}]", "less than or equal to 4294967295"),
         ("policies: {token", "auth: none\n    policies: {token", "counts per key, but auth is none"),
+        ("policies: {token", "policies: {hedge: {after_s: 1}, token", "does nothing on a route to models"),
+        (
+            "policies: {token",
+            "policies: {fallback: {service: plain}, token",
+            "does nothing on a route to models: name models",
+        ),
+        (
+            "    ai: {provider: anthropic",
+            "    policies: {ip_filter: {deny: [10.0.0.0/8]}}\n    ai: {provider: anthropic",
+            "leads to claude, whose policies.ip_filter would not be asked",
+        ),
         (
             "    ai:\n      services: [openai, claude]",
             "    auth: none\n    ai:\n      answer_cache: {}\n      services: [openai, claude]",
@@ -68,6 +80,21 @@ def test_what_does_not_fit_together_is_said(tmp_path: Path, old: str, new: str, 
     assert old in GOOD
     found = problems(tmp_path, GOOD.replace(old, new, 1), ENVIRON)
     assert any(said in problem for problem in found), found
+
+
+def test_what_a_service_keeps_for_itself_is_no_contradiction(tmp_path: Path) -> None:
+    own = "    policies: {bulkhead: {max: 5}, ip_filter: {deny: [10.0.0.0/8]}, retry: {attempts: 1}}\n"
+    text = GOOD.replace("    ai: {provider: anthropic", own + "    ai: {provider: anthropic")
+    text = text.replace("policies: {token", "policies: {ip_filter: {deny: [10.0.0.0/8]}, token")
+    assert loaded(tmp_path, text, ENVIRON).services["claude"].policies.bulkhead is not None
+
+
+def test_models_that_are_open_to_all_are_warned_of(tmp_path: Path) -> None:
+    opened = GOOD.replace("policies: {token_limits: [{rate: 1000/m}]}", "auth: none")
+    found = list(warnings(loaded(tmp_path, opened, ENVIRON)))
+    sentence = "everybody who reaches this route may use the models of openai, claude, at your cost"
+    assert found == [(("routes", 0, "auth"), sentence)]
+    assert list(warnings(loaded(tmp_path, GOOD, ENVIRON))) == []
 
 
 def test_it_is_explained_and_compared_without_a_secret(tmp_path: Path) -> None:

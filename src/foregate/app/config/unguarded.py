@@ -40,7 +40,7 @@ def unguarded(config: Config) -> Iterator[tuple[Path, str]]:
             continue
         resolved = resolve([("", policies) for policies in met])
         for kind in _guards(guarded[name]):
-            if (path, kind) in said or _holds(kind, getattr(guarded[name], kind), resolved):
+            if (path, kind) in said or holds(kind, getattr(guarded[name], kind), resolved):
                 continue
             said.add((path, kind))
             sentence = (
@@ -53,7 +53,7 @@ def _guards(policies: Policies) -> list[str]:
     return [kind for kind in GUARDS if getattr(policies, kind)]
 
 
-def _holds(kind: str, wanted: Any, resolved: Resolved) -> bool:
+def holds(kind: str, wanted: Any, resolved: Resolved) -> bool:
     """Whether the request has met the same already."""
     if kind in JOINED:
         met = [place.settings for place in resolved.many[kind]]

@@ -11,11 +11,15 @@ from foregate.wire.match import Rule
 WARNINGS_MAX = 100  # said; the others are counted
 # The last one stands for those that nobody has thought of: some servers answer any method as they answer GET.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER")
+_PAID = "everybody who reaches this route may use the models of {}, at your cost"
 
 
 def warnings(config: Config) -> Iterator[Found]:
-    """Closed routes whose path is open by other methods, each with its place and a sentence."""
-    open_to_all = [not route.auth and bool(route.shares) for route in config.routes]
+    """Closed routes whose path is open by other methods, and providers that are open to all, each with its place."""
+    for index, route in enumerate(config.routes):
+        if route.ai is not None and not route.auth:
+            yield ("routes", index, "auth"), _PAID.format(", ".join(route.ai.services))
+    open_to_all = [not route.auth and (bool(route.shares) or route.ai is not None) for route in config.routes]
     closed = [index for index, route in enumerate(config.routes) if route.auth and route.methods]
     if not closed or not any(open_to_all):
         return
