@@ -8,9 +8,12 @@ from bench.gateway import PLAIN, route, service, start_workers
 from bench.peers import nginx
 from bench.process import Running, start, tool
 from foregate.wire.cache import Cache
+from foregate.wire.match import Rule
 from foregate.wire.policies import Policies
+from foregate.wire.snapshot import Route, Weighted
 
 HOUR_S = 3_600
+_OPEN = Policies(cache=Cache(ttl_s=HOUR_S, share="public"))
 _NGINX = """\
   proxy_cache_path {folder}/nginx-cache keys_zone=answers:32m max_size=256m inactive=1h use_temp_path=off;
   upstream backend {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
@@ -47,7 +50,13 @@ def cached_policies() -> Policies:
     return Policies(rate_limits=PLAIN.rate_limits, cache=Cache(ttl_s=HOUR_S))
 
 
+def start_open(folder: Path, port: int, upstream: int) -> Running:
+    """One worker that answers everybody from its cache: what nginx and varnish do, and a durable event."""
+    routes = [Route("/", Rule(path="/"), services=(Weighted("bench"),), auth=(), policies=_OPEN)]
+    return start_workers(folder, port, [service("bench", [upstream])], routes, name="foregate-open").running[0]
+
+
 def start_cached(folder: Path, port: int, upstream: int) -> Running:
-    """One worker that answers from its cache."""
+    """One worker that answers from its cache what a proxied request is measured with."""
     routes = [route("/", policies=cached_policies())]
     return start_workers(folder, port, [service("bench", [upstream])], routes, name="foregate-hit").running[0]
