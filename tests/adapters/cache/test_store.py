@@ -33,6 +33,37 @@ def test_a_variant_that_is_asked_for_stays_reachable_whatever_else_is_stored(tmp
     asyncio.run(scenario())
 
 
+def test_a_large_answer_takes_the_place_of_a_small_one_in_memory(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        worker = Worker(tmp_path, 0, ON_DISK)
+        worker.put(key(), answer(b"small"))
+        assert await worker.stream(key(), [b"x" * 500_000], answer(b""))
+
+        async def large() -> bool:
+            return await worker.body(key()) == b"x" * 500_000
+
+        await until(large)
+        worker.store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_put_while_an_older_one_is_read_from_the_disk_stays(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        worker, other = Worker(tmp_path, 0, ON_DISK), Worker(tmp_path, 1, ON_DISK)
+        worker.put(key(), answer(b"old"))
+        await until(lambda: other.store.stats().disk_objects == 1)
+        reading = asyncio.ensure_future(other.body(key()))
+        await asyncio.sleep(0)
+        other.put(key(), answer(b"new"))
+        await reading
+        assert await other.body(key()) == b"new"
+        for each in (worker, other):
+            each.store.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_newest_is_found_though_the_clock_was_set_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         clock = ManualClock()

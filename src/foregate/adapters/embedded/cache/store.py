@@ -178,6 +178,11 @@ class EmbeddedCache:
             if self._disk is not None:
                 self._disk.remove(digest, head.version)
             return None
+        present = self._find(name)
+        if present is not None and present.version > entry.version:  # put while this one was read
+            if not isinstance(body, bytes):
+                body.close()
+            return present
         entry.stored.body = body
         if isinstance(body, bytes):
             entry.size += len(body)
@@ -252,7 +257,9 @@ class EmbeddedCache:
 
     def finish(self, file: FileWriter, key: Key, moment: Moment, stored: Stored) -> bool:
         """All of the body has come in."""
-        version = self._next_version(self._name_for(key, moment, stored))
+        name = self._name_for(key, moment, stored)
+        self._memory.remove(name)  # a smaller one that it replaces
+        version = self._next_version(name)
         return file.finish(head_of(key, self._void.epoch, moment, version, stored))
 
     def lost(self) -> None:
