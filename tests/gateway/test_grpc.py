@@ -13,6 +13,8 @@ import msgspec
 import pytest
 from tests.gateway.upstream.making import until
 from tests.gateway.world import NO_RETRY, World, gateway, route, run, service
+from tests.http2.asking import asking
+from tests.http2.upstream import Asked, h2_upstream
 
 from foregate.wire.policies import CircuitBreaker, Retry
 from foregate.wire.snapshot import Service
@@ -190,7 +192,7 @@ def test_a_status_reaches_the_client_and_a_failing_one_is_a_failure_of_the_servi
 
 def test_a_status_after_messages_is_a_failure_too() -> None:
     async def main() -> None:
-        async with between() as (_, world, channel):
+        async with between(breaker=CircuitBreaker(failures=1)) as (_, world, channel):
 
             def late() -> None:
                 answers = channel.unary_stream("/lab.Lab/BreakLate")(b"", timeout=10)
@@ -200,6 +202,8 @@ def test_a_status_after_messages_is_a_failure_too() -> None:
             await call(late)
             await until(lambda: len(world.sink.events) == 1)
             assert world.event.error == "upstream_grpc_failed"
+            after = await call(lambda: failure(lambda: channel.unary_unary("/lab.Lab/Echo")(b"", timeout=10)))
+            assert "circuit_open" in after[1]
 
     run(main)
 
@@ -303,3 +307,44 @@ def test_only_what_may_be_repeated_is_tried_again_after_a_failing_status() -> No
             assert [event.attempts for event in world.sink.events] == [1, 3]
 
     run(main)
+
+
+def test_a_deadline_that_the_client_does_not_keep_itself_is_kept_by_us() -> None:
+    async def main() -> None:
+        async with h2_upstream(never) as (served, port), gateway([grpc_service(port)], OPEN) as world:
+            async with asking(world.port) as client:
+                fields = ((b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"grpc-timeout", b"200m"))
+                stream = client.begin("/lab.Lab/Never", "POST", *fields)
+                answer = await client.answer(stream)
+                assert (answer.status, answer.reset) == (200, None)
+                assert answer.headers[b"grpc-status"] == b"4"
+            await until(lambda: served.resets == 1)
+            assert served.requests[0].fields["grpc-timeout"] == "200m"
+            assert (world.event.status, world.event.error) == (504, "upstream_timeout")
+            assert "grpc:deadline" in world.event.policies
+
+    run(main)
+
+
+def test_a_deadline_in_the_middle_of_an_answer_ends_it_with_a_status() -> None:
+    async def drip(asked: Asked) -> None:
+        asked.head(200, ("content-type", "application/grpc"))
+        while not asked.reset.is_set():
+            await asked.data(b"\0\0\0\0\1x")
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with h2_upstream(drip) as (served, port), gateway([grpc_service(port)], OPEN) as world:
+            async with asking(world.port) as client:
+                fields = ((b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"grpc-timeout", b"200m"))
+                answer = await client.answer(client.begin("/lab.Lab/Drip", "POST", *fields))
+                assert answer.trailers[b"grpc-status"] == b"4"
+                assert answer.body.startswith(b"\0\0\0\0\1x")
+            await until(lambda: served.resets == 1)
+            assert (world.event.status, world.event.error) == (200, "upstream_timeout")
+
+    run(main)
+
+
+async def never(asked: Asked) -> None:
+    await asked.reset.wait()

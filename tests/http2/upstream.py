@@ -26,6 +26,7 @@ class Asked:
         self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.trailers: list[Field] = []
         self.reset = asyncio.Event()
+        self.sent = 0  # bytes of body
 
     async def body(self) -> bytes:
         whole = b""
@@ -47,6 +48,7 @@ class Asked:
                 connection.h2.send_data(self.stream_id, bytes(data[:room]))
                 connection.flush()
                 data = data[room:]
+                self.sent += room
             else:
                 connection.window.clear()
                 await connection.window.wait()

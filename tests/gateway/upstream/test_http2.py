@@ -174,6 +174,7 @@ def test_a_client_that_reads_slowly_keeps_no_other_waiting() -> None:
             for _ in range(20):
                 assert await ask(world, "/quick") == (200, b"quick")
             assert len(served.connections) == 1
+            assert all(asked.sent < 32 * MIB for asked in served.requests)  # loopback's buffers, and a window
             for _, writer in slow:
                 writer.transport.abort()
             await until(lambda: served.resets == 4)  # who left is nobody's work any more
