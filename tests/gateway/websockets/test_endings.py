@@ -158,11 +158,12 @@ def test_silence_ends_it_and_a_word_from_either_side_does_not() -> None:
     run(main)
 
 
-def test_pings_of_ours_keep_it_open_and_find_the_side_that_is_dead() -> None:
+@pytest.mark.parametrize("ping_s", [0.1, 0.35])
+def test_pings_of_ours_keep_it_open_and_find_the_side_that_is_dead(ping_s: float) -> None:
     codes = Codes()
 
     async def main() -> None:
-        async with world(codes, idle_timeout_s=0.4, ping_s=0.1) as w:
+        async with world(codes, idle_timeout_s=0.4, ping_s=ping_s) as w:
             async with client(w) as socket:
                 await asyncio.sleep(1.0)
                 await socket.send("still there")

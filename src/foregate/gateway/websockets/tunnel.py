@@ -82,7 +82,7 @@ class Tunnel:
         self._heard = self._counted = (0, 0)  # bytes of both sides; messages of both sides
         self._heard_s = [now_s, now_s]
         self._idle_s, self._ping_s, self._pinged_s = settings.idle_timeout_s, settings.ping_s, now_s
-        self._tick_s = min(self._idle_s / _TICKS_PER_IDLE, self._ping_s or self._idle_s)
+        self._tick_s = min(self._idle_s / _TICKS_PER_IDLE, self._ping_s / 2.0 or self._idle_s)
         self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
         open_.add(self)
 
@@ -167,7 +167,7 @@ class Tunnel:
         if now_s - since_s >= self._idle_s:
             relay.fail(GOING_AWAY, "nothing was heard for too long", "websocket_idle")
             self._close()
-        elif self._ping_s and now_s - self._pinged_s >= self._ping_s:
+        elif self._ping_s and now_s - self._pinged_s >= self._ping_s - self._tick_s / 2.0:  # rather early than late
             self._pinged_s = now_s
             relay.ping(self._proxied.means.rng.randbytes(_PING_BYTES))
             self._flush_client()
