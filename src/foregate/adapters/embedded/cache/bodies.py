@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from array import array
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -88,6 +89,7 @@ class FileWriter:
         self._busy = False
         self._waiting: list[bytes] = []
         self._head: Head | None = None
+        self._found: Callable[[], None] | None = None
         self._size = 0
         self._checksums = Checksums()
         self._descriptor = -1
@@ -104,11 +106,11 @@ class FileWriter:
         self._go_on()
         return True
 
-    def finish(self, head: Head) -> bool:
-        """No more comes: let everybody find it."""
+    def finish(self, head: Head, found: Callable[[], None]) -> bool:
+        """No more comes: let everybody find it. `found` is called when they do."""
         if self._state != "open":
             return False
-        self._state, self._head = "finishing", head
+        self._state, self._head, self._found = "finishing", head, found
         self._go_on()
         return True
 
@@ -141,6 +143,8 @@ class FileWriter:
         self._busy = False
         self._disk.release(count, size)
         if self._disk.wrote(writing):
+            if self._state == "over" and self._found is not None:
+                self._found()
             self._go_on()
         else:
             self._lose()

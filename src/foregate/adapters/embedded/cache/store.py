@@ -258,9 +258,8 @@ class EmbeddedCache:
     def finish(self, file: FileWriter, key: Key, moment: Moment, stored: Stored) -> bool:
         """All of the body has come in."""
         name = self._name_for(key, moment, stored)
-        self._memory.remove(name)  # a smaller one that it replaces
-        version = self._next_version(name)
-        return file.finish(head_of(key, self._void.epoch, moment, version, stored))
+        head = head_of(key, self._void.epoch, moment, self._next_version(name), stored)
+        return file.finish(head, lambda: self._memory.remove(name))  # there a smaller one may lie that it replaces
 
     def lost(self) -> None:
         """Count an answer that is not stored."""
