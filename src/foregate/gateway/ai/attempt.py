@@ -126,6 +126,8 @@ class Attempt:
             for chunk in chunks:
                 if not self.over and not self.stream.ended:
                     self._streamed(self.stream, self.stream.feed(chunk))
+            if self.begun and not self.over:
+                self._conversation.request.exchange.flush()  # once for all that has come at once
             return
         self._chunks += chunks
         self._size += sum(map(len, chunks))

@@ -167,7 +167,6 @@ class Conversation:
         """More events."""
         self._timing.last_s = self.asking.clock.monotonic()
         self._write(out)
-        self.request.exchange.flush()
 
     def stream_ended(self, attempt: Attempt, stream: Stream, out: bytes) -> None:
         """It came to its proper end."""
