@@ -151,3 +151,14 @@ def test_a_challenge_before_each_success_is_no_attack() -> None:
     statuses = [401, 200] * 100
     events = [event(NOW_S + n * 0.2, "192.0.2.1", "/a", status, "/a") for n, status in enumerate(statuses)]
     assert made().add(events) == []
+
+
+def test_paths_of_two_minutes_ago_do_not_count_with_those_of_now() -> None:
+    """Who polls a little that is gone, for hours, has not swept."""
+    client = Client("ip:192.0.2.1", 0, NOW_S)
+    for n in range(100):
+        client.failed_at(digest(f"/p/{n}"))
+    client.go_on(30)
+    assert client.different_paths > 80.0
+    client.go_on(60)
+    assert client.different_paths == 0.0

@@ -155,6 +155,8 @@ def test_who_was_undone_is_left_alone_and_judged_again_afterwards(machine: Machi
     (decision,) = machine.desk.in_force()
     machine.desk.undo(decision.id, "a partner's test", "cli")
     assert machine.blocked == {}
+    machine.watch.step()
+    machine.clock.advance(decision.until_s - machine.clock.now() + 1.0)  # as if nobody had undone it
     machine.attack()
     machine.watch.step()
     assert machine.blocked == {}
