@@ -16,7 +16,7 @@ from tests.gateway.world import NO_RETRY, World, gateway, route, run, service
 from tests.http2.asking import asking
 from tests.http2.upstream import Asked, h2_upstream
 
-from foregate.wire.policies import CircuitBreaker, Retry
+from foregate.wire.policies import CircuitBreaker, Fallback, Retry
 from foregate.wire.snapshot import Service
 
 OPEN = [route("/lab.Lab", auth=()), route("/closed.Lab")]
@@ -226,6 +226,22 @@ def test_our_own_problems_are_grpc_statuses() -> None:
             with grpc.insecure_channel(f"127.0.0.1:{world.port}") as channel:
                 code, said = await call(lambda: failure(lambda: channel.unary_unary("/lab.Lab/Echo")(b"", timeout=10)))
                 assert (code, said.split(":")[0]) == (grpc.StatusCode.UNAVAILABLE, "upstream_refused")
+
+    run(main)
+
+
+def test_a_fixed_answer_of_http_is_no_answer_to_a_call() -> None:
+    async def main() -> None:
+        fallback = Fallback(on=("upstream_refused", "key_missing"), status=200, body="sorry")
+        with lab() as (_, port):
+            pass
+        routes = [route("/lab.Lab", auth=(), fallback=fallback), route("/closed.Lab", fallback=fallback)]
+        async with gateway([grpc_service(port)], routes) as world:
+            with grpc.insecure_channel(f"127.0.0.1:{world.port}") as channel:
+                for path, code in (("/lab.Lab/Echo", "UNAVAILABLE"), ("/closed.Lab/Echo", "UNAUTHENTICATED")):
+                    do = channel.unary_unary(path)
+                    found = await call(lambda do=do: failure(lambda: do(b"", timeout=10)))  # type: ignore[misc]
+                    assert found[0] == getattr(grpc.StatusCode, code)
 
     run(main)
 

@@ -141,7 +141,7 @@ class Admission:
         request.stopped = "refused"
         now_s = self._monotonic()
         instead = chain.fallback
-        if instead is not None and instead.body is not None and code in instead.on:
+        if instead is not None and instead.body is not None and code in instead.on and request.protocol != "grpc":
             request.note("fallback:answer")
             self._recorder.finished(request, instead.status, code, now_s)
             respond_fixed(request, instead, chain.service.header_line if chain.service is not None else b"", now_s)

@@ -29,7 +29,7 @@ def takes(proxied: Proxied, failure: str) -> bool:
     if proxied.exchange.answered or (proxied.rare is not None and proxied.rare.fallen_back):
         return False
     if settings.service is None:
-        return True
+        return proxied.request.protocol != "grpc"  # to such a client a body of our choosing says nothing
     service = proxied.means.services.get(settings.service)
     return proxied.body is not None and service is not None and _let_in(proxied.request, service)
 
