@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from tests.control.world import Answer, Console, console, world
 from tests.ports.cache_world import SETTINGS, Worker, answer, key
+from typer.testing import CliRunner
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.cache_desk import CacheDesk
+from foregate.app.cli import cache
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime, write_runtime
 from foregate.gateway import layout
@@ -79,3 +81,18 @@ def test_the_numbers_are_those_of_all_workers_together(served: Console, data: Da
         blocks.close()
     found = served.get("/cache")
     assert (found["memory_bytes"], found["disk_bytes"]) == (200, 5_000)
+    said = CliRunner().invoke(cache.app, ["stats", "--data-dir", str(data.root)])
+    assert said.stdout.splitlines()[0].split() == ["memory_bytes", "200"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [([], 2), (["--url", "/a", "--tag", "t"], 2), (["--url", ""], 2), (["--url", "/a"], 3)]
+)
+def test_a_command_that_purges_nothing_says_so(tmp_path: Path, arguments: list[str], code: int) -> None:
+    data = tmp_path / "data"
+    if code == 2:
+        Worker(data / "cache", 0, SETTINGS).store.close()
+    said = CliRunner().invoke(cache.app, ["purge", "--data-dir", str(data), *arguments])
+    assert (said.exit_code, said.stdout) == (code, "")
+    assert said.stderr.startswith("error: ")
+    assert data.exists() == (code == 2)
