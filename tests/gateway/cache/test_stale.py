@@ -165,3 +165,42 @@ def test_what_must_be_asked_about_each_time_is() -> None:
             assert origin.count == 3
 
     run(main)
+
+
+@pytest.mark.parametrize("field", ["cache-control: no-store", "cache-control: private", "vary: *", "vary: x-other"])
+def test_what_may_not_be_kept_any_more_is_given_once_and_dropped(field: str) -> None:
+    clock = Later()
+
+    def script(asked: Asked) -> Said:
+        if "if-none-match" in asked.headers:
+            return Said(b"", [field], 304)
+        return Said(b"%d" % asked.number, ["cache-control: max-age=60", 'etag: "a"'])
+
+    async def main() -> None:
+        async with cached(script, clock=clock) as (world, origin):
+            await get(world.port, "/a")
+            clock.ahead_s = 61.0
+            assert (await get(world.port, "/a")).body == b"1"
+            assert (await get(world.port, "/a")).body == b"3"
+            assert "if-none-match" not in origin.asked[2].headers
+
+    run(main)
+
+
+def test_a_cookie_that_comes_with_a_304_is_for_nobody_else() -> None:
+    clock = Later()
+
+    def script(asked: Asked) -> Said:
+        if "if-none-match" in asked.headers:
+            return Said(b"", ["cache-control: max-age=60", "set-cookie: who=me"], 304)
+        return Said(b"body", ["cache-control: max-age=60", 'etag: "a"'])
+
+    async def main() -> None:
+        async with cached(script, clock=clock) as (world, origin):
+            await get(world.port, "/a")
+            clock.ahead_s = 61.0
+            for _ in range(3):
+                assert "set-cookie" not in (await get(world.port, "/a")).headers
+            assert origin.count == 2
+
+    run(main)

@@ -12,6 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from foregate.gateway.cache.asked import Asked
+from foregate.gateway.cache.give import close_body
 from foregate.gateway.cache.reader import Reader
 from foregate.gateway.facts import NO_FACTS, Facts
 from foregate.gateway.held_bodies import HeldBodies
@@ -149,6 +150,8 @@ class Fill:
             return
         if self.head is None and self.behind:
             return
+        if self.head is None and self.stored is not None:
+            close_body(self.stored)
         self._end()
         if self.inner is not None:
             self.inner.cancel()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from foregate.gateway import layout
 from foregate.gateway.cache.asked import Asked
 from foregate.gateway.cache.fill import Fill
-from foregate.gateway.cache.give import HIT, STALE, How, give, give_hit
+from foregate.gateway.cache.give import HIT, STALE, How, close_body, give, give_hit
 from foregate.gateway.cache.key import Keys
 from foregate.gateway.cache.not_found import NotFoundPaths
 from foregate.gateway.cache.prepared import AHEAD_S, prepared
@@ -144,10 +144,10 @@ class Flow:
         if how == "refresh":
             return Handle(partial(self._refresh, asked, primary, stored, now_s))
         if asked.only_if_cached:
-            _close(stored)
+            close_body(stored)
             return _ONLY_CACHED
         if request.method == b"HEAD":
-            _close(stored)
+            close_body(stored)
             self._miss(request, Absent.URI)
             return None
         why = b"request" if stored.fresh_until_s > now_s else b"stale"
@@ -216,7 +216,7 @@ class Flow:
         fill = self._filling.get(name)
         if fill is not None and fill.joinable and why != b"request" and self._suits(fill, asked):
             if stored is not None and fill.stored is not stored:
-                _close(stored)
+                close_body(stored)
             request.route.cells[layout.CACHE_COLLAPSED] += 1.0
             fill.join(Reader(request, asking, asked, fill, True))
             return
@@ -278,13 +278,22 @@ class Flow:
             self._give_all(waiting, stored, How("stale", said), layout.CACHE_STALE, now_s)
         else:
             if stored is not None:
-                _close(stored)
+                close_body(stored)
             self._new_answer(fill, head, waiting, now_s)
 
     def _still_holds(self, fill: Fill, stored: Stored, head: AnswerHead, waiting: list[Reader], now_s: float) -> None:
         fill.ignore_body()
-        fresh = refreshed_of(stored, head, self.settings, self.targets, fill.request_time_s, now_s)
-        fresh = self.store.refresh(fill.key, fill.moment, stored, fresh)
+        asked_s = fill.request_time_s
+        fresh, reason = refreshed_of(stored, head, fill.asked, self.settings, self.targets, asked_s, now_s)
+        if reason:
+            fresh.body = stored.body
+            self.store.delete(fill.key)
+            for reader in waiting:
+                if reader.joined:
+                    reader.go_alone()
+            waiting = [reader for reader in waiting if not reader.joined]
+        else:
+            fresh = self.store.refresh(fill.key, fill.moment, stored, fresh)
         how = How("revalidated", b"fwd=%s; fwd-status=304" % fill.why)
         self._give_all(waiting, fresh, how, layout.CACHE_REVALIDATED, now_s)
 
@@ -323,6 +332,7 @@ class Flow:
     def _tell(self, fill: Fill, head: AnswerHead, reader: Reader) -> None:
         """The head, to whom it suits; whoever it does not suit asks by itself. A failure of ours is everybody's."""
         request = reader.request
+        request.cache = "miss"
         if reader.joined and head.error:
             reader.over = True
             reader.asking.refuse(request, Refuse(head.error))
@@ -337,9 +347,3 @@ class Flow:
         asked = inner.facts.request
         said = asked.outcomes if asked is not None else None
         return inner.overrun or any(outcome.startswith("fallback:") for outcome in said or ())
-
-
-def _close(stored: Stored) -> None:
-    """It is not given after all."""
-    if not isinstance(stored.body, bytes):
-        stored.body.close()

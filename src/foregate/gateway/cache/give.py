@@ -34,6 +34,12 @@ HIT = How("hit", b"hit")
 STALE = How("stale", b"hit")
 
 
+def close_body(stored: Stored) -> None:
+    """It is not given after all."""
+    if not isinstance(stored.body, bytes):
+        stored.body.close()
+
+
 def give(
     request: Request,
     asking: Asking,

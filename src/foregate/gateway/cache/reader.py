@@ -38,8 +38,7 @@ class Reader:
         fill, request = self.fill, self.request
         head = fill.head
         assert head is not None  # noqa: S101 - for the type checker: fills call this when it has come
-        if not head.error:
-            request.cache = "miss"
+        request.cache = "miss"
         headers, length, status = head.headers, head.length, head.status
         asked = self.asked
         has_it = not asked.plain and not_modified(asked.if_none_match, asked.if_modified_since, status, headers)

@@ -59,29 +59,45 @@ def same_for_all(head: AnswerHead, kept: Stored | str) -> bool:
 
 
 def refreshed_of(
-    stored: Stored, head: AnswerHead, settings: Cache, targets: tuple[bytes, ...], request_s: float, response_s: float
-) -> Stored:
-    """The stored answer after a 304 with this head; without its body, which stays as it is."""
+    stored: Stored,
+    head: AnswerHead,
+    asked: Asked,
+    settings: Cache,
+    targets: tuple[bytes, ...],
+    request_s: float,
+    response_s: float,
+) -> tuple[Stored, str]:
+    """The stored answer after a 304 with this head, without its body, which stays as it is; and in a word why it may
+    not be stored any more, "" where it may.
+
+    A cookie that comes with a 304 is for who asked, and the answer is for many: it is nobody's.
+    """
     said, _ = effective(head.headers, targets)
-    headers = refreshed(stored.headers, head.headers, unwanted_fields(said))
+    news = head.headers
+    if not settings.store_cookies:
+        news = [field for field in news if field[0] != b"set-cookie"]
+    headers = refreshed(stored.headers, news, unwanted_fields(said))
     if find(head.headers, b"date") is None:
         headers = [field for field in headers if field[0] != b"date"] + [(b"date", http_date(response_s))]
     age = [field for field in head.headers if field[0] == b"age"]
     said, aimed = effective(headers, targets)
     fresh = freshness(stored.status, headers + age, said, aimed, settings, request_s, response_s)
-    return Stored(
+    tags = tags_of(headers, settings)
+    names = vary_names(headers)
+    reason = why_not(
         stored.status,
         headers,
-        request_s,
-        response_s,
-        fresh.fresh_until_s,
-        fresh.stale_until_s,
-        fresh.error_until_s,
-        stored.vary,
-        stored.variant,
-        tags_of(headers, settings) or stored.tags,
-        facts_of(fresh.age_s, fresh.strict),
+        said,
+        authorized=asked.authorized,
+        store_cookies=settings.store_cookies,
+        varies=names != stored.vary,
     )
+    windows = fresh.fresh_until_s, fresh.stale_until_s, fresh.error_until_s
+    facts = facts_of(fresh.age_s, fresh.strict)
+    made = Stored(
+        stored.status, headers, request_s, response_s, *windows, stored.vary, stored.variant, tags or (), facts
+    )
+    return made, reason or ("tags" if tags is None else "")
 
 
 def tags_of(headers: HeaderList, settings: Cache) -> tuple[str, ...] | None:
