@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.gateway.ai.rig import HELLO, OTHER_KEY, AiWorld, ai_world
 from tests.gateway.world import KEY, PEPPER, run
 
-from foregate.gateway.ai.answer_cache import ENTRY_BYTES, AnswerCache, cacheable, key_of
+from foregate.gateway.ai.answer_cache import ENTRY_BYTES, PIECE_BYTES, AnswerCache, cacheable, key_of
 from foregate.gateway.ai.formats import FORMATS
 from foregate.gateway.policies.policy import Consumer
 from foregate.kernel.secrets import hash_key
@@ -39,7 +39,7 @@ def test_the_same_request_is_answered_without_a_provider_and_costs_nothing() -> 
             assert (miss.cache, hit.cache) == ("miss", "hit")
             assert hit.ai is not None
             assert (hit.ai.input_tokens, hit.ai.output_tokens, hit.ai.cost) == (0, 0, 0.0)
-            assert (hit.ai.attempts, hit.ai.answered_by) == ("cache:hit", "gpt-5")
+            assert (hit.ai.attempts, hit.ai.answered_by, hit.service) == ("cache:hit", "gpt-5", "openai")
 
     run(main)
 
@@ -141,11 +141,12 @@ def test_two_tenants_never_share_whatever_headers_they_send(
 
 
 def test_it_stays_within_its_bytes_and_forgets_what_was_used_longest_ago() -> None:
-    cache = AnswerCache(Settings(bytes_max=10 * (ENTRY_BYTES + 100), answer_bytes_max=200, ttl_s=10.0))
+    entry = ENTRY_BYTES + PIECE_BYTES + 100
+    cache = AnswerCache(Settings(bytes_max=10 * entry, answer_bytes_max=200, ttl_s=10.0))
     for number in range(30):
         cache.keep(b"%d" % number, (b"x" * 100,), 0.0, "s", "m", "stop")
         cache.find(b"0", 1.0)
-        assert cache.size <= 10 * (ENTRY_BYTES + 100)
+        assert cache.size <= 10 * entry
     assert cache.find(b"0", 1.0) is not None
     assert cache.find(b"1", 1.0) is None
     cache.keep(b"large", (b"x" * 201,), 0.0, "s", "m", "stop")

@@ -39,6 +39,14 @@ def test_a_name_means_that_model_of_every_service_that_has_it_in_their_order() -
     assert catalogue().plan("nobody") is None
 
 
+def test_names_that_could_not_stand_in_a_log_mean_nothing_whatever_the_patterns() -> None:
+    every = Catalogue(AiRoute(services=("two",)), {"two": Provider("openai-compatible", {"*": Model()})})
+    assert every.plan("x" * 128) is not None
+    for name in ("x" * 129, "a b", "a\nb", "", "é"):
+        assert every.plan(name) is None
+    assert len(every._known) == 1
+
+
 def test_the_very_name_goes_before_patterns_and_the_longest_pattern_before_others() -> None:
     assert asked(catalogue(), "m-small") == ["two/m-small"]
     assert asked(catalogue(), "m-large-1") == ["two/huge"]

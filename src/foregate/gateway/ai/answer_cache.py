@@ -18,7 +18,8 @@ from foregate.wire.ai import AnswerCache as Settings
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
 
-ENTRY_BYTES = 512  # of an entry beside its answer, about
+ENTRY_BYTES = 512  # of an entry beside its answer, about …
+PIECE_BYTES = 64  # … and of each of its events
 # What else of a request may change its answer, or who is to see it. Asked of the client's own header fields.
 _VARY = (b"anthropic-version", b"anthropic-beta", b"openai-beta", b"openai-organization", b"openai-project")
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -82,8 +83,9 @@ class AnswerCache:
         self, key: bytes, pieces: tuple[bytes, ...], now_s: float, service: str, model: str, finish_reason: str
     ) -> None:
         """An answer that has come to its good end."""
-        size = sum(map(len, pieces)) + ENTRY_BYTES
-        if size > min(self.settings.answer_bytes_max + ENTRY_BYTES, self.settings.bytes_max):
+        answer_bytes = sum(map(len, pieces))
+        size = answer_bytes + PIECE_BYTES * len(pieces) + ENTRY_BYTES
+        if answer_bytes > self.settings.answer_bytes_max or size > self.settings.bytes_max:
             return
         if key in self._kept:
             self._drop(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from foregate.gateway.ai.credentials import lines_for
 from foregate.gateway.ai.usage import Prices
 from foregate.wire.ai import AiRoute, Model, Price, Provider, Routing
 
+NAME = re.compile(r"[!-~]{1,128}")  # others mean nothing, whatever the patterns: names stand in events and logs
 KNOWN_MAX = 1_024  # names that were asked for lately; at the bound all are worked out anew
 
 
@@ -51,6 +53,8 @@ class Catalogue:
         known = self._known
         if model in known:
             return known[model]
+        if NAME.fullmatch(model) is None:
+            return None
         if len(known) >= KNOWN_MAX:
             known.clear()
         found = known[model] = self._plan(model)

@@ -137,6 +137,7 @@ class AiStep(Policy):
             key = key_of(request, asked, cache.settings)
             kept = cache.find(key, self._monotonic())
             if kept is not None:
+                request.chain = self.answered_by(request.chain, kept.service)
                 return Handle(partial(replay.begin, asked=asked, kept=kept))
             request.cache = "miss"
         candidates = models.order(plan, asked)
@@ -144,7 +145,7 @@ class AiStep(Policy):
             return bad_request(BadRequest(f"The prompt is longer than the context of {asked.model}.", "messages"))
         if not self._limits:
             return self._begin(asked, candidates, key)
-        expected = Expected(asked.input_tokens, output_max(asked, candidates[0]))
+        expected = Expected(asked.input_tokens, max(output_max(asked, candidate) for candidate in candidates))
         found = self._limits.reserve(request, expected)
         if found is None or isinstance(found, Refuse):
             return found or self._begin(asked, candidates, key)
