@@ -9,7 +9,8 @@ from foregate.app.config import load
 from foregate.app.config.reference import reference
 
 DOCS = Path(__file__).parents[2] / "docs"
-ENVIRON = dict.fromkeys(("FOREGATE_DEMO_KEY", "ACME_KEY", "UPSTREAM_TOKEN", "ACME_SECRET"), "fg_demo_0123456789abcdef")
+_NAMES = "FOREGATE_DEMO_KEY ACME_KEY UPSTREAM_TOKEN ACME_SECRET OPENAI_API_KEY ANTHROPIC_API_KEY FOREGATE_KEY"
+ENVIRON = dict.fromkeys(_NAMES.split(), "fg_demo_0123456789abcdef")
 EXAMPLES = [
     pytest.param(text, id=f"{page.name}-{number}")
     for page in [*sorted((DOCS / "guides").glob("*.md")), DOCS.parent / "README.md"]

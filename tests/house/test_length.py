@@ -9,12 +9,13 @@ FUNCTION_LINES_MAX = 70
 # path → lines it has today. An entry may only shrink or go; a new one needs a reason in the commit that adds it.
 FILE_EXCEPTIONS: dict[str, int] = {}
 FUNCTION_EXCEPTIONS: dict[str, int] = {}
+GENERATED = [ROOT / "web/src/api/types.ts"]  # from our OpenAPI document: as long as the API is large
 
 
 def sources() -> list[Path]:
     python = [*ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("bench/**/*.py")]
     web = [path for kind in ("ts", "tsx", "css") for path in ROOT.glob(f"web/src/**/*.{kind}")]
-    return [path for path in python + web if "bench/out" not in str(path) and "generated" not in path.name]
+    return [path for path in python + web if "bench/out" not in str(path) and path not in GENERATED]
 
 
 def test_there_are_sources_to_measure() -> None:

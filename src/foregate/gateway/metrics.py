@@ -135,7 +135,7 @@ def _families(snapshot: Snapshot, blocks: Blocks) -> Iterator[tuple[str, str, st
     name = "foregate_cache_requests_total"
     yield name, "counter", "Requests of cached routes, by what the cache did.", _cached(routes, name)
     name = "foregate_cache_collapsed_total"
-    collapsed = (sample for sample in _cell(routes, name, layout.CACHE_COLLAPSED) if sample[2])
+    collapsed = (each if each[2] else None for each in _cell(routes, name, layout.CACHE_COLLAPSED))
     yield name, "counter", "Requests that waited for the answer to another's.", collapsed
     for name, kind, text, cell in _SERVICE_FAMILIES:
         yield name, kind, text, _cell(services, name, cell)
