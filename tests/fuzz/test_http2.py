@@ -17,6 +17,12 @@ def test_mutated_frames_neither_break_the_gateway_nor_reach_an_upstream_as_anyth
     assert http2.alive() <= before + 1  # that of the last case
 
 
+@pytest.mark.parametrize("seed", [50_266_846, 50_454_495])
+def test_a_client_that_resets_and_leaves_in_one_piece_is_let_go(seed: int) -> None:
+    """Both were found by ten million frames: a stream gave its window back to a session that had ended."""
+    http2.case(seed)
+
+
 def test_the_judge_notices_what_an_engine_must_not_say() -> None:
     with pytest.raises(AssertionError, match="before its head"):
         http2._read(Frame(DATA, 0, 1, b"x").encoded())

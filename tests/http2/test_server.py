@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.http1.certificates import make
 from tests.http1.world import run, statuses, talk
-from tests.http2.asking import PING, PREFACE, SETTINGS, asking, context, frame, served_by
+from tests.http2.asking import GOAWAY, PING, PREFACE, RST_STREAM, SETTINGS, asking, context, frame, served_by
 from tests.http2.serving import Application, answer_ok, until
 
 from foregate.http1.server import ServerConnection
@@ -50,6 +50,26 @@ def test_without_http2_the_preface_is_refused() -> None:
             assert statuses(await talk(port, PREFACE + frame(SETTINGS, 0, 0))) == [400]
 
     run(main)
+
+
+def test_a_client_that_takes_all_back_and_leaves_in_one_breath_is_let_go() -> None:
+    broken: list[object] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: broken.append(what))
+        application = Application()
+        async with served_by(context(application)) as port, asking(port) as client:
+            stream = client.begin("/", "POST", end=False)
+            receiver = await application.next()
+            receiver.exchange.pause_body(True)
+            client.send(stream, b"never taken")
+            await until(lambda: receiver.body)
+            client.raw(frame(RST_STREAM, 0, stream, b"\0\0\0\x08") + frame(GOAWAY, 0, 0, b"\0" * 8))
+            await client.until(lambda: client.closed)
+            assert receiver.aborted == "client_closed"
+
+    run(main)
+    assert not broken
 
 
 def test_a_connection_that_is_lost_tells_all_its_receivers() -> None:

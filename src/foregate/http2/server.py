@@ -208,6 +208,9 @@ class Http2Connection(asyncio.Protocol):
 
     def _take(self, events: list[ngh2.Event]) -> None:
         """Go through a batch, then begin what has begun and deliver what has come: each stream once."""
+        if events and isinstance(events[-1], ngh2.ConnectionClosed):
+            self._on_end(events[-1])  # libnghttp2 takes nothing any more, so what came before it is too late
+            return
         self._busy = True
         fresh: list[Exchange] = []
         fed: dict[Exchange, None] = {}
@@ -239,8 +242,6 @@ class Http2Connection(asyncio.Protocol):
             self._reset.add(event.stream_id)
         elif isinstance(event, ngh2.TrailersReceived):
             self._on_trailers(event, fed)
-        elif isinstance(event, ngh2.ConnectionClosed):
-            self._on_end(event)
 
     def _on_request(self, event: ngh2.RequestReceived, fresh: list[Exchange]) -> None:
         context = self.context
