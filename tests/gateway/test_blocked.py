@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from tests.gateway.world import KEY, gateway, route, run, service, talk, upstream
+from tests.http2.asking import asking
 
 from foregate.gateway.blocked import Blocked
 from foregate.kernel.clock import ManualClock, SystemClock
@@ -106,6 +107,24 @@ def test_a_blocked_address_is_refused_before_anything_is_asked() -> None:
             world.gateway.verdicts(Verdicts(2))
             answer = await talk(world.port, b"GET /x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
+
+    run(main)
+
+
+def test_over_http2_a_block_holds_on_the_connection_that_is_open() -> None:
+    async def main() -> None:
+        async with (
+            upstream() as (reached, port),
+            gateway([service(port)], abuse=Abuse(mode="block", allow_networks=())) as world,
+            asking(world.port) as client,
+        ):
+            assert (await client.ask("/x")).status == 200
+            world.gateway.verdicts(Verdicts(1, (block("ip:127.0.0.1", SystemClock().now() + 30.0),)))
+            refused = await client.ask("/x", "POST", body=b"hello")
+            assert (refused.status, refused.headers[b"retry-after"]) == (403, b"30")
+            assert len(reached.requests) == 1
+            world.gateway.verdicts(Verdicts(2))
+            assert (await client.ask("/x")).status == 200
 
     run(main)
 
