@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.gateway.upstream.making import until
 from tests.gateway.world import KEY, OPEN, gateway, raw_upstream, route, run, service, snapshot, statuses, upstream
 from tests.http1.certificates import make
-from tests.http2.asking import asking
+from tests.http2.asking import PING, asking, frame
 
 from foregate.http1 import Request, Response
 from foregate.http1.tls import HTTP2, client_context
@@ -160,6 +160,18 @@ def test_an_upload_that_the_upstream_does_not_take_pauses_its_client() -> None:
                     still += 1
                     await asyncio.sleep(0.01)
             assert 65_536 <= sent < 30_000_000
+
+    run(main)
+
+
+def test_a_flood_is_counted_by_its_code() -> None:
+    async def main() -> None:
+        async with upstream() as (_, port), gateway([service(port)]) as world, asking(world.port) as client:
+            for _ in range(3_000):
+                client.raw(frame(PING, 0, 0, b"01234567"))
+            await client.until(lambda: client.closed)
+            metrics = await (await world.client.request("GET", world.url("/metrics"))).read()
+            assert b'foregate_errors_total{code="http2_abuse"} 1\n' in metrics
 
     run(main)
 
