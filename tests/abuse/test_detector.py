@@ -69,7 +69,7 @@ def test_what_a_block_refuses_is_no_new_evidence() -> None:
     assert detector.add(sweep(500, NOW_S + 3.0, error="blocked")) == []
     assert detector.add(sweep(500, NOW_S + 30.0)) == []  # stragglers, and all that comes while it is only observed
     assert detector.add(sweep(5, NOW_S + 61.0)) == []
-    assert rules(detector.add(sweep(10, NOW_S + 61.5))) == {"sweep"}  # a quarter of the evidence is enough now
+    assert rules(detector.add(sweep(20, NOW_S + 61.5))) == {"sweep"}  # a quarter of the evidence is enough now
     detector.release("ip:192.0.2.1", NOW_S + 4_000.0)
     assert detector.add(sweep(500, NOW_S + 70.0)) == []
 
@@ -162,3 +162,12 @@ def test_paths_of_two_minutes_ago_do_not_count_with_those_of_now() -> None:
     assert client.different_paths > 80.0
     client.go_on(60)
     assert client.different_paths == 0.0
+
+
+def test_a_page_whose_token_has_expired_asks_for_everything_at_once_and_is_left_alone() -> None:
+    denied = [event(NOW_S + n * 0.01, "192.0.2.1", f"/a/{n:x}", 401, "/a") for n in range(60)]
+    then = [event(NOW_S + 1.5 + n * 0.01, "192.0.2.1", f"/a/{n:x}", 200, "/a") for n in range(60)]
+    detector = made()
+    assert detector.add(denied) == []
+    assert detector.add(then) == []
+    assert detector.add([event(NOW_S + 3.0, "192.0.2.1", "/b", 404, "/b")]) == []

@@ -63,7 +63,7 @@ class Machine:
 
     def attack(self, count: int = 60, client: str = "192.0.2.1") -> None:
         now_s = self.clock.now()
-        self.put([event(now_s - 0.5 + n * 1e-3, client, f"/x{n}.php", 404, "") for n in range(count)])
+        self.put([event(now_s - 2.0 + n * 1.9 / count, client, f"/x{n}.php", 404, "") for n in range(count)])
 
     @property
     def blocked(self) -> dict[str, float]:

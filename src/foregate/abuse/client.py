@@ -30,6 +30,7 @@ class Client:
     __slots__ = (
         "asked",
         "bad_before",
+        "bad_since_s",
         "denied",
         "denied_route",
         "first_s",
@@ -76,6 +77,7 @@ class Client:
         """Begin anew with what it did of late; what is usual for it stays."""
         self.asked = self.own = 0
         self.requests = self.good = self.denied = self.missing = self.wrong = self.won = self.sequential = 0.0
+        self.bad_since_s = 0.0  # when the bad ones of late began
         self.bad_before = 0.0  # what of the bad ones is from earlier slices
         self.paths = self.older_paths = 0
         self.hot = self.hot_bad = 0

@@ -21,6 +21,7 @@ ADDRESSES_MAX = 100_000  # whose subject is remembered; beyond it all are worked
 LATE_SLICES = 30  # events may come late by so much; a clock that was set back by more begins anew
 TURNED_BAD_MIN = 10.0  # 4xx in a minute, from which on a known client counts among those that have turned bad
 CONFIRM_S = 4.0  # a known client is blamed only after it: perhaps others do the same
+BURST_S = 1.0  # a page whose token has expired asks for everything at once, is denied all of it, and signs in
 UNBLAMED_S = 120.0  # after answers of 5xx: who then asks more makes up for them
 HEAVY_SPAN_S = 300.0
 IN_VAIN_MIN = 10.0  # failed sign-ins, from which on one that succeeds is worth a word
@@ -164,6 +165,8 @@ class Detector:
 
     def _wrong(self, client: Client, event: RequestEvent, slice_: int) -> None:
         kind = _KINDS.get(event.status, WRONG)
+        if client.bad < 1.0:
+            client.bad_since_s = event.time_s
         client.failed_at(self._digest(event.path))
         if kind == DENIED:
             client.denied += 1.0
@@ -229,6 +232,8 @@ class Detector:
         """Whether others do the same, or may turn out to; or we have made it do so."""
         if rule == "rate" and time_s < client.spared_until_s:
             self.spared += 1
+            return True
+        if rule != "rate" and time_s - client.bad_since_s < BURST_S:
             return True
         way = RATE if rule == "rate" else BAD
         if client.known:
