@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from tests.gateway.world import gateway, raw_upstream, route, run, service, talk
+from tests.http2.asking import asking
 
 from foregate.gateway.forwarding.event_stream import COMMENT, ends_event, is_event_stream
 from foregate.wire.event_stream import EventStream
@@ -109,3 +110,22 @@ def test_the_boundaries_are_those_of_the_standard() -> None:
     assert is_event_stream([(b"content-type", b"Text/Event-Stream")])
     assert is_event_stream([(b"content-encoding", b"identity"), (b"content-type", b"text/event-stream")])
     assert not is_event_stream([])
+
+
+def test_streams_over_http2_are_kept_alive_too() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + EVENTS + b"\r\ndata: 1\n\n")
+        await asyncio.sleep(0.25)
+
+    async def main() -> None:
+        routes = [route("/", auth=(), event_stream=BEAT)]
+        async with (
+            raw_upstream(serve) as port,
+            gateway([service(port)], routes) as world,
+            asking(world.port) as client,
+        ):
+            answer = await client.ask("/")
+            assert answer.body.startswith(b"data: 1\n\n" + COMMENT)
+
+    run(main)

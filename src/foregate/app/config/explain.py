@@ -23,7 +23,7 @@ from foregate.wire.snapshot import Key, Route, Service, Snapshot
 from foregate.wire.websocket import WebSocket
 
 _ON_THE_WAY = {"timeouts": Timeouts, "retry": Retry, "circuit_breaker": CircuitBreaker}  # they always hold
-_ON_THE_WAY_TOO = ("service_breaker", "hedge", "fallback", "response_transform")
+_ON_THE_WAY_TOO = ("service_breaker", "hedge", "fallback", "event_stream", "response_transform")
 _BY_CLIENT = ("key", "org", "plan")
 _NOWHERE = Route("", Rule(), auth=())  # what a request is taken for that no route takes
 
