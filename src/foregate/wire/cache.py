@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from foregate.wire.settings import HeaderName, Seconds, Settings, Share
 
-FailureStatus = Annotated[str, Meta(pattern="^[345][0-9]{2}$")]  # in quotes
+FailureStatus = Annotated[str, Meta(pattern="^[345][0-9]{2}$", extra={"form": "status"})]
 QueryName = Annotated[str, Meta(min_length=1, max_length=64)]
 
 

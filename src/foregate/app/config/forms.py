@@ -71,6 +71,11 @@ def header_to_set(text: str) -> str:
     return name
 
 
+def status(value: Any) -> Any:
+    """A status that names something: YAML reads `404:` as a number."""
+    return str(value) if type(value) is int else value
+
+
 def header_value(text: str) -> str:
     """What may stand in a header line. Raises ValueError with a sentence (which does not show it: it may be secret)."""
     if _UNSENDABLE.search(text):
@@ -122,7 +127,7 @@ def url(text: str) -> str:
 
 
 # What is asked before the value's type is looked at, and after.
-BEFORE: Mapping[str, Callable[[Any], Any]] = {"secret": secret}
+BEFORE: Mapping[str, Callable[[Any], Any]] = {"secret": secret, "status": status}
 AFTER: Mapping[str, Callable[[Any], Any]] = {
     "network": network,
     "header_name": header_name,
