@@ -27,6 +27,11 @@ def test_a_head_becomes_fields_with_the_pseudo_fields_first() -> None:
     assert isinstance(fields[-1], NeverIndexedHeader)  # the table of fields is shared by all clients of a connection
 
 
+def test_an_empty_host_is_no_authority() -> None:
+    names = [field[0] for field in fields_of(b"GET / HTTP/1.1\r\nhost: ", b"http")]
+    assert names == [b":method", b":scheme", b":path"]
+
+
 def test_te_is_sent_for_trailers_alone() -> None:
     assert (b"te", b"gzip") not in fields_of(b"GET / HTTP/1.1\r\nhost: a\r\nte: gzip", b"http")
 

@@ -39,7 +39,9 @@ def fields_of(head: bytes, scheme: bytes) -> list[Header]:
         elif name == b"te" and value == b"trailers":
             fields.append(_TE)
     target = rest.rpartition(b" ")[0]
-    start = [(b":method", method), (b":scheme", scheme), (b":authority", authority), (b":path", target)]
+    start: list[Header] = [(b":method", method), (b":scheme", scheme), (b":path", target)]
+    if authority:  # an HTTP/1.0 client may name none, and an empty one is malformed
+        start.insert(2, (b":authority", authority))
     return [*start, *fields]
 
 
