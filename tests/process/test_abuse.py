@@ -17,7 +17,7 @@ CONFIG = """
 services: {{a: {{targets: ['{url}']}}}}
 routes: [{{path: /a, service: a, auth: none}}]
 trusted_proxies: [127.0.0.1]
-abuse: {{mode: block, block_s: 6, allow_networks: [198.51.100.0/24]}}
+abuse: {{mode: block, block_s: 8, allow_networks: [198.51.100.0/24]}}
 """
 ATTACKER, VISITOR, ALLOWED = "203.0.113.9", "203.0.113.10", "198.51.100.1"
 
@@ -94,7 +94,7 @@ def test_an_attack_is_blocked_within_seconds_and_an_undo_frees_at_once(tmp_path:
         wait_for(attacked_until_blocked, 20.0)
         wait_for(lambda: all(attacker.ask("/a")[0] == 403 for _ in range(8)), 2.0)  # at every worker
         status, headers = attacker.ask("/a")
-        assert (status, 1 <= int(headers["retry-after"]) <= 6) == (403, True)
+        assert (status, 1 <= int(headers["retry-after"]) <= 8) == (403, True)
 
         (block,) = running.api("/blocks")["blocks"]
         assert (block["subject"], block["rule"], block["effect"], block["times"]) == (
@@ -104,15 +104,14 @@ def test_an_attack_is_blocked_within_seconds_and_an_undo_frees_at_once(tmp_path:
             1,
         )
         assert "404" in block["reason"]
-        assert f"ip:{ATTACKER}" in command(running, "list").stdout
-
         wait_for(lambda: b"foregate_blocks 1\n" in page(running), 3.0)
+        assert f"ip:{ATTACKER}" in command(running, "list", "--ended").stdout  # perhaps over by now: a process starts
 
-        wait_for(lambda: attacker.ask("/a")[0] == 200, 10.0)  # by itself, and whoever goes on is known by then
+        wait_for(lambda: attacker.ask("/a")[0] == 200, 12.0)  # by itself, and whoever goes on is known by then
         wait_for(attacked_until_blocked, 10.0)
         (again,) = running.api("/blocks")["blocks"]
         assert again["times"] == 2
-        assert again["until_s"] - again["made_s"] > 20.0
+        assert round(again["until_s"] - again["made_s"]) == 32
 
         running.kill("analyzer")  # nobody but the operator and the workers is needed
         status, undone = delete(running, f"/blocks/{again['id']}")
