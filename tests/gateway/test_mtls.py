@@ -15,12 +15,14 @@ from tests.gateway.upstream.making import tcp
 from tests.gateway.world import KEY, PEPPER, World, gateway, route, run, service, snapshot, upstream
 from tests.http1.certificates import make
 
+from foregate.gateway.policies.mtls import _id_of
 from foregate.http1 import Client, Request, Response, Server
 from foregate.http1.client_certificate import read
 from foregate.http1.tls import Certificate, ClientAuthorities, ServerCertificates, client_context
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.errors import ForegateError
 from foregate.kernel.secrets import hash_key
+from foregate.wire.cache import Cache, CacheStorage
 from foregate.wire.mtls import Mtls
 from foregate.wire.policies import Policies, Rate, RateLimit
 from foregate.wire.snapshot import Certificate as Served
@@ -161,6 +163,33 @@ def test_authorities_are_read_again_with_a_reload(site: Site, tmp_path: Path) ->
                 site.trust(site.shop, site.other)
 
     run(main)
+
+
+def test_an_answer_made_for_one_certificate_is_cached_for_no_other(site: Site) -> None:
+    async def answer(request: Request) -> Response:
+        said = (request.header("x-forwarded-client-cert") or "").encode()
+        return Response(200, said, [(b"cache-control", b"max-age=60")])
+
+    async def main() -> None:
+        routes = [route("/", auth=(), cache=Cache())]
+        async with (
+            upstream(answer) as (asked, port),
+            site.serving(port, routes, "request", cache=CacheStorage()) as (_, secure),
+        ):
+            for _ in range(2):
+                assert b"spiffe://acme/shop" in (await site.ask(secure, site.shop))[1]
+                assert b"other.example" in (await site.ask(secure, site.other))[1]
+                assert (await site.ask(secure, None))[1] == b""
+            assert len(asked.requests) == 3  # each once: the second time all came from the cache
+
+    run(main)
+
+
+def test_names_too_long_for_an_id_are_still_told_apart() -> None:
+    first, second = (_id_of("spiffe://acme/" + "a" * 200 + end) for end in "xy")
+    assert first != second
+    assert max(len(first), len(second)) <= 128
+    assert _id_of("shop.example") == "mtls:shop.example"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl for HTTP/2 with a certificate")

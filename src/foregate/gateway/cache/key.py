@@ -55,6 +55,9 @@ class Keys:
     def _start(self, request: Request, asked: Asked) -> bytes:
         """All but path and query: the same for whoever sends the same fields again."""
         who = self._who(request.consumer) if self.private else b""
+        if self.private and not request.consumer.id:  # nobody was asked who they are, but the service is told
+            certificate = request.exchange.client_certificate
+            who += certificate.sha256.encode() if certificate is not None else b""
         return b"%d:%s%s\n%s\n%s\n%s\n%s\n%s\n" % (
             len(who),
             who,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from foregate.gateway.policies.policy import Consumer, Means, Place, Policy, Refuse
@@ -10,6 +11,14 @@ from foregate.wire.mtls import Mtls
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
     from foregate.http1.client_certificate import ClientCertificate
+
+
+_ID_BYTES_MAX = 128  # of a name longer than that the id bears its beginning and its digest: it stays one of its own
+
+
+def _id_of(name: str) -> str:
+    said = f"mtls:{name}"
+    return said if len(said) <= _ID_BYTES_MAX else f"{said[:80]}~{sha256(name.encode()).hexdigest()[:32]}"
 
 
 class MtlsPolicy(Policy):
@@ -37,7 +46,7 @@ class MtlsPolicy(Policy):
         if not self._any and not self._allows(certificate):
             return self._refused
         name = certificate.name
-        return self._named(name) or Consumer(f"mtls:{name}"[:128], name=name)
+        return self._named(name) or Consumer(_id_of(name), name=name)
 
     def _allows(self, certificate: ClientCertificate) -> bool:
         said = (certificate.subject, *certificate.names)
