@@ -48,7 +48,8 @@ class Flow:
     """One worker's, for the settings of one place. Coalescing is per worker: n workers may ask n times at once."""
 
     __slots__ = (
-        "_clock", "_filling", "_hit", "_keys", "_others", "_unshared", "now", "paths", "settings", "store", "targets",
+        "_clock", "_filling", "_keys", "_others", "_plain_hit", "_unshared", "now", "paths", "settings", "store",
+        "targets",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +62,7 @@ class Flow:
     ) -> None:
         """`paths`: the worker's that were not found. `others` judges the methods that read nothing."""
         self._others = others
-        self._hit = Handle(self._give_hit)
+        self._plain_hit = Handle(self._give_plain)
         self.now = clock.now
         self.settings = settings
         self.store = store
@@ -92,9 +93,10 @@ class Flow:
         now_s = self.now()
         found = self.store.get(primary, asked.select, now_s)
         if type(found) is Stored:
-            if asked.plain and found.fresh_until_s > now_s >= found.response_time_s - AHEAD_S:
+            fresh = found.fresh_until_s > now_s >= found.response_time_s - AHEAD_S
+            if fresh and asked.plain and type(found.body) is bytes:
                 request.found = found
-                return self._hit
+                return self._plain_hit
             return self._of_stored(request, asked, primary, found, now_s)
         if isinstance(found, Absent):
             return self._of_absent(request, asked, primary, found)
@@ -137,8 +139,7 @@ class Flow:
         if now_s < stored.response_time_s - AHEAD_S:
             how = "validate"  # the clock was set back: how old it is nobody knows
         if how == "fresh":
-            request.found = stored
-            return self._hit
+            return Handle(partial(self._hit, asked, stored, now_s))
         if how == "stale":
             return Handle(partial(self._stale, asked, stored, now_s))
         if how == "refresh":
@@ -173,17 +174,17 @@ class Flow:
 
     # --- giving ------------------------------------------------------------------------------------------------
 
-    def _give_hit(self, request: Request, asking: Asking) -> None:
+    def _give_plain(self, request: Request, asking: Asking) -> None:
+        """The ordinary hit: nothing is made for it beforehand."""
         stored = request.found
         request.stopped = "answered"
         request.route.cells[layout.CACHE_HITS] += 1.0
-        known = request.fields.asked
-        asked: Asked = known[1] if known is not None else self._asked(request)
-        body = stored.body
-        if asked.plain and type(body) is bytes:
-            give_hit(request, asking, stored, body, self.now())
-        else:
-            give(request, asking, asked, stored, HIT, self.now())
+        give_hit(request, asking, stored, stored.body, self.now())  # type: ignore[arg-type]
+
+    def _hit(self, asked: Asked, stored: Stored, now_s: float, request: Request, asking: Asking) -> None:
+        request.stopped = "answered"
+        request.route.cells[layout.CACHE_HITS] += 1.0
+        give(request, asking, asked, stored, HIT, now_s)
 
     def _stale(self, asked: Asked, stored: Stored, now_s: float, request: Request, asking: Asking) -> None:
         request.stopped = "answered"
@@ -319,7 +320,7 @@ class Flow:
             reason = kept if isinstance(kept, str) else "too_large"
             fill.said += b"; detail=%s" % reason.encode()
             self.forget(fill)
-            if fill.name and not head.error:
+            if fill.name and head.status < 500:
                 self._unshared.put(fill.name, self._clock.monotonic() + UNSHARED_S)
             if fill.behind:
                 fill.ignore_body()
