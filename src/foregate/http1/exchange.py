@@ -201,7 +201,7 @@ class Exchange:
     def send_whole(self, status: int, lines: tuple[bytes, ...], length: int | None, chunks: list[bytes]) -> None:
         """`send_head` and the whole body, in one step where nothing is unusual; `end()` is to follow.
 
-        `lines` may be in pieces, so that nobody joins them before all goes out in one.
+        `lines` may be in pieces, so that nobody joins them before all goes out in one; the first ends with a line.
         """
         connection = self._connection
         if (

@@ -1,6 +1,6 @@
 """The head of an answer, from the lines of HTTP/1.1 that the gateway writes to the fields of HTTP/2. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from foregate.http1 import trailers as trailer_fields
@@ -14,19 +14,17 @@ _REMEMBERED = 512  # heads; beyond it the one longest unused is made anew
 _REMEMBERED_BYTES_MAX = 2_048  # of one; a larger one is made anew each time
 
 
-def answer_fields(status: int, pieces: Iterable[bytes], length: int | None) -> FieldList:
-    """`pieces` are whole lines, each with CRLF; the first piece may begin with a status line, which is passed over.
+def answer_fields(status: int, pieces: Sequence[bytes], length: int | None) -> FieldList:
+    """`pieces` together are lines, each with CRLF; the first one ends with a line, the others anywhere.
 
-    Most answers of a route begin with the same piece, so what was made of it is remembered.
+    It may begin with a status line, which is passed over. Most answers of a route begin with the same piece, so what
+    was made of it is remembered.
     """
-    fields = [(b":status", b"%d" % status)]
-    known = True
-    for piece in pieces:
-        if known and len(piece) <= _REMEMBERED_BYTES_MAX:
-            fields += _known(piece)
-        elif piece:
-            fields += _fields(piece)
-        known = False
+    first = pieces[0]
+    known = _known(first) if len(first) <= _REMEMBERED_BYTES_MAX else _fields(first)
+    fields = [(b":status", b"%d" % status), *known]
+    if len(pieces) > 1:
+        fields += _fields(b"".join(pieces[1:]))
     if length is not None:
         fields.append((b"content-length", b"%d" % length))
     return fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from foregate.http1 import trailers as trailer_fields
@@ -166,7 +166,7 @@ class Exchange:
         for chunk in chunks:
             self.write(chunk)
 
-    def _begin(self, status: int, pieces: Iterable[bytes], length: int | None) -> None:
+    def _begin(self, status: int, pieces: Sequence[bytes], length: int | None) -> None:
         self.head_sent = True
         self._silent = self.method == b"HEAD" or status in _BODILESS
         if status == 204 or (self.protocol == "grpc" and not length):
