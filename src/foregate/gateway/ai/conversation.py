@@ -12,7 +12,7 @@ from foregate.gateway import layout
 from foregate.gateway.ai.answering import Trouble, content_type, error_fields
 from foregate.gateway.ai.attempt import Attempt
 from foregate.gateway.ai.errors import CODE, MESSAGE, PARAM, STATUS
-from foregate.gateway.ai.formats import FORMATS, Asked, BadRequest, Stream, translation
+from foregate.gateway.ai.formats import Asked, BadRequest, Stream
 from foregate.gateway.ai.metering import Timing, ai_usage, count
 from foregate.gateway.ai.usage import Usage
 from foregate.gateway.answers import retry_after_line
@@ -20,7 +20,7 @@ from foregate.gateway.policies.policy import Refuse
 from foregate.kernel.errors import ERRORS
 
 if TYPE_CHECKING:
-    from foregate.gateway.ai.formats.format import Told, Translation, Whole
+    from foregate.gateway.ai.formats.format import Told, Whole
     from foregate.gateway.ai.models import Candidate
     from foregate.gateway.ai.step import AiStep, Models
     from foregate.gateway.inner import Asking
@@ -91,7 +91,7 @@ class Conversation:
     def _ask_next(self) -> None:
         while self._left:
             candidate = self._left.pop(0)
-            way = way_to(self.asked, candidate)
+            way = self.models.way(self.asked.format, candidate.provider)
             if way is None:
                 path = self.asked.format.path.decode()
                 self._refusal = self._refusal or BadRequest(f"{candidate.label} cannot be asked by {path}.", "model")
@@ -289,15 +289,6 @@ class Conversation:
             members |= {STATUS: trouble.status, MESSAGE: trouble.message}
         detail = f"All models that may answer were tried: {self._said()}." if len(self._attempts) > 1 else ""
         self.asking.refuse(request, Refuse(trouble.code, detail, lines, members))
-
-
-def way_to(asked: Asked, candidate: Candidate) -> Translation | None:
-    """How this request is said to that provider; None when it cannot be."""
-    spoken = asked.format
-    if (candidate.provider.provider == "anthropic") == (spoken.vendor == "anthropic"):
-        return translation(spoken, spoken)
-    other = FORMATS["anthropic-messages" if candidate.provider.provider == "anthropic" else "openai-chat"]
-    return translation(spoken, other)
 
 
 def _by(attempt: Attempt) -> bytes:

@@ -12,7 +12,7 @@ from foregate.gateway.ai import models_page, replay, routing
 from foregate.gateway.ai.answer_cache import AnswerCache, cacheable, key_of
 from foregate.gateway.ai.conversation import Conversation
 from foregate.gateway.ai.errors import MODELS_PATH, PARAM, asked_path, told
-from foregate.gateway.ai.formats import FORMAT_OF_PATH, Asked, BadRequest
+from foregate.gateway.ai.formats import FORMAT_OF_PATH, FORMATS, Asked, BadRequest, translation
 from foregate.gateway.ai.health import Measured, ModelHealth
 from foregate.gateway.ai.models import Candidate, Catalogue, Plan, allowed
 from foregate.gateway.ai.token_limits import Expected, TokenLimits
@@ -24,6 +24,7 @@ from foregate.ports.blocks import Cells
 from foregate.wire.ai import AiRoute, Provider
 
 if TYPE_CHECKING:
+    from foregate.gateway.ai.formats.format import Format, Translation
     from foregate.gateway.chains import Chain
     from foregate.gateway.request import Request
 
@@ -51,11 +52,18 @@ class Models(Policy):
         self.means = means
         self.catalogue = Catalogue(settings, known)
         self.cache = AnswerCache(settings.answer_cache) if settings.answer_cache is not None else None
+        kinds = {provider.provider == "anthropic" for provider in known.values()}
+        # Worked out beforehand: translators are imported when they are first asked for, which takes milliseconds.
+        self._ways = {(name, kind): _way(spoken, kind) for name, spoken in FORMATS.items() for kind in kinds}
         self._cells = {
             (service, model): cells(layout.ai_block(service, model)[0])
             for service, provider in known.items()
             for model in provider.models
         }
+
+    def way(self, spoken: Format, provider: Provider) -> Translation | None:
+        """How a request in this format is said to a provider; None when it cannot be."""
+        return self._ways[spoken.name, provider.provider == "anthropic"]
 
     def cells_of(self, candidate: Candidate) -> Cells:
         """The numbers of a model."""
@@ -166,6 +174,12 @@ class AiStep(Policy):
             found = self._named[service] = copy(chain)  # shared by requests: the copy alone has this name
             found.service_name = service
         return found
+
+
+def _way(spoken: Format, to_anthropic: bool) -> Translation | None:
+    if to_anthropic == (spoken.vendor == "anthropic"):
+        return translation(spoken, spoken)
+    return translation(spoken, FORMATS["anthropic-messages" if to_anthropic else "openai-chat"])
 
 
 def output_max(asked: Asked, candidate: Candidate) -> int:
