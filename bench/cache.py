@@ -85,7 +85,8 @@ def _costs(folder: Path, rounds: int, seconds: float, outcome: Outcome) -> None:
         print(*lines(load, table, field.rss_mb, "hit", ["nginx", "varnish"]), sep="\n")
         for mine, other, most in (("hit", "nginx", OF_NGINX), ("keyed hit", "proxied", OF_PROXIED)):
             if (found := ratio(table, mine, other)) is not None:
-                print(f"{mine} costs {found} × {other}")
+                if mine != "hit":
+                    print(f"{mine} costs {found} × {other}")
                 outcome.goals.append(Goal(f"CPU per {mine} against {other}, {load}", found.median, most=most, unit="×"))
     outcome.facts["costs"] = facts(tables, field.rss_mb)
     outcome.skipped |= field.skipped
