@@ -104,8 +104,26 @@ class Admission:
             request.priority = request.chain.priority
             request.step += 1
             self.resume(request)
+        elif kind is NeedBody and request.exchange.told_complete:
+            self._take_in(request, verdict.bytes_max)  # type: ignore[union-attr]
         else:
             _Held(self, request, verdict)  # type: ignore[arg-type]
+
+    def _take_in(self, request: Request, bytes_max: int) -> None:
+        """The whole body has come with the head: there is nothing to wait for."""
+        size = sum(map(len, request.chunks))
+        if size > bytes_max:
+            self.refuse(request, Refuse("body_too_large"))
+            return
+        share = Share(self.bodies)
+        request.ends(share.end)
+        if not share.grow(size):
+            self.refuse(request, Refuse("overloaded", lines=_SOON))
+            return
+        request.body = b"".join(request.chunks)
+        request.chunks = []
+        request.now_s = self._monotonic()
+        self.resume(request)
 
     def _hand_over(self, request: Request, verdict: Handle) -> None:
         """The policy answers by itself from here on."""

@@ -21,6 +21,7 @@ from foregate.kernel.errors import ERRORS
 if TYPE_CHECKING:
     from foregate.gateway.ai.conversation import Conversation
     from foregate.gateway.ai.formats.format import Translation, Whole
+    from foregate.gateway.ai.health import ModelHealth
     from foregate.gateway.ai.models import Candidate
     from foregate.gateway.inner import AnswerHead, InnerExchange
 
@@ -45,13 +46,16 @@ class Attempt:
         "begun",
         "candidate",
         "facts",
+        "health",
         "inner",
         "over",
         "stream",
         "way",
     )
 
-    def __init__(self, conversation: Conversation, candidate: Candidate, way: Translation, body: bytes) -> None:
+    def __init__(
+        self, conversation: Conversation, candidate: Candidate, way: Translation, body: bytes, health: ModelHealth
+    ) -> None:
         self._conversation = conversation
         self._body = body
         self._chunks: list[bytes] = []
@@ -61,6 +65,7 @@ class Attempt:
         self._timer: asyncio.TimerHandle | None = None
         self.began_s = conversation.asking.clock.monotonic()
         self.candidate = candidate
+        self.health = health
         self.way = way
         self.inner: InnerExchange | None = None
         self.facts: Facts = NO_FACTS  # what became of the inner request, once this is over

@@ -104,8 +104,9 @@ class Conversation:
                 self._refusal = self._refusal or error
                 self._attempts.append(f"{candidate.label}:cannot_say({error.param})")
                 continue
-            self.models.health_of(candidate).began(self.asking.clock.monotonic())
-            self._attempt = Attempt(self, candidate, way, body)
+            health = self.models.health_of(candidate)
+            health.began(self.asking.clock.monotonic())
+            self._attempt = Attempt(self, candidate, way, body, health)
             self._attempt.start()
             return
         self._give_up()
@@ -118,7 +119,7 @@ class Conversation:
         attempt.end()
         self._attempts.append(f"{candidate.label}:{trouble.said}")
         self.models.cells_of(candidate)[layout.AI_FAILED] += 1.0
-        health = self.models.health_of(candidate)
+        health = attempt.health
         if not trouble.counts:
             health.undecided()
         elif health.failed(self.asking.clock.monotonic(), trouble.wait_s):
@@ -131,7 +132,7 @@ class Conversation:
         """The provider says that the client is at fault: nobody else would say anything else."""
         request, spoken = self.request, self.asked.format
         attempt.end()
-        self.models.health_of(attempt.candidate).undecided()
+        attempt.health.undecided()
         self._attempts.append(f"{attempt.candidate.label}:{status}")
         self._account(attempt, Usage(), "", "", False)
         if attempt.way.provider is not spoken:
@@ -185,7 +186,7 @@ class Conversation:
         attempt.end()
         self._attempts[-1] = f"{attempt.candidate.label}:{code}"
         self.models.cells_of(attempt.candidate)[layout.AI_FAILED] += 1.0
-        self.models.health_of(attempt.candidate).failed(self.asking.clock.monotonic())
+        attempt.health.failed(self.asking.clock.monotonic())
         self._account(attempt, stream.usage(), stream.finish_reason, stream.model)
         self.request.exchange.write(stream.error_event(ERRORS[code].status, message or ERRORS[code].title, code))
         self._finish(attempt, 200, code)
@@ -204,7 +205,7 @@ class Conversation:
         attempt.end()
         stream = attempt.stream
         if not attempt.begun:
-            self.models.health_of(attempt.candidate).undecided()
+            attempt.health.undecided()
             self._attempts.append(f"{attempt.candidate.label}:{code}")
         self._account(attempt, usage, stream.finish_reason if stream else "", stream.model if stream else "")
         self._leave_event(attempt, ERRORS[code].status, code)
@@ -220,7 +221,7 @@ class Conversation:
         """This attempt is the answer."""
         now_s = self.asking.clock.monotonic()
         self._timing.seen(now_s)
-        self.models.health_of(attempt.candidate).answered((now_s - attempt.began_s) * 1000.0, self.asked.stream)
+        attempt.health.answered((now_s - attempt.began_s) * 1000.0, self.asked.stream)
         self._attempts.append(f"{attempt.candidate.label}:ok")
 
     def _write(self, out: bytes) -> None:

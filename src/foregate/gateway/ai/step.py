@@ -111,10 +111,8 @@ class AiStep(Policy):
             return self._without_body(request, path)
         if request.method != b"POST":
             return Refuse("method_not_allowed", lines=b"allow: POST\r\n")
-        if (refusal := encoded(request)) is not None:
-            return refusal
         if request.body is None:
-            return NeedBody(self.models.settings.body_bytes_max)
+            return encoded(request) or NeedBody(self.models.settings.body_bytes_max)
         try:
             asked = spoken.read(request.body)
         except BadRequest as error:

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 class Asking:
     """One per worker. `run` sends an inner request through its chain; `refuse` answers a client with a problem."""
 
-    __slots__ = ("_admission", "_recorder", "clock", "monotonic", "recorded")
+    __slots__ = ("_admission", "_fields", "_headers", "_recorder", "_status", "clock", "monotonic", "recorded")
 
     def __init__(self, admission: Admission, recorder: Recorder, clock: Clock) -> None:
         self._admission = admission
+        self._headers: HeaderList = []  # of the last answer, kept so that nobody else's list is taken for it …
+        self._status = 0
+        self._fields = b""  # … and what became of them
         self._recorder = recorder
         self.clock = clock
         self.monotonic = clock.monotonic
@@ -93,11 +96,16 @@ class Asking:
         """
         chain, exchange = request.chain, request.exchange
         try:
-            for answered in chain.answerers:
-                headers = answered(request, status, headers)
             if chain.answerers:
+                for answered in chain.answerers:
+                    headers = answered(request, status, headers)
                 encode(headers)  # raises for what would break out of its line
-            fields = answer_fields(status, headers)
+                fields = answer_fields(status, headers)
+            elif headers is self._headers and status == self._status:
+                fields = self._fields  # the same as before: answers of our own making have few heads
+            else:
+                fields = self._fields = answer_fields(status, headers)
+                self._headers, self._status = headers, status
         except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
             self._admission.failed(request, error)
             return False
