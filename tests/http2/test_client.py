@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import socket
 from typing import Any, cast
 
+import hyperframe.frame
 import ngh2
 import pytest
 from tests.http2.upstream import Asked, h2_upstream
@@ -120,6 +122,64 @@ def test_a_request_that_waits_for_long_asks_for_a_sign_of_life_now_and_then() ->
             rig.connection.break_off()
             await asyncio.sleep(0.02)
             rig.deadlines.stop()
+
+    asyncio.run(main())
+
+
+def test_a_request_that_a_goaway_forestalls_is_told_as_not_processed_and_may_go_elsewhere() -> None:
+    """It was queued in the very turn of the loop in which the upstream said goodbye: not a byte of it was sent."""
+
+    async def main() -> None:
+        for others in (0, 1):
+            async with h2_upstream(silent) as (served, port):
+                rig = Rig()
+                await rig.connect(port)
+                await asyncio.sleep(0.05)
+                waiting = [rig.ask() for _ in range(others)]
+                await asyncio.sleep(0.05)
+                response, stream = ClientResponse(), rig.connection.reserve()
+                stream.send(response, b"POST / HTTP/1.1\r\nhost: a\r\n\r\nbody", 1e6, False, True, False)
+                goaway = hyperframe.frame.GoAwayFrame(0, last_stream_id=2 * others - 1 if others else 0).serialize()
+                rig.connection.data_received(goaway)
+                with pytest.raises(ForegateError, match="upstream_closed"):
+                    await response.head()
+                assert stream.unprocessed
+                assert len(served.requests) == others
+                assert not any(each._failure for each in waiting)  # the ones before it go on
+                rig.connection.break_off()
+                await asyncio.sleep(0.02)
+                assert rig.owner.closed == 1
+                rig.deadlines.stop()
+
+    asyncio.run(main())
+
+
+def test_one_whose_upstream_reads_nothing_any_more_is_gone_in_the_end() -> None:
+    """Closing waits for what is still to be written, which would be for ever."""
+
+    async def main() -> None:
+        settings = hyperframe.frame.SettingsFrame(
+            0, settings={hyperframe.frame.SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 30}
+        )
+        window = hyperframe.frame.WindowUpdateFrame(0, window_increment=1 << 30)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            rig = Rig()
+            await rig.connect(server.getsockname()[1])
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(settings.serialize() + window.serialize())
+                await asyncio.sleep(0.05)
+                response, stream = ClientResponse(), rig.connection.reserve()
+                stream.send(response, b"POST / HTTP/1.1\r\nhost: a\r\n\r\n", 1e6, False, False, False)
+                while not stream.congested:
+                    stream.write([bytes(1 << 20)], False)
+                    await asyncio.sleep(0.005)
+                stream.abandon(response)
+                await rig.later(limits.UPSTREAM_IDLE_S + 1)
+                assert not rig.connection.usable
+                await rig.later(limits.UPSTREAM_PING_TIMEOUT_S + 1)
+                assert rig.owner.closed == 1
+                rig.deadlines.stop()
 
     asyncio.run(main())
 

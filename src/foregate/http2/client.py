@@ -76,8 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether requests may begin on it."""
-        transport = self.transport
-        return not self._leaving and transport is not None and not transport.is_closing()
+        return not self._leaving and not self._closing
 
     @property
     def free(self) -> bool:
@@ -106,6 +105,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._engine.send_goaway()
             self._flush()
             transport.close()
+            self.deadline_s = self.clock.monotonic() + limits.UPSTREAM_PING_TIMEOUT_S  # an upstream that reads nothing
 
     def abandon(self, receiver: None) -> None:
         """Whoever wanted it has left before it was made."""
@@ -122,7 +122,7 @@ class UpstreamConnection(asyncio.Protocol):
     def begin(self, stream: UpstreamStream, fields: list[Header], end_stream: bool) -> bool:
         """Send a request's head. False when the connection is not there any more, and the stream is none of it."""
         self._reserved -= 1
-        if self.transport is None or self.transport.is_closing():
+        if self._closing:
             return False
         try:
             stream.stream_id = self._engine.send_request(fields, end_stream=end_stream)
@@ -238,17 +238,20 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._take_events()
         self._flush()
-        if not self._engine.want_read and not self._engine.want_write:
+        if not self._engine.want_read and not self._engine.want_write and not self._closing:
             self._break_off("upstream_malformed")  # the engine has found a fault, and has said so
 
+    @property
+    def _closing(self) -> bool:
+        return self.transport is None or self.transport.is_closing()
+
     def expire(self) -> None:
-        """Called by the sweep: idle for too long, or silent for too long."""
+        """Called by the sweep: idle for too long, silent for too long, or too long about being closed."""
         now_s = self.clock.monotonic()
-        if self._pinged and self._heard_s < self.deadline_s - limits.UPSTREAM_PING_TIMEOUT_S:
+        if self._closing or (self._pinged and self._heard_s < self.deadline_s - limits.UPSTREAM_PING_TIMEOUT_S):
             self._break_off("upstream_closed")
         elif not self._streams and not self._reserved:
             self.close()
-            self.deadline_s = NEVER
         else:
             self._pinged = False
             self._await_life(now_s)

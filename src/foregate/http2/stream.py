@@ -167,14 +167,17 @@ class UpstreamStream:
             self._await()
 
     def closed(self, error_code: int, ours: bool) -> None:
-        """The stream is over. `ours`: it was our side that found a fault in it."""
+        """The stream is over. `ours`: it was our side that ended it: it found a fault, or could not send it any more."""
         if self._complete:
             self.tell()
             return
-        if error_code == _REFUSED_STREAM and not ours and not self._head_told:
+        refused = (
+            error_code == _REFUSED_STREAM
+        )  # by the upstream, or by the engine where GOAWAY came before it was sent
+        if refused and not self._head_told:
             self.unprocessed = True
             self.answered = False
-        self.fail("upstream_malformed" if ours else "upstream_closed")
+        self.fail("upstream_malformed" if ours and not refused else "upstream_closed")
 
     def congest(self, congested: bool) -> None:
         """The upstream takes the request's body slower than it comes, or has caught up."""
