@@ -30,7 +30,7 @@ def _body(pair: str) -> dict[str, Any]:
     )
 
 
-def _texts(events: bytes) -> list[str]:
+def texts(events: bytes) -> list[str]:
     """What a client has been told, by whatever protocol."""
     found = []
     for line in events.decode().splitlines():
@@ -55,14 +55,14 @@ async def _read_tokens(ai: AiWorld, pair: str, tokens: int) -> str:
     head = f"POST /ai{path} HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\n"
     writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     data = b""
-    while len(_texts(_dechunked(data))) < tokens:
+    while len(texts(_dechunked(data))) < tokens:
         data += await reader.read(65_536)
     if not tokens:
         while not (ai.openai.asked or ai.anthropic.asked):
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)
     writer.transport.abort()
-    return "".join(_texts(_dechunked(data)))
+    return "".join(texts(_dechunked(data)))
 
 
 def _dechunked(data: bytes) -> bytes:
@@ -113,7 +113,7 @@ def test_a_provider_that_omits_usage_is_counted_for(pair: str) -> None:
         async with ai_world(script, script) as ai:
             path, _, _ = PAIRS[pair]
             status, _, data = await ai.post(path, _body(pair))
-            assert (status, "".join(_texts(data))) == (200, "".join(PIECES))
+            assert (status, "".join(texts(data))) == (200, "".join(PIECES))
             assert ai.used.output_tokens == estimate("".join(PIECES))
             assert ai.used.estimated
             assert ai.used.input_tokens > 0
