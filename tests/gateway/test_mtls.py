@@ -165,6 +165,37 @@ def test_authorities_are_read_again_with_a_reload(site: Site, tmp_path: Path) ->
     run(main)
 
 
+def test_a_session_lets_nobody_in_whose_authority_has_gone(site: Site) -> None:
+    """TLS 1.2 resumes sessions by an id that the server remembers, without a look at the certificate."""
+    client = client_context(ca_file=site.server.certificate, certificate=site.other)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def resumed(port: int, session: ssl.SSLSession | None) -> tuple[bool, ssl.SSLSession]:
+        plain = socket.create_connection(("127.0.0.1", port), 5.0)
+        with plain, client.wrap_socket(plain, server_hostname="gate.example", session=session) as secure:
+            secure.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert secure.recv(65_536).startswith(b"HTTP/1.1 200")
+            assert secure.session is not None
+            found = bool(secure.session_reused), secure.session
+            with contextlib.suppress(OSError):
+                secure.unwrap()  # only a session that was ended properly is kept
+            return found
+
+    async def main() -> None:
+        async with upstream() as (_, port), site.serving(port, [route("/", auth=())]) as (world, secure):
+            _, session = await asyncio.to_thread(resumed, secure, None)
+            assert (await asyncio.to_thread(resumed, secure, session))[0]  # else this proves nothing
+            site.trust(site.shop)
+            try:
+                await world.gateway.apply(snapshot([service(port)], [route("/", auth=())]))
+                with pytest.raises((ssl.SSLError, ConnectionError)):
+                    await asyncio.to_thread(resumed, secure, session)
+            finally:
+                site.trust(site.shop, site.other)
+
+    run(main)
+
+
 def test_an_answer_made_for_one_certificate_is_cached_for_no_other(site: Site) -> None:
     async def answer(request: Request) -> Response:
         said = (request.header("x-forwarded-client-cert") or "").encode()

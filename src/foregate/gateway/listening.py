@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -53,7 +52,7 @@ class Listening:
         self._addresses: dict[str, int] = {}
         self._contexts: list[ServerContext] = []
         self._acceptors: list[Acceptor] = []
-        self._certificates: list[tuple[Listener, ServerCertificates]] = []
+        self._certificates: list[tuple[Listener, ServerCertificates, Acceptor]] = []
         self._say_again_s = 0.0
         self._pauses = 0
 
@@ -81,26 +80,23 @@ class Listening:
             emptied=self._emptied,
         )
         self._contexts.append(context)
-        tls: ssl.SSLContext | None = None
-        if certificates is not None:
-            self._certificates.append((listener, certificates))
-            tls = certificates.context
-        wait_s = clients.handshake_timeout_s
-        self._acceptors.append(
-            Acceptor(
-                sock,
-                context,
-                tls=tls,
-                handshake_timeout_s=wait_s,
-                paused=self._accepting_paused,
-                introduces=self._trusts if listener.proxy_protocol else None,
-            )
+        acceptor = Acceptor(
+            sock,
+            context,
+            tls=certificates.context if certificates is not None else None,
+            handshake_timeout_s=clients.handshake_timeout_s,
+            paused=self._accepting_paused,
+            introduces=self._trusts if listener.proxy_protocol else None,
         )
+        self._acceptors.append(acceptor)
+        if certificates is not None:
+            self._certificates.append((listener, certificates, acceptor))
 
     def read_certificates(self) -> None:
         """Read them again: new handshakes see them. Raises BadCertificate."""
-        for listener, certificates in self._certificates:
+        for listener, certificates, acceptor in self._certificates:
             certificates.reload(_files(listener))
+            acceptor.tls = certificates.context
 
     @property
     def connections(self) -> int:

@@ -36,7 +36,8 @@ class Acceptor:
     With `tls`, a connection is counted into `context` before its handshake: beyond a bound of connections it is closed
     without a word (a 503 would need the handshake), and counted `overloaded`. At most TLS_HANDSHAKES_MAX are under way,
     and no more than a quarter of `connections_max`; for one more the oldest is dropped. One that takes longer than
-    `handshake_timeout_s` is cut off: `request_timeout`. `paused(reason)` is called whenever accepting pauses because
+    `handshake_timeout_s` is cut off: `request_timeout`. Another `tls` may be put in its place for connections to come.
+    `paused(reason)` is called whenever accepting pauses because
     something of this machine has run out.
 
     With `introduces` every connection begins with a PROXY header, from peers alone of which it says that they may speak
@@ -55,7 +56,7 @@ class Acceptor:
     ) -> None:
         self._sock = sock
         self._context = context
-        self._tls = tls
+        self.tls = tls
         self._handshake_timeout_s = handshake_timeout_s
         self._paused = paused
         self._introduces = introduces
@@ -123,12 +124,12 @@ class Acceptor:
 
     def _take(self, connection: ServerConnection, sock: socket.socket) -> None:
         """Make it a connection."""
-        if self._tls is None:
+        if self.tls is None:
             task = spawn(self._loop.connect_accepted_socket(lambda: connection, sock), name="accept", on_error=_left)
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
         else:
-            self._secure(connection, sock, self._tls)
+            self._secure(connection, sock, self.tls)
 
     def _pause(self, error: OSError) -> None:
         """No descriptor or memory: leave them in the kernel's queue for a moment."""

@@ -35,6 +35,9 @@ class BadCertificate(Exception):
 class ServerCertificates:
     """What a TLS server presents. Give `context` to `create_server(ssl=...)`; `reload()` changes what it does.
 
+    With `clients`, `reload()` also makes another `context`, for the connections to come: the one before it remembers
+    sessions (of TLS 1.2, by their id), and would let in a client whose authority is trusted no longer.
+
     A server name chooses: the exact name, then a wildcard for its first label, then the first certificate of the
     table; likewise without a server name. Where two certificates bear a name, the earlier one has it.
     """
@@ -53,9 +56,13 @@ class ServerCertificates:
         self._alpn = alpn
         self._clients = clients
         self._by_name, self._first = _table(certificates, alpn, clients)
-        # Sessions belong to the context that listens, so it stays the same over reloads; it has no certificate.
-        self.context = _context(alpn, clients)
-        self.context.sni_callback = self._choose
+        self.context = self._listening()
+
+    def _listening(self) -> ssl.SSLContext:
+        """Sessions belong to the context that listens, so it stays the same over reloads; it has no certificate."""
+        context = _context(self._alpn, self._clients)
+        context.sni_callback = self._choose
+        return context
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +74,10 @@ class ServerCertificates:
 
         Raises BadCertificate, and then goes on as before.
         """
-        self._by_name, self._first = _table(certificates, self._alpn, self._clients)
+        table = _table(certificates, self._alpn, self._clients)
+        if self._clients is not None:
+            self.context = self._listening()
+        self._by_name, self._first = table
 
     def find(self, server_name: str | None) -> ssl.SSLContext:
         """The context for a server name."""

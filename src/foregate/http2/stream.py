@@ -167,7 +167,7 @@ class UpstreamStream:
             self._await()
 
     def closed(self, error_code: int, ours: bool) -> None:
-        """The stream is over. `ours`: it was our side that ended it: it found a fault, or could not send it any more."""
+        """The stream is over. `ours`: by our side, which found a fault in it, or could not send it any more."""
         if self._complete:
             self.tell()
             return
