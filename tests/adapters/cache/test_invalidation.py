@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.ports.cache_world import key
 
 from foregate.adapters.embedded.cache.invalidation import Invalidation, Names
-from foregate.ports.cache import Key
+from foregate.ports.cache import Key, Moment
 
 ROOT = Path(__file__).parents[3]
 BUSY_AT = 5 * 8
@@ -148,3 +149,25 @@ def test_a_write_voids_its_own_url_of_its_own_organisation(void: Invalidation) -
     void.touch(mine)
     assert void.moment(mine) != before[0]
     assert [void.moment(each) for each in others] == before[1:]
+
+
+def test_a_write_that_is_held_up_brings_nothing_back_that_others_have_voided(void: Invalidation, path: Path) -> None:
+    """It goes on after two writes of another process, with what it had read before them."""
+    other, mine = Invalidation(path, PURGES_MAX), key("/a")
+    asked: list[Moment] = []
+
+    class HeldUp:
+        def __getitem__(self, cell: int) -> int:
+            return other.cells[cell]
+
+        def __setitem__(self, cell: int, mark: int) -> None:
+            other.touch(mine)
+            asked.append(other.moment(mine))
+            other.touch(mine)
+            other.cells[cell] = mark
+
+    cells, void.cells = void.cells, cast(Any, HeldUp())
+    void.touch(mine)
+    void.cells = cells
+    assert void.moment(mine) not in asked
+    other.close()

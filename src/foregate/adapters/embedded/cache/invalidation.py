@@ -1,11 +1,12 @@
 """What is void of all that is stored: one memory-mapped file, which every hit of every worker looks at.
 
-    file = header · cells (one number per fingerprint of organisation, host and url) · log of purges
+    file = header · cells (one mark per fingerprint of organisation, host and url) · log of purges
 
 Nobody goes through the cache to void anything. A purge is a record in the log, and `generation` counts them: an answer
-that has seen them all costs one comparison, another is compared with those it has not. An unsafe method adds one to its
-url's cell, and what was asked for before that is void; urls that share a cell cost each other a miss, never more.
-Two workers that add one at once may add one together: what was asked for before either is void all the same.
+that has seen them all costs one comparison, another is compared with those it has not. An unsafe method puts another
+mark into its url's cell, and what was asked for before that is void; urls that share a cell cost each other a miss,
+never more. Marks are drawn, not counted: a worker that is held up between reading and writing a number would put it
+back to one that was there before, and what is void would be given again.
 
 The log has a bound. When it is full, purges of the same thing become one, and if it still is, the oldest go and what
 was stored before the newest of them counts as purged. A writer that is killed while it makes room leaves the header's
@@ -25,7 +26,7 @@ from pathlib import Path
 from foregate.adapters.embedded.locks import exclusive
 from foregate.ports.cache import Key, Moment, PurgeKind
 
-CELLS = 1 << 18  # numbers of urls: with 100 unsafe requests a second, 1 in 50 answers of a minute is lost in vain
+CELLS = 1 << 18  # marks of urls: with 100 unsafe requests a second, 1 in 50 answers of a minute is lost in vain
 PURGES_MAX = 16_384  # records in the log: 512 KB
 PATTERN_BYTES_MAX = 8_192
 
@@ -104,9 +105,8 @@ class Invalidation:
         return Moment(self.generation[0], self.cells[self.cell(key)])
 
     def touch(self, key: Key) -> None:
-        """All of this organisation, host and url that was asked for until now is void."""
-        cell = self.cell(key)
-        self.cells[cell] = (self.cells[cell] + 1) & 0xFFFF_FFFF
+        """All of this organisation, host and url that was asked for until now is void (but for 1 in 2^32)."""
+        self.cells[self.cell(key)] = int.from_bytes(os.urandom(4))
 
     def purged(self, names: Names, since: int) -> bool:
         """Whether it was purged after generation `since`. Costs a digest per name; call it when `generation` moved."""
