@@ -62,8 +62,9 @@ class Requests:
         if (refusal := _line(method, target, pseudo.get(b":scheme", b""))) is not None:
             return refusal
         head, headers = self._head, self._headers
-        if head is None or not bodiless or authority != self._authority or rest != self._rest:
-            judged = self._judge(method, authority, rest, bodiless)
+        shared = bodiless and not protocol
+        if head is None or not shared or authority != self._authority or rest != self._rest:
+            judged = self._judge(method, authority, rest, shared)
             if isinstance(judged, Refusal):
                 return judged
             head, headers = judged
@@ -79,7 +80,7 @@ class Requests:
         return Asked(method, asked, head, headers)
 
     def _judge(
-        self, method: bytes, authority: bytes, rest: RawFields, bodiless: bool
+        self, method: bytes, authority: bytes, rest: RawFields, shared: bool
     ) -> tuple[RequestHead, HeaderList] | Refusal:
         headers = _fields(authority, rest)
         if oversize(headers):
@@ -87,7 +88,7 @@ class Requests:
         head = judge(method, headers, "1.1")
         if isinstance(head, Refusal):
             return head
-        if bodiless and head.content_length is None and not head.expects_continue:
+        if shared and head.content_length is None and not head.expects_continue:
             self._authority, self._rest, self._head, self._headers = authority, rest, head, headers
         return head, headers
 
