@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foregate.gateway.cache.directives import SECONDS_MAX, cache_control, effective, surrogate, targeted
+from foregate.gateway.cache.directives import (
+    REMEMBERED_BYTES_MAX,
+    SECONDS_MAX,
+    cache_control,
+    effective,
+    surrogate,
+    targeted,
+)
 
 TARGETS = (b"cdn-cache-control", b"surrogate-control")
 
@@ -98,3 +105,10 @@ def test_a_prohibition_is_never_overlooked(parts: list[bytes]) -> None:
     assert said.has(b"no-store") == (b"no-store" in parts)
     assert said.whole(b"private") == (b"private" in parts)
     assert not said.has(b"no-cache")
+
+
+def test_what_clients_make_long_is_read_but_not_held() -> None:
+    short, long = b"max-age=7", b"max-age=7," + b"x" * REMEMBERED_BYTES_MAX
+    assert cache_control(short) is cache_control(short)
+    assert cache_control(long).seconds(b"max-age") == 7
+    assert cache_control(long) is not cache_control(long)

@@ -23,9 +23,16 @@ _FORMS = tuple(
 _CENTURY = 69  # two-digit years from here on are of the 1900s, as POSIX has it: RFC 850 is of 1983
 
 
-@lru_cache(maxsize=1_024)  # the same few dates come again and again: Last-Modified, and every second's Date
+_DATE_BYTES_MAX = 64  # with white space around it; what is longer is no date, and not remembered either
+
+
 def http_date_s(text: bytes) -> float | None:
     """Unix seconds, or None for what is no date."""
+    return _known_s(text) if len(text) <= _DATE_BYTES_MAX else None
+
+
+@lru_cache(maxsize=1_024)  # the same few dates come again and again: Last-Modified, and every second's Date
+def _known_s(text: bytes) -> float | None:
     value = text.decode("latin-1").strip()
     for form in _FORMS:
         match = form.fullmatch(value)

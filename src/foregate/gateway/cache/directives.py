@@ -14,6 +14,7 @@ from foregate.http1.headers import HeaderList
 
 SECONDS_MAX = 1 << 31  # "a recipient that cannot represent it": what RFC 9111 section 1.2.2 has it taken for
 OURS = b"foregate"  # as whom Surrogate-Control may target us
+REMEMBERED_BYTES_MAX = 256  # of a field; what clients may make longer is parsed anew each time, and not held
 
 _MEMBER = re.compile(rb'((?:[^,"]|"(?:[^"\\]|\\.)*"?)+)')
 _DIGITS = re.compile(rb"[0-9]{1,32}")
@@ -71,9 +72,13 @@ def values_of(headers: HeaderList, name: bytes) -> bytes | None:
     return None if not found else found[0] if len(found) == 1 else b", ".join(found)
 
 
-@lru_cache(maxsize=1_024)  # services say one of a few things
 def cache_control(value: bytes) -> Directives:
     """Cache-Control, of an answer or of a request."""
+    return _known(value) if len(value) <= REMEMBERED_BYTES_MAX else Directives(_members(value))
+
+
+@lru_cache(maxsize=1_024)  # most say one of a few things
+def _known(value: bytes) -> Directives:
     return Directives(_members(value))
 
 
