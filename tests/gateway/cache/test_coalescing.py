@@ -335,3 +335,41 @@ def test_a_configuration_that_changes_in_the_middle_loses_nothing() -> None:
             assert origin.count == 1
 
     run(main)
+
+
+@pytest.mark.parametrize("means", ["write", "purge"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_asks_after_a_write_or_a_purge_is_not_given_what_was_asked_before(means: str, begun: bool) -> None:
+    gate, first = asyncio.Event(), asyncio.Event()
+    first.set()
+
+    async def script(asked: Asked) -> Said | bytes | None:
+        if asked.method == "PUT":
+            return Said(b"done")
+        if asked.number > 1:
+            return Said(b"new", FRESH)
+        if begun:
+            await pieces(asked, [b"o", b"ld"], [first, gate])
+            return b"0\r\n\r\n"
+        await gate.wait()
+        return Said(b"old", FRESH)
+
+    async def main() -> None:
+        async with cached(script) as (world, origin):
+            before = asyncio.create_task(get(world.port, "/a"))
+            await until(lambda: origin.count == 1)
+            if begun:
+                await asyncio.sleep(0.05)
+            if means == "write":
+                assert (await get(world.port, "/a", method="PUT", body=b"x")).status == 200
+            else:
+                kept = world.gateway._kept
+                assert kept is not None
+                kept.store.purge("url", "/a")
+            after = [await get(world.port, "/a") for _ in range(2)]
+            gate.set()
+            assert [(each.body, each.cache) for each in after] == [(b"new", "MISS"), (b"new", "HIT")]
+            assert (await before).body == b"old"
+            assert (await get(world.port, "/a")).body == b"new"
+
+    run(main)

@@ -115,6 +115,31 @@ def test_a_stale_answer_is_given_instead_of_an_error(failure: int) -> None:
     run(main)
 
 
+def test_what_was_purged_meanwhile_is_not_given_instead_of_an_error() -> None:
+    clock, gate = Later(), asyncio.Event()
+
+    async def script(asked: Asked) -> Said:
+        if asked.number == 1:
+            return Said(b"secret", ["cache-control: max-age=60, stale-if-error=100"])
+        await gate.wait()
+        return Said(b"bad", (), 503)
+
+    async def main() -> None:
+        async with cached(script, clock=clock) as (world, origin):
+            await get(world.port, "/a")
+            clock.ahead_s = 61.0
+            asking = asyncio.create_task(get(world.port, "/a"))
+            while origin.count < 2:
+                await asyncio.sleep(0.005)
+            kept = world.gateway._kept
+            assert kept is not None
+            kept.store.purge("url", "/a")
+            gate.set()
+            assert ((await asking).status, (await asking).body) == (503, b"bad")
+
+    run(main)
+
+
 def test_a_stale_answer_is_given_while_the_circuit_is_open() -> None:
     clock = Later()
 

@@ -198,7 +198,7 @@ class Flow:
         name = primary + b"\n" + stored.variant
         whole = isinstance(stored.body, bytes)  # else it is asked for anew: what lies on the disk is read once
         self._stale(asked, stored, now_s, request, asking)
-        if name in self._filling:
+        if self._under_way(name) is not None:
             return
         key = self._keys.key(request, primary)
         held = stored if whole else None
@@ -214,7 +214,7 @@ class Flow:
     ) -> None:
         """Join who asks for the same already, or ask."""
         name = primary + b"\n" + (stored.variant if stored is not None else asked.chosen)
-        fill = self._filling.get(name)
+        fill = self._under_way(name)
         if fill is not None and fill.joinable and why != b"request" and self._suits(fill, asked):
             if stored is not None and fill.stored is not stored:
                 close_body(stored)
@@ -239,7 +239,7 @@ class Flow:
         stored: Stored | None,
     ) -> None:
         fill = Fill(self, asking, request, asked, key, name=name, why=why, stored=stored)
-        if name and self.settings.coalesce and name not in self._filling and not self._is_unshared(name):
+        if name and self.settings.coalesce and self._under_way(name) is None and not self._is_unshared(name):
             self._filling[name] = fill
         fill.join(Reader(request, asking, asked, fill, False))
         self._start(fill)
@@ -261,6 +261,15 @@ class Flow:
         kept = fill.kept
         return kept is None or variant(kept.vary, asked.sent) == kept.variant
 
+    def _under_way(self, name: bytes) -> Fill | None:
+        """What is being asked, unless it is void: who comes after a write or a purge is not given what was before."""
+        fill = self._filling.get(name)
+        return fill if fill is not None and self._stands(fill) else None
+
+    def _stands(self, fill: Fill) -> bool:
+        """Whether nothing was made void since it was asked."""
+        return fill.moment == self.store.moment(fill.key)
+
     def forget(self, fill: Fill) -> None:
         """Nobody may join it any more."""
         if self._filling.get(fill.name) is fill:
@@ -273,7 +282,7 @@ class Flow:
         now_s, stored = self._clock.now(), fill.stored
         if stored is not None and head.status == 304:
             self._still_holds(fill, stored, head, waiting, now_s)
-        elif stored is not None and head.status >= 500 and now_s < stored.error_until_s:
+        elif stored is not None and head.status >= 500 and now_s < stored.error_until_s and self._stands(fill):
             fill.ignore_body()
             said = b"fwd=stale; fwd-status=%d; detail=stale-if-error" % head.status
             self._give_all(waiting, stored, How("stale", said), layout.CACHE_STALE, now_s)
