@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.gateway.upstream.making import until
 from tests.http1.certificates import make
 from tests.http1.world import context, run
 
@@ -203,6 +204,36 @@ def test_one_who_only_looks_whether_we_are_there_is_not_counted() -> None:
             await writer.wait_closed()
             assert (await ask(port, TCP4 + LAST)).endswith(b"192.0.2.7")
         assert refused == []
+
+    run(main)
+
+
+def test_who_has_come_before_the_end_is_served_and_who_says_nothing_delays_it_but_little() -> None:
+    def say(exchange: Exchange) -> None:
+        body = exchange.peer.encode()
+        exchange.send_head(200, b"HTTP/1.1 200 OK\r\n", len(body))
+        exchange.write(body)
+        exchange.end()
+
+    async def main() -> None:
+        shared = context(say)
+        sock = socket.create_server(("127.0.0.1", 0))
+        acceptor = Acceptor(sock, shared, handshake_timeout_s=60.0, introduces=lambda peer: True)
+        silent, early, late = (socket.create_connection(sock.getsockname()) for _ in range(3))
+        await until(lambda: len(acceptor._awaited) == 3)
+        for each in (early, late):
+            each.sendall(TCP4 + LAST)
+        queued = socket.create_connection(sock.getsockname())
+        queued.sendall(TCP4 + LAST)
+        acceptor.stop()
+        await acceptor.settled()
+        await shared.close(5.0)
+        for each in (early, late, queued):
+            each.setblocking(False)
+            assert each.recv(4_096).endswith(b"192.0.2.7")
+        for each in (silent, early, late, queued):
+            each.close()
+        shared.deadlines.stop()
 
     run(main)
 

@@ -21,6 +21,7 @@ from foregate.kernel.tasks import report_to_stderr, spawn
 _AT_ONCE_MAX = 64  # accepted in a row, before others get their turn
 _PAUSE_S = 0.1  # without a descriptor: who comes waits in the kernel's queue for so long, then we look again
 _GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})  # of the one that is next, not of ours
+_LAST_WORD_S = 0.5  # after `stop`: load balancers send their header at once, so it is there already
 _HANDSHAKE_S = limits.TLS_HANDSHAKE_TIMEOUT_S
 
 
@@ -78,17 +79,20 @@ class Acceptor:
         self._loop.remove_reader(self._sock)
         if self._resuming is not None:
             self._resuming.cancel()
-        for task in list(self._awaited):
-            task.cancel()
         for _ in range(limits.LISTEN_BACKLOG):  # closing the socket would reset them
             if not self._accept():
                 break
         self._sock.close()
+        self._loop.call_later(_LAST_WORD_S, self._wait_no_longer)
 
     async def settled(self) -> None:
-        """Until all that was accepted is a connection, which its context knows."""
-        while self._taking:
-            await asyncio.wait(self._taking)
+        """Until all that was accepted is a connection, which its context knows, or has not said whom it speaks for."""
+        while settling := self._taking | self._awaited.keys():
+            await asyncio.wait(settling)
+
+    def _wait_no_longer(self) -> None:
+        for task in list(self._awaited):
+            task.cancel()
 
     def _listen(self) -> None:
         self._resuming = None
