@@ -1,6 +1,8 @@
 """A worker's eye on verdicts.json."""
 
 import asyncio
+import os
+import resource
 from pathlib import Path
 
 from structlog.testing import CapturingLogger
@@ -42,6 +44,26 @@ def test_what_cannot_be_read_changes_nothing_and_is_said_once(tmp_path: Path) ->
     file.unlink()
     looking.look()  # nor does a file that is gone free anybody
     assert seen == []
+
+
+def test_what_could_not_be_opened_is_followed_once_it_can_be(tmp_path: Path) -> None:
+    file = tmp_path / "verdicts.json"
+    looking, seen, log = follower(file)
+    write_private(file, encode_verdicts(Verdicts(3, (BLOCK,))).decode())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))  # no descriptor is left
+    try:
+        looking.look()
+        looking.look()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert seen == []
+    assert [call.args[0] for call in log.calls] == ["verdicts_unreadable"]
+    looking.look()
+    looking.look()
+    assert [verdicts.version for verdicts in seen] == [3]
 
 
 def test_a_change_is_seen_within_a_second(tmp_path: Path) -> None:

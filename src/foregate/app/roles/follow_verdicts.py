@@ -23,6 +23,7 @@ class VerdictsFollower:
         self._follow = follow
         self._log = log
         self._seen: Stamp | None = None
+        self._unreadable: Stamp | None = None  # it was said of this one
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -35,11 +36,20 @@ class VerdictsFollower:
         now = stamp(self._file)
         if now is None or now == self._seen:
             return
-        self._seen = now
         try:
             verdicts = decode_verdicts(self._file.read_bytes())
-        except (OSError, msgspec.DecodeError) as error:
-            self._log.error("verdicts_unreadable", error=str(error), effect="the ones before stay in force")
+        except OSError as error:  # for want of a descriptor, perhaps: it is looked at again
+            self._say(now, error)
             return
+        except msgspec.DecodeError as error:
+            self._say(now, error)
+            self._seen = now
+            return
+        self._seen = now
         self._follow(verdicts)
         self._log.debug("verdicts_followed", version=verdicts.version, blocks=len(verdicts.blocks))
+
+    def _say(self, what: Stamp, error: Exception) -> None:
+        if what != self._unreadable:
+            self._unreadable = what
+            self._log.error("verdicts_unreadable", error=str(error), effect="the ones before stay in force")
