@@ -42,7 +42,7 @@ def test_another_service_answers_with_the_same_request(method: str) -> None:
                 assert answer.header("x-gateway-service") == "spare"
                 assert seen.bodies == [b"the body"]
                 event = world.event
-                assert "fallback:service" in event.policies
+                assert "fallback:service:svc" in event.policies
                 assert (event.service, event.target, event.route) == ("spare", f"http://127.0.0.1:{port}", "/")
                 assert (event.error, event.status, event.attempts) == ("", 200, 2)
                 assert [state.inflight for state in world.gateway._table.services.values()] == [0, 0]

@@ -40,11 +40,18 @@ def test_latency_and_risk_are_not_judged_where_they_are_switched_off() -> None:
 
 
 def event(
-    at_s: float, service: str, *, failed: bool = False, latency_ms: float = 10.0, error: str = ""
+    at_s: float,
+    service: str,
+    *,
+    failed: bool = False,
+    latency_ms: float = 10.0,
+    error: str = "",
+    attempts: int = 1,
+    policies: str = "",
 ) -> RequestEvent:
-    status = 500 if failed else 200
-    times = (latency_ms, latency_ms, 0, 0, "", "production", "", "", "", 1, "none", "closed", "none", error, "", 1)
-    return RequestEvent(at_s, "org", service, "/pay", "GET", status, *times, latency_ms)  # type: ignore[arg-type]
+    status, said = (500 if failed else 200), ("none", "closed", "none", error, "", 1, latency_ms, policies)
+    times = (latency_ms, latency_ms, 0, 0, "", "production", "", "", "", attempts)
+    return RequestEvent(at_s, "org", service, "/pay", "GET", status, *times, *said)  # type: ignore[arg-type]
 
 
 def watch() -> CanaryWatch:
@@ -84,6 +91,41 @@ def test_what_the_client_or_a_policy_did_says_nothing_about_it() -> None:
     assert watching.counts(Watched("/pay", "pay", CANARY), 100.0, {})[0] == Counts(0, 0)
 
 
+def test_one_whose_circuit_has_opened_ends_though_nobody_asks_it_any_more() -> None:
+    watching = watch()
+    watching.add([event(1.0, "next", failed=True, error="upstream_refused") for _ in range(5)])
+    watching.add([event(1.0, "next", failed=True, error="circuit_open", attempts=0) for _ in range(50)])
+    watching.add([event(1.0, "next", error="rate_limited", attempts=0) for _ in range(50)])
+    watching.add([event(1.0, "pay") for _ in range(500)])
+    (ended,) = watching.judge(2.0, {})
+    assert ended.reason.startswith("100.0% of 55 requests failed, 0.0% of 500")
+
+
+@pytest.mark.parametrize(
+    ("answered_by", "policies"),
+    [
+        ("pay", "mirror:passed fallback:service:next"),
+        ("spare", "fallback:service:next retry:budget_exhausted"),
+        ("next", "fallback:answer"),
+    ],
+)
+def test_one_that_fails_ends_also_where_a_fallback_answers_for_it(answered_by: str, policies: str) -> None:
+    watching = watch()
+    watching.add([event(1.0, answered_by, policies=policies) for _ in range(40)])
+    watching.add([event(1.0, "pay") for _ in range(500)])
+    (ended,) = watching.judge(2.0, {})
+    assert ended.reason.startswith("100.0% of 40 requests failed, 0.0% of 500")
+
+
+def test_one_that_does_well_is_not_slow_beside_one_that_fails_at_once() -> None:
+    watching = watch()
+    for second in range(100):
+        watching.add([event(second, "next", latency_ms=20.0) for _ in range(3)])
+        watching.add([event(second, "pay", latency_ms=0.2, failed=True, error="upstream_refused") for _ in range(30)])
+        watching.add([event(second, "pay", latency_ms=20.0)])
+        assert watching.judge(second, {}) == []
+
+
 def test_other_settings_begin_anew_and_the_same_go_on() -> None:
     watching = watch()
     watching.add([event(1.0, "next")])
@@ -101,6 +143,10 @@ def test_an_arm_forgets_what_lies_before_its_window_and_is_bounded() -> None:
     assert 60 <= arm.requests <= 62
     assert arm.failures == pytest.approx(30, abs=2)
     assert arm.quantile_ms(0.95) == pytest.approx(10.0, rel=0.06)
+    arm.add(9_980.0, False, 10.0)  # a little late
+    before = arm.requests
+    arm.add(9_000.0, True, 10.0)  # read from the log of an earlier time
+    assert arm.requests == before
     arm.expire(20_000.0)
     assert (arm.requests, arm.quantile_ms(0.5)) == (0, 0.0)
 

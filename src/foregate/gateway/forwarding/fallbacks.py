@@ -64,7 +64,7 @@ def _go_elsewhere(proxied: Proxied, name: str, now_s: float) -> None:
     rare.stop_waiting()
     rare.release(proxied.service, now_s)
     rare.fallen_back = True
-    request.note("fallback:service")
+    request.note(f"fallback:service:{proxied.service.name}")  # who failed; the event names who answered
     request.answer_lines += fallback.HEADER
     proxied.service.inflight -= 1
     request.service = proxied.service = service = proxied.means.services[name]

@@ -1,4 +1,5 @@
-"""What has become of one service's requests of a route within the last window: counts and latencies in buckets."""
+"""What has become of one service's requests of a route within the last window: counts, and in buckets the latencies of
+those that did not fail."""
 
 from __future__ import annotations
 
@@ -28,13 +29,17 @@ class Arm:
         self._slices: deque[tuple[float, list[int], Counter[int]]] = deque()  # begin, [requests, failures], latencies
 
     def add(self, time_s: float, failed: bool, latency_ms: float) -> None:
+        """A failure has no latency: those of a service that refuses at once would make all others look slow."""
         begin_s = time_s // self._width_s * self._width_s
         if not self._slices or begin_s > self._slices[-1][0]:
             self._slices.append((begin_s, [0, 0], Counter()))
-        _, counts, latencies = self._slices[-1]  # one that comes late counts in the youngest slice
+        youngest_s, counts, latencies = self._slices[-1]  # one that comes late counts in the youngest slice …
+        if begin_s <= youngest_s - self._window_s:
+            return  # … but not one of another time
         counts[0] += 1
         counts[1] += failed
-        latencies[bucket_of(latency_ms)] += 1
+        if not failed:
+            latencies[bucket_of(latency_ms)] += 1
 
     def expire(self, now_s: float) -> None:
         """Forget what lies before the window."""
@@ -50,7 +55,7 @@ class Arm:
         return sum(counts[1] for _, counts, _ in self._slices)
 
     def quantile_ms(self, share: float) -> float:
-        """The latency that this share of the requests stayed below; 0 without any."""
+        """The latency that this share of them stayed below; 0 without any."""
         merged = self._latencies()
         wanted = share * sum(merged.values())
         for bucket in sorted(merged):
@@ -60,7 +65,7 @@ class Arm:
         return 0.0
 
     def slower_than(self, latency_ms: float) -> int:
-        """How many requests took longer."""
+        """How many took longer."""
         least = bucket_of(latency_ms)
         return sum(count for bucket, count in self._latencies().items() if bucket > least)
 

@@ -14,9 +14,8 @@ _TAIL = 0.05  # of the requests are slower than the 95th percentile, by its defi
 
 
 class Counts(NamedTuple):
-    """Of one service, within the window. `slow`: how many were slower than the limit that the other one's p95 sets.
-
-    `risk`: the predicted one, -1 where there is none.
+    """Of one service, within the window. `p95_ms` is of the requests that did not fail; `slow`: how many of these were
+    slower than the limit that the other one's p95 sets. `risk`: the predicted one, -1 where there is none.
     """
 
     requests: int
@@ -50,15 +49,16 @@ def _errors(canary: Canary, new: Counts, old: Counts) -> str | None:
 
 
 def _latency(canary: Canary, new: Counts, old: Counts) -> str | None:
-    if canary.slower_than is None or old.requests < canary.requests_min or not old.p95_ms:
+    timed = new.requests - new.failures
+    if canary.slower_than is None or old.requests - old.failures < canary.requests_min or not old.p95_ms:
         return None
     if new.p95_ms < canary.slower_than * old.p95_ms:
         return None
-    if _at_least(new.slow, new.requests, _TAIL) > CHANCE_MAX:
+    if _at_least(new.slow, timed, _TAIL) > CHANCE_MAX:
         return None
     return (
         f"its p95 is {new.p95_ms:.0f} ms, {new.p95_ms / old.p95_ms:.1f}× the {old.p95_ms:.0f} ms of the service that "
-        f"it is to replace ({new.requests} requests)"
+        f"it is to replace ({timed} requests)"
     )
 
 

@@ -13,6 +13,8 @@ from foregate.wire.event import RequestEvent
 from foregate.wire.verdicts import RolledBack
 
 _OURS = frozenset({"client_closed"})  # says nothing about whom was asked
+_NOT_ASKED = "circuit_open"  # because it had failed before: its clients get failures all the same
+_FELL_BACK = "fallback:service:"  # said in events with the name of the service that had failed
 
 
 class Watched(NamedTuple):
@@ -61,11 +63,14 @@ class CanaryWatch:
         if not self._arms:
             return
         for event in events:
-            arm = self._arms.get((event.route, event.service))
-            if arm is None or event.error in _OURS or not event.attempts:
+            if event.route not in self._watched:
+                continue
+            arm = self._arms.get((event.route, _given_to(event)))
+            if arm is None or event.error in _OURS or not (event.attempts or event.error == _NOT_ASKED):
                 continue
             if event.time_s > self._from_s.get(event.route, -inf):
-                arm.add(event.time_s, event.failed, event.first_byte_ms)
+                failed = event.failed or "fallback:" in event.policies  # however good the answer was that came instead
+                arm.add(event.time_s, failed, event.first_byte_ms)
 
     def judge(self, now_s: float, risks: Mapping[tuple[str, str], float]) -> list[RolledBack]:
         """Those that are to end now. `risks`: by (route, service)."""
@@ -87,6 +92,12 @@ class CanaryWatch:
             _counts(new_arm, limit_ms, risks.get((each.route, each.canary.service), -1.0)),
             _counts(old_arm, limit_ms, risks.get((each.route, each.service), -1.0)),
         )
+
+
+def _given_to(event: RequestEvent) -> str:
+    """The service that was to answer; after a fallback `event.service` is the one that did."""
+    _, fell_back, rest = event.policies.partition(_FELL_BACK)
+    return rest.partition(" ")[0] if fell_back else event.service
 
 
 def _counts(arm: Arm, limit_ms: float, risk: float) -> Counts:
