@@ -274,3 +274,10 @@ def test_a_tool_call_without_a_name_is_malformed() -> None:
     run(stream, _chunks({"tool_calls": [_call(0, "{}", id="a")]}))
     assert stream.failure is not None
     assert not stream.ended
+
+
+def test_arguments_nested_without_end_are_the_providers_mistake() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": "[" * 100_000}}
+    body = msgspec.json.encode({"choices": [{"message": {"tool_calls": [call]}}]})
+    with pytest.raises(Malformed):
+        BY.answer(body, ask("anthropic-messages"))

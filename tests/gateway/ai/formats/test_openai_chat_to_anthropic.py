@@ -277,3 +277,11 @@ def test_a_block_that_chat_completions_do_not_know_is_malformed() -> None:
     event = {"type": "content_block_start", "index": 0, "content_block": strange}
     stream.feed(b"data: " + msgspec.json.encode(event) + b"\n\n")
     assert stream.failure is not None
+
+
+def test_arguments_nested_without_end_are_the_clients_mistake() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "[" * 100_000}}
+    asked = ask("openai-chat", messages=[{"role": "assistant", "tool_calls": [call]}])
+    with pytest.raises(BadRequest) as refused:
+        BY.request(asked, "claude")
+    assert refused.value.param == "messages[0].tool_calls[0].function.arguments"

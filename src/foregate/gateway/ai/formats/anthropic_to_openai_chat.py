@@ -271,7 +271,7 @@ def _content(message: chat.Message) -> list[Document]:
 def _arguments(text: str) -> Document:
     try:
         given = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise Malformed("the provider's tool call has arguments that are no JSON object")

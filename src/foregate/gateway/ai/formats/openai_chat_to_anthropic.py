@@ -214,7 +214,7 @@ def _tool_use(call: Any, at: str) -> Document:
     arguments = text_at(function.get("arguments"), f"{at}.function.arguments")
     try:
         given = msgspec.json.decode(arguments or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise BadRequest(f"`{at}.function.arguments` must be a JSON object.", f"{at}.function.arguments")
