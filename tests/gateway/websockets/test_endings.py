@@ -264,6 +264,18 @@ def test_a_client_may_not_send_faster_than_its_rate_and_loses_nothing() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("ping_s", [0.0, 0.1])
+def test_a_client_that_is_held_back_is_not_taken_for_a_silent_one(ping_s: float) -> None:
+    async def main() -> None:
+        async with world(bytes_per_s_max=20_000.0, idle_timeout_s=0.4, ping_s=ping_s) as w, client(w) as socket:
+            await socket.send(bytes(40_000))  # read at once; it takes a second more than what is in advance
+            assert await socket.recv() == bytes(40_000)
+            await socket.send("last")
+            assert await asyncio.wait_for(socket.recv(), 5.0) == "last"
+
+    run(main)
+
+
 def test_draining_tells_both_sides_that_it_goes_away() -> None:
     codes = Codes()
 

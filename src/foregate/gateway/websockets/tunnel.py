@@ -162,6 +162,8 @@ class Tunnel:
         for side in (0, 1):
             if heard[side] != before[side]:
                 self._heard_s[side] = now_s
+        if self._paced:
+            self._heard_s[0] = now_s  # it is we who do not listen
         # Without pings one side may be silent for as long as it likes; with them each of them owes pongs.
         since_s = min(self._heard_s) if self._ping_s else max(self._heard_s)
         if now_s - since_s >= self._idle_s:
