@@ -10,7 +10,7 @@ from foregate.gateway.policies.policy import Handle, Policy, Verdict
 from foregate.gateway.request import Request
 from foregate.http1 import Request as Asked
 from foregate.http1 import Response
-from foregate.wire.policies import Bulkhead, Extension
+from foregate.wire.policies import Bulkhead, Extension, Fallback, Timeouts
 
 RELAYED = route("/", auth=(), extensions=(Extension("relay"),))
 
@@ -164,5 +164,39 @@ def test_the_way_and_the_bounds_of_an_inner_request_stay_over_a_reload() -> None
             answer = await gate.client.request("HEAD", gate.url("/x"))
             assert answer.status == 200
             assert gate.event.status == 200
+
+    run(main)
+
+
+def test_a_fallback_is_said_to_the_client_and_in_the_event() -> None:
+    async def main() -> None:
+        async with upstream() as (_, port):
+            services = [service(free_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
+            async with gateway(services, [RELAYED], extensions=RELAY) as gate:
+                answer = await gate.client.request("GET", gate.url("/a"))
+                assert (answer.status, await answer.read()) == (200, b"/a")
+                assert answer.header("x-gateway-fallback") == "1"
+                event = gate.event
+                assert event.policies == "relay:passed fallback:service:svc"
+                assert (event.service, event.target, event.attempts) == ("spare", f"http://127.0.0.1:{port}", 2)
+
+    run(main)
+
+
+def test_server_sent_events_may_be_silent_for_as_long_as_streams_may() -> None:
+    async def quiet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await asyncio.sleep(0.5)
+        writer.write(b"data: 2\n\n")
+
+    async def main() -> None:
+        relayed = route(
+            "/", auth=(), extensions=(Extension("relay"),), timeouts=Timeouts(attempt_s=0.2, stream_idle_s=5.0)
+        )
+        async with raw_upstream(quiet) as port, gateway([service(port)], [relayed], extensions=RELAY) as gate:
+            answer = await gate.client.request("GET", gate.url())
+            assert await answer.read() == b"data: 1\n\ndata: 2\n\n"
+            assert (gate.event.status, gate.event.error) == (200, "")
 
     run(main)

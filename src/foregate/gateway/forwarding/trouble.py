@@ -222,7 +222,7 @@ def stream_begins(proxied: Proxied, connection: UpstreamExchange) -> None:
     idle_s = chain.timeouts.stream_idle_s
     if idle_s is not None and (events or proxied.request.protocol == "grpc"):
         connection.timeout_s = idle_s
-    if chain.event_stream is not None and events:
+    if chain.event_stream is not None and events and proxied.request.inner is None:  # a heartbeat is no part of it
         rare_of(proxied).heartbeat = Heartbeat(proxied.exchange, chain.event_stream.heartbeat_s)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING
 
 from foregate.gateway.facts import NO_FACTS, Facts
@@ -142,7 +143,7 @@ class Asking:
         asked = facts.request
         first_byte_ms = facts.first_byte_ms
         if asked is not None:
-            request.upstream_ms = asked.upstream_ms
+            _tell_of(asked, request)
             if first_byte_ms >= 0.0:
                 first_byte_ms += (asked.started_s - request.started_s) * 1000.0
         self._recorder.finished(
@@ -156,6 +157,16 @@ class Asking:
             facts.inflight,
             first_byte_ms,
         )
+
+
+def _tell_of(asked: Request, request: Request) -> None:
+    """The client's event says what was said of the request that its answer came from, and who answered it."""
+    request.upstream_ms = asked.upstream_ms
+    for outcome in asked.outcomes or ():
+        request.note(outcome)
+        if outcome.startswith("fallback:service"):
+            request.chain = chain = copy(request.chain)
+            chain.service, chain.service_name = asked.chain.service, asked.chain.service_name
 
 
 Begin = Callable[[Request, Asking], None]

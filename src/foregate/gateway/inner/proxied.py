@@ -1,7 +1,7 @@
 """A request that a policy asked, on its way: it differs from a client's only in how its answer's head is written."""
 
 from foregate.gateway.facts import Facts
-from foregate.gateway.forwarding import Proxied
+from foregate.gateway.forwarding import Proxied, trouble
 from foregate.gateway.inner.exchange import InnerExchange
 from foregate.http1.asking import UpstreamExchange
 from foregate.http1.client import ClientConnection
@@ -23,8 +23,11 @@ class InnerProxied(Proxied):
             self.status, "", self.attempts, self.breaker, target, self.inflight, self.first_byte_ms, self.request
         )
         exchange.begin(self.status, connection.headers, length)
-        if not exchange.over:  # who asked may have had enough of it
-            self.stream(connection, chunks, complete, now_s)
+        if exchange.over:
+            return  # who asked has had enough of it
+        if self.request.chain.streams and not complete:
+            trouble.stream_begins(self, connection)
+        self.stream(connection, chunks, complete, now_s)
 
     def response_body(self, chunks: list[bytes], complete: bool) -> None:
         connection, exchange = self.connection, self.request.inner

@@ -38,10 +38,12 @@ class Relay:
     def answer_head(self, head: AnswerHead) -> None:
         self.status = head.status
         exchange = self.request.exchange
-        if not self.asking.answer(self.request, head.status, head.headers, head.length):
+        asked = self.inner.so_far.request if self.inner is not None else None
+        lines = asked.answer_lines if asked is not None else b""
+        if not self.asking.answer(self.request, head.status, head.headers, head.length, lines):
             self.status = 0
             if self.inner is not None:
-                self.inner.cancel()
+                self.inner.forget()
         elif exchange.paused and self.inner is not None:
             self.inner.pause(True)
 
@@ -65,6 +67,8 @@ class Relay:
         """Leave the event, with what became of the inner request."""
         facts = self.inner.facts if self.inner is not None else NO_FACTS
         self.asking.finish(self.request, status, error or facts.error, facts)
+        if self.inner is not None:
+            self.inner.forget()
 
     # --- RequestReceiver -------------------------------------------------------------------------------------
 

@@ -103,17 +103,16 @@ class _Shadow:
         self._inner: InnerExchange | None = None
 
     def start(self) -> None:
-        self._shadows.inflight += 1
         kept = (*self._request.kept, MARK)
         self._inner = self._asking.ask(self._request, self, service=self._shadows.settings.service, kept=kept)
+        self._shadows.inflight += 1
 
     def answer_head(self, head: AnswerHead) -> None:
         self._held.head = head
 
     def answer_body(self, chunks: list[bytes]) -> None:
         self._held.add(chunks)
-        if not self._held.whole and self._inner is not None:  # it differs: the first one's was not that large
-            self._inner.cancel()
+        if not self._held.whole:  # it differs: the first one's was not that large
             self._over(self._held.answered())
 
     def answer_end(self, trailers: Fields) -> None:
@@ -125,6 +124,8 @@ class _Shadow:
     def _over(self, second: Answered | None) -> None:
         shadows, request = self._shadows, self._request
         shadows.inflight -= 1
+        if self._inner is not None:
+            self._inner.forget()
         cells = request.route.cells
         if second is None:
             cells[layout.MIRROR_FAILED] += 1.0
