@@ -3,11 +3,13 @@
 import asyncio
 import gc
 
-from tests.gateway.world import World, gateway, route, run, service, upstream
+from tests.gateway.world import World, gateway, raw_upstream, route, run, service, talk, upstream
 
 from foregate.http1 import Request, Response
 from foregate.http1.client import ClientConnection
+from foregate.http1.exchange import Exchange
 from foregate.http1.server import ServerConnection
+from foregate.wire.policies import CircuitBreaker
 
 HEAD = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -52,6 +54,30 @@ def test_connections_that_are_over_leave_nothing_to_the_collector() -> None:
             while alive(world) > before + 5 and asyncio.get_running_loop().time() < until_s:
                 await asyncio.sleep(0.05)
             assert alive(world) <= before + 5  # idle ones to the upstream
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main)
+    finally:
+        gc.enable()
+
+
+def test_answers_that_break_off_leave_nothing_to_the_collector() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+        await writer.drain()
+
+    async def main() -> None:
+        async with (
+            raw_upstream(cut) as port,
+            gateway([service(port, breaker=CircuitBreaker(failures=100))], [route("/", auth=())]) as world,
+        ):
+            for _ in range(20):
+                await talk(world.port, HEAD)
+            assert {event.error for event in world.sink.events} == {"upstream_truncated"}
+            assert sum(isinstance(each, Exchange) for each in gc.get_objects()) <= 2
 
     gc.collect()
     gc.disable()

@@ -330,9 +330,9 @@ class ServerConnection(asyncio.Protocol):
     def _abandon(self, code: str) -> None:
         queue = self._intake.queue
         for exchange in queue:
+            receiver, exchange.receiver = exchange.receiver, None  # a cycle, also where the answer was broken off
             if exchange.started and not exchange.answered:
                 exchange.answered = True
-                receiver, exchange.receiver = exchange.receiver, None
                 if receiver is not None:
                     receiver.request_aborted(code)
         queue.clear()
