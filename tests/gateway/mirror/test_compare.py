@@ -64,6 +64,13 @@ def test_equal_values_never_differ_and_others_always_do(one: Any, other: Any) ->
     assert bool(found) == (json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True))
 
 
+@pytest.mark.parametrize("depth", range(100, 1_000, 50))
+def test_bodies_that_differ_at_any_depth_differ(depth: int) -> None:
+    one, other = ("[" * depth + number + "]" * depth for number in "12")
+    headers = [(b"content-type", b"application/json")]
+    assert differences(Answered(200, headers, one.encode()), Answered(200, headers, other.encode()), (), ())
+
+
 def test_a_body_nested_without_end_is_compared_as_bytes() -> None:
     deep = b"[" * 50_000 + b"]" * 50_000
     assert differences(Answered(200, JSON, deep), Answered(200, JSON, deep + b" "), (), ()) == ["body"]
