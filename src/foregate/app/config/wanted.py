@@ -14,6 +14,7 @@ WANTED = {
     r"^(/[!-~]*[^/])?$": 'must be empty or a path like /v1, without "/" at its end',
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$": 'must be a name: letters, digits, ".", "_" and "-", 63 at most',
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$": "must be the name of a subprotocol: a token without spaces, 128 at most",
+    r"^(/[^/]*)+$": 'must be a JSON pointer: "/" before every name, such as /items/*/id',
     r"^/[!-~]*$": 'must be a path: "/" and then visible ASCII without spaces',
     r"^hmac-sha256:[0-9a-f]{64}$": "must be what foregate keys hash prints: hmac-sha256: and 64 digits and letters a-f",
 }
