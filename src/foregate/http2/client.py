@@ -147,7 +147,7 @@ class UpstreamConnection(asyncio.Protocol):
             elif data:
                 engine.send_data(stream_id, data)
             if trailers:
-                engine.send_trailers(stream_id, list(trailers))
+                engine.send_trailers(stream_id, [(name, value.strip(b" \t")) for name, value in trailers])
         except NGH2Error:
             return  # the stream has ended already: its event is on its way
         if engine.queued_body_size(stream_id) > limits.WRITE_BUFFER_BYTES_HIGH:

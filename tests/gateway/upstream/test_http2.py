@@ -108,6 +108,24 @@ def test_trailers_travel_both_ways() -> None:
     run(main)
 
 
+def test_white_space_behind_a_trailer_breaks_nobodys_connection() -> None:
+    """In HTTP/1.1 it may stand there; a strict upstream of HTTP/2 would end the connection of all who share it."""
+
+    async def main() -> None:
+        async with h2_upstream() as (served, port), gateway([h2c(port)]) as world:
+            for pause_s in (0.0, 0.05):
+                reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+                writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+                await asyncio.sleep(pause_s)
+                writer.write(b"2\r\nok\r\n0\r\nX-Sum: 42 \t\r\n\r\n")
+                assert (await reader.read()).startswith(b"HTTP/1.1 200")
+                writer.close()
+            assert [asked.trailers for asked in served.requests] == [[("x-sum", "42")]] * 2
+            assert (served.complaints, len(served.connections)) == ([], 1)
+
+    run(main)
+
+
 def test_a_chunked_body_that_came_at_once_travels_unframed() -> None:
     async def main() -> None:
         async with h2_upstream() as (served, port), gateway([h2c(port)]) as world:
