@@ -132,6 +132,8 @@ class Admission:
         except Exception as error:  # noqa: BLE001 - as above
             if request.exchange.head_sent:
                 self._failures.failed("request_failed", error, route=request.route.name)
+                if not request.status:  # it has left no event yet
+                    self._recorder.finished(request, ERRORS["internal"].status, "internal", self._monotonic())
                 request.exchange.abort()
             else:
                 self.failed(request, error)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.gateway.world import free_port, gateway, raw_upstream, route, run, service, snapshot, talk, upstream
 
-from foregate.gateway.inner import AnswerHead, Relay
+from foregate.gateway.inner import AnswerHead, Asking, Relay
 from foregate.gateway.policies.policy import Handle, Policy, Verdict
 from foregate.gateway.request import Request
 from foregate.http1 import Request as Asked
@@ -198,5 +198,29 @@ def test_server_sent_events_may_be_silent_for_as_long_as_streams_may() -> None:
             answer = await gate.client.request("GET", gate.url())
             assert await answer.read() == b"data: 1\n\ndata: 2\n\n"
             assert (gate.event.status, gate.event.error) == (200, "")
+
+    run(main)
+
+
+class Broken(Policy):
+    name = "broken"
+
+    def admit(self, request: Request) -> Verdict | None:
+        return Handle(self._begin)
+
+    def _begin(self, request: Request, asking: Asking) -> None:
+        asking.answer(request, 200, [], 5)
+        raise ValueError("a mistake")
+
+
+def test_a_policy_that_fails_in_the_middle_of_its_answer_leaves_its_event() -> None:
+    async def main() -> None:
+        broken = route("/", auth=(), extensions=(Extension("broken"),))
+        async with (
+            upstream() as (_, port),
+            gateway([service(port)], [broken], extensions={"broken": lambda settings: Broken()}) as gate,
+        ):
+            await talk(gate.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (gate.event.status, gate.event.error) == (500, "internal")
 
     run(main)
