@@ -4,6 +4,8 @@ from tests.http1.world import run
 from tests.http2.asking import HEADERS, asking, context, frame, served_by
 from tests.http2.serving import Application, answer_ok, until
 
+from foregate.http2.exchange import Exchange
+from foregate.http2.server import Http2Connection
 from foregate.kernel import limits
 
 
@@ -29,6 +31,52 @@ def test_a_slow_reader_pauses_its_own_answer_and_nobody_elses() -> None:
             await until(lambda: receiver.paused == [True, False])
             receiver.exchange.end()
             assert len((await client.answer(slow)).body) == 6 * 16_384
+
+    run(main)
+
+
+def test_a_large_answer_that_many_streams_ask_for_and_do_not_take_is_in_memory_once() -> None:
+    body = b"x" * 4_000_000
+    connections: list[Http2Connection] = []
+
+    def application(exchange: Exchange) -> None:
+        connections.append(exchange._connection)
+        exchange.send_whole(200, (b"HTTP/1.1 200 OK\r\n",), len(body), [body])
+        exchange.end()
+        exchange.flush()
+
+    async def main() -> None:
+        async with served_by(context(application)) as port, asking(port, takes=False, window=0) as client:
+            streams = [client.begin() for _ in range(60)]
+            await client.until(lambda: all(answer.status for answer in client.answers.values()))
+            copied = connections[0]._engine.queued_body_size()
+            assert copied <= limits.H2_CONNECTION_QUEUE_BYTES + 60 * limits.H2_STREAM_QUEUE_BYTES // 2
+            client.takes = True
+            client.h2.increment_flow_control_window(len(body), streams[7])
+            client.h2.increment_flow_control_window(len(body) + 60 * 100_000)
+            client.flush()
+            assert (await client.answer(streams[7])).body == body
+
+    run(main)
+
+
+def test_a_writer_that_looks_whether_it_may_go_on_is_told_when_it_may() -> None:
+    async def main() -> None:
+        application = Application()
+        async with served_by(context(application)) as port, asking(port) as client:
+            stream = client.begin()
+            receiver = await application.next()
+            exchange, size, left = receiver.exchange, 0, 3_000_000
+            exchange.send_head(200, b"HTTP/1.1 200 OK\r\n", None)
+            while size < left:
+                before = len(receiver.paused)
+                while not exchange.paused:
+                    exchange.write(b"x" * 10_000)
+                    size += 10_000
+                exchange.flush()
+                await until(lambda: receiver.paused[before:] == [True, False])  # noqa: B023
+            exchange.end()
+            assert len((await client.answer(stream)).body) == size
 
     run(main)
 

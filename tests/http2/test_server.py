@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.http1.certificates import make
 from tests.http1.world import run, statuses, talk
-from tests.http2.asking import GOAWAY, PING, PREFACE, RST_STREAM, SETTINGS, asking, context, frame, served_by
+from tests.http2.asking import GOAWAY, PING, PREFACE, RST_STREAM, SETTINGS, Answer, asking, context, frame, served_by
 from tests.http2.serving import Application, answer_ok, until
 
 from foregate.http1.server import ServerConnection
@@ -112,6 +112,31 @@ def test_the_last_request_of_a_connection_closes_it() -> None:
             assert (await client.ask()).body == b"ok"
             await client.until(lambda: client.closed)
             assert client.goaway == 0
+
+    run(main)
+
+
+def test_requests_beyond_the_last_are_left_to_be_asked_again() -> None:
+    asked: list[bytes] = []
+    refused: list[str] = []
+
+    def application(exchange: Exchange) -> None:
+        asked.append(exchange.target)
+        answer_ok(exchange)
+
+    async def main() -> None:
+        shared = context(application, requests_per_connection_max=2, refused=refused.append)
+        async with served_by(shared) as port, asking(port) as client:
+            head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a")]
+            for number in range(5):  # all at once
+                stream = client.h2.get_next_available_stream_id()
+                client.answers[stream] = Answer()
+                client.h2.send_headers(stream, [*head, (b":path", b"/%d" % number)], end_stream=True)
+            client.flush()
+            await client.until(lambda: client.closed)
+            assert (asked, client.goaways[0]) == ([b"/0", b"/1"], 3)
+            assert [client.answers[stream].status for stream in (1, 3, 5, 7, 9)] == [200, 200, 0, 0, 0]
+            assert refused == []
 
     run(main)
 

@@ -13,7 +13,8 @@ from foregate.http1.headers import HeaderList, find, oversize, reason
 from foregate.http1.trailers import Fields
 from foregate.http2.answer import FieldList, answer_fields, trailers
 from foregate.http2.patience import Pace
-from foregate.http2.session import CANCEL, INTERNAL_ERROR
+from foregate.http2.session import CANCEL, INTERNAL_ERROR, NO_ERROR
+from foregate.kernel import limits
 from foregate.kernel.errors import ERRORS, problem
 from foregate.kernel.ids import new_request_id
 
@@ -62,6 +63,7 @@ class Exchange:
         "head",
         "head_sent",
         "headers",
+        "held",
         "inbox",
         "method",
         "open",
@@ -97,7 +99,8 @@ class Exchange:
         self.full = False  # so much waits for the client's window that the receiver was told to pause
         self.pace = Pace(now_s)
         self._fields: FieldList | None = None  # the head, until it is clear whether anything follows it
-        self._out: list[bytes] = []
+        self.held = 0  # bytes in `_out`
+        self._out: list[bytes | memoryview] = []
         self._early: list[bytes] = []  # what came before the tunnel was there, bounded by the client's window
         self._left: int | None = None  # of the Content-Length that was promised
         self._silent = False  # HEAD, 204, 304: no body travels
@@ -116,7 +119,7 @@ class Exchange:
 
     @property
     def paused(self) -> bool:
-        return self.full
+        return self.full or self.held > limits.H2_STREAM_QUEUE_BYTES
 
     @property
     def date_line(self) -> bytes:
@@ -194,6 +197,7 @@ class Exchange:
                 self.abort()
                 return
         self._out.append(chunk)
+        self.held += size
         self._connection.soil(self)
 
     def end(self, trailers_: Fields = trailer_fields.NONE) -> None:
@@ -218,11 +222,15 @@ class Exchange:
 
     # --- for the connection ----------------------------------------------------------------------------------
 
-    def hand_over(self, engine: ngh2.Connection, purse: Purse) -> None:
-        """Give libnghttp2 what was written."""
+    def hand_over(self, engine: ngh2.Connection, purse: Purse, most: int) -> None:
+        """Give libnghttp2 what was written, of a body at most so many bytes: it copies them."""
         self.dirty = False
-        fields, out, stream = self._fields, self._out, self.stream
-        ended = self.answered and self._trailers is None
+        fields, stream = self._fields, self.stream
+        out = self._taken(most) if self.held > most else self._out
+        if out is self._out:
+            self._out, self.held = [], 0
+        over = self.answered and not self.held
+        ended = over and self._trailers is None
         if fields is not None:
             self._fields = None
             if not out and ended:
@@ -230,13 +238,29 @@ class Exchange:
                 return
             engine.send_response(stream, fields)
         if out:
-            self._out = []
             engine.send_data(stream, out[0] if len(out) == 1 else b"".join(out), end_stream=ended)
             purse.earn(_WRITE_EARNS)
         elif ended:
             engine.end_stream(stream)
-        if self._trailers is not None:
+        if over and self._trailers is not None:
             engine.send_trailers(stream, self._trailers)
+
+    def _taken(self, most: int) -> list[bytes | memoryview]:
+        """The first so many bytes of what is held; there are more."""
+        taken: list[bytes | memoryview] = []
+        left = max(0, most)
+        for chunk in self._out:
+            if len(chunk) > left:
+                break
+            taken.append(chunk)
+            left -= len(chunk)
+        del self._out[: len(taken)]
+        if left:
+            view = memoryview(self._out[0])
+            taken.append(view[:left])
+            self._out[0] = view[left:]
+        self.held -= max(0, most)
+        return taken
 
     def body_came(self, data: bytes, ended: bool, now_s: float) -> None:
         """More of the request, or of what comes through the tunnel. The connection delivers it."""
@@ -345,9 +369,19 @@ class Exchange:
             if receiver is not None:
                 receiver.request_aborted(code)
 
-    def waits_for_body(self) -> bool:
-        """Whether the client owes more of a body that somebody is ready to take."""
-        return not (self.complete or self.answered or self._body_paused)
+    def check(self, queued: int, now_s: float) -> None:
+        """Refuse a request whose body does not come, reset an answer that is not taken; `queued` in libnghttp2."""
+        context, pace = self._connection.context, self.pace
+        waits = not (self.complete or self.answered or self._body_paused)  # somebody is ready to take more of a body
+        if waits and pace.body_late(context, now_s, self.request_bytes, self.head_sent):
+            self.refuse(Refusal("request_timeout", ""))
+            return
+        queued += self.held
+        if pace.stalled(context, now_s, self.response_bytes - queued, queued):
+            self.lose("client_closed")
+            self._connection.reset(self, CANCEL)
+        elif self.answered and not queued and pace.lingered():
+            self._connection.reset(self, NO_ERROR)  # RFC 9113 section 8.1: the rest of the request is not needed
 
 
 def _is_grpc(content_type: bytes | None) -> bool:

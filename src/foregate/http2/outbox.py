@@ -19,7 +19,8 @@ class Outbox:
     """Of one connection. libnghttp2 keeps what the client's windows, or its reading, do not let go yet.
 
     Above H2_STREAM_QUEUE_BYTES of one stream its receiver is paused; while more than H2_CONNECTION_QUEUE_BYTES wait on
-    all streams together, that begins at a quarter.
+    all streams together, that begins at a quarter. libnghttp2 copies what it is given, so of what was written in one
+    go, a stored answer perhaps, it gets no more than that; the rest stays with the exchange, which only refers to it.
     """
 
     __slots__ = ("_dirty", "_engine", "_full", "_purse")
@@ -68,8 +69,11 @@ class Outbox:
         for exchange in dirty:
             if exchange.over:
                 continue
+            most = limits.H2_STREAM_QUEUE_BYTES
+            if exchange.full or exchange.held > _LOW_BYTES:
+                most = (most // 2 if self._crowded else most) - self._engine.queued_body_size(exchange.stream)
             try:
-                exchange.hand_over(self._engine, self._purse)
+                exchange.hand_over(self._engine, self._purse, most)
             except ngh2.StreamProtocolError:  # its end is known to libnghttp2 and not yet told to us
                 exchange.lose("client_closed")
         return dirty
@@ -77,16 +81,21 @@ class Outbox:
     def pause_or_resume(self, written: list[Exchange]) -> None:
         """After what could be sent was sent: who of those that have written is to pause, and who may go on."""
         engine = self._engine
-        crowded = engine.queued_body_size() > limits.H2_CONNECTION_QUEUE_BYTES
-        high = _LOW_BYTES if crowded else limits.H2_STREAM_QUEUE_BYTES
+        high = _LOW_BYTES if self._crowded else limits.H2_STREAM_QUEUE_BYTES
         for exchange in written:
-            if (
-                not (exchange.over or exchange.answered or exchange.full)
-                and engine.queued_body_size(exchange.stream) > high
-            ):
+            if exchange.over or exchange.full:
+                continue
+            if exchange.held or (not exchange.answered and engine.queued_body_size(exchange.stream) > high):
                 self._full.add(exchange)
                 exchange.pause(True)
         if self._full:
             for exchange in [each for each in self._full if engine.queued_body_size(each.stream) <= _LOW_BYTES]:
-                self._full.discard(exchange)
-                exchange.pause(False)
+                if exchange.held:
+                    self.add(exchange)
+                else:
+                    self._full.discard(exchange)
+                    exchange.pause(False)
+
+    @property
+    def _crowded(self) -> bool:
+        return self._engine.queued_body_size() > limits.H2_CONNECTION_QUEUE_BYTES

@@ -17,7 +17,7 @@ from foregate.http2.calm import Purse
 from foregate.http2.exchange import Exchange
 from foregate.http2.outbox import Outbox
 from foregate.http2.request import Asked, Requests
-from foregate.http2.session import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, goaway, server_session
+from foregate.http2.session import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, goaway, server_session
 from foregate.kernel import limits
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CHECKS = 4  # of the streams, within the shortest time limit of a stream
 _PAID_FRAMES = (ngh2.PingReceived, ngh2.SettingsReceived, ngh2.PriorityUpdateReceived, ngh2.WindowUpdated)
 _REQUEST_EARNS = 4.0  # frames that a client may send around a request
 _BYTES_EARN = 1.0 / 256.0  # and for each byte that we sent: WINDOW_UPDATEs, however small its pieces
-
+_ROUNDS = 16  # of handing over what was written, H2_STREAM_QUEUE_BYTES of each stream at a time
 
 Soon = Callable[[Callable[[], None]], object]
 
@@ -130,7 +130,7 @@ class Http2Connection(asyncio.Protocol):
             self._busy = True
             try:
                 for exchange in list(self.exchanges.values()):
-                    self._check(exchange, now_s)
+                    exchange.check(self._engine.queued_body_size(exchange.stream), now_s)
             finally:
                 self._busy = False
             self._await()
@@ -188,10 +188,16 @@ class Http2Connection(asyncio.Protocol):
     def _flush(self) -> None:
         """Hand what was written to the transport, as far as the client's windows let it go."""
         self._flushing = False
-        transport, engine = self.transport, self._engine
+        for _ in range(_ROUNDS):
+            if not self._send():
+                return
+        self.flush()  # others shall have their turn
+
+    def _send(self) -> bool:
+        """Whether there is more to hand over: somebody was told of an end, or may go on."""
+        transport, engine, outbox = self.transport, self._engine, self._outbox
         if self._busy or self._closing or transport is None or transport.is_closing():
-            return
-        outbox = self._outbox
+            return False
         written = outbox.hand_over()
         if not self._congested:
             if out := engine.data_to_send():
@@ -201,8 +207,7 @@ class Http2Connection(asyncio.Protocol):
                 self._take(events)
         if (written or outbox.unsettled) and not self._closing:
             outbox.pause_or_resume(written)
-        if outbox.written:  # whoever was told of an end, or may go on, has written something more
-            self._flush()
+        return outbox.written
 
     # --- what has come ---------------------------------------------------------------------------------------
 
@@ -246,6 +251,9 @@ class Http2Connection(asyncio.Protocol):
     def _on_request(self, event: ngh2.RequestReceived, fresh: list[Exchange]) -> None:
         context = self.context
         stream = event.stream_id
+        if self._leaving:  # GOAWAY has told its client to ask again elsewhere
+            self._engine.reset_stream(stream, REFUSED_STREAM)
+            return
         now_s = context.clock.monotonic()
         if not self.exchanges:
             self.deadline_s = now_s + self._check_s
@@ -303,7 +311,7 @@ class Http2Connection(asyncio.Protocol):
                 self._engine.acknowledge_received_data(left, event.stream_id)
         if exchange is not None and exchange.answered:
             self._cancels.earn(0.0 if event.error_code else 1.0)
-        else:
+        elif exchange is not None or not self._leaving:
             if not by_client:  # its form was wrong; without an exchange its head never came to be a request
                 self.context.refused("malformed_request")
             if exchange is not None:
@@ -330,19 +338,6 @@ class Http2Connection(asyncio.Protocol):
     def _await(self) -> None:
         wait_s = self._check_s if self.exchanges else self.context.idle_timeout_s
         self.deadline_s = self.context.clock.monotonic() + wait_s
-
-    def _check(self, exchange: Exchange, now_s: float) -> None:
-        """Refuse a request whose body does not come, reset an answer that is not taken."""
-        context, pace = self.context, exchange.pace
-        if exchange.waits_for_body() and pace.body_late(context, now_s, exchange.request_bytes, exchange.head_sent):
-            exchange.refuse(Refusal("request_timeout", ""))
-            return
-        queued = self._engine.queued_body_size(exchange.stream)
-        if pace.stalled(context, now_s, exchange.response_bytes - queued, queued):
-            exchange.lose("client_closed")
-            self.reset(exchange, CANCEL)
-        elif exchange.answered and not queued and pace.lingered():
-            self.reset(exchange, NO_ERROR)  # RFC 9113 section 8.1: the rest of the request is not needed
 
     # --- the end ---------------------------------------------------------------------------------------------
 

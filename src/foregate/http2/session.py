@@ -6,7 +6,7 @@ import ngh2
 
 from foregate.kernel import limits
 
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0x0, 0x1, 0x2, 0x8, 0xB
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0x0, 0x1, 0x2, 0x7, 0x8, 0xB
 
 _CONFIGURATION = ngh2.Configuration(
     auto_window_update=False,
