@@ -155,7 +155,33 @@ def test_a_har_file_is_taken_with_its_headers(tmp_path: Path) -> None:
     assert said(report) == [("refused", "200 of its service", "404 route_not_found (no route)", 1)]
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"log": {"entries": [{}]}}', '{"log": {"entries": 5}}', "[1]"])
+def test_addresses_as_people_read_them_are_replayed_as_they_are_sent(tmp_path: Path) -> None:
+    request = {"method": "GET", "url": "https://api.example/größe/%2F?q=中", "headers": []}
+    entry = {"startedDateTime": "2026-11-20T10:00:00.000Z", "request": request, "response": {"status": 200}}
+    file = tmp_path / "some.har"
+    file.write_text(json.dumps({"log": {"entries": [entry]}}))
+    found = from_har(file)
+    assert (found[0].path, found[0].query) == ("/gr%C3%B6%C3%9Fe/%2F", "q=%E4%B8%AD")
+    folder = tmp_path / "counted"
+    folder.mkdir()
+    report = replay(compiled(tmp_path, "  - {path: /, service: a, auth: none}"), found, folder)
+    assert report.requests == 1
+
+
+NO_METHOD = '{"startedDateTime": "2026-11-20", "response": {"status": 200}, "request": {"method": 5, "url": "/", "headers": []}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"log": {"entries": [{}]}}',
+        '{"log": {"entries": 5}}',
+        "[1]",
+        f'{{"log": {{"entries": [{NO_METHOD}]}}}}',
+    ],
+)
 def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "bad.har"
     file.write_text(text)

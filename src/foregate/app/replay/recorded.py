@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -117,7 +117,10 @@ def _entries(entries: list[Any]) -> Iterator[Recorded]:
 
 def _entry(entry: Any, index: int) -> Recorded:
     request = entry["request"]
-    url = urlsplit(request["url"])
+    method = request["method"]
+    if not isinstance(method, str):
+        raise TypeError(f"the method is {method!r}")
+    url = urlsplit(_as_sent(request["url"]))
     headers = [
         (field["name"].lower().encode("latin-1"), field["value"].encode("latin-1"))
         for field in request["headers"]
@@ -126,7 +129,7 @@ def _entry(entry: Any, index: int) -> Recorded:
     return Recorded(
         datetime.fromisoformat(entry["startedDateTime"]).timestamp(),
         max(0.0, float(entry.get("time", 0.0))) / 1000.0,
-        request["method"],
+        method,
         url.netloc,
         url.path or "/",
         url.query,
@@ -140,3 +143,8 @@ def _entry(entry: Any, index: int) -> Recorded:
         "",
         f"entry {index}",
     )
+
+
+def _as_sent(url: str) -> str:
+    """Some tools write addresses as people read them: what is not ASCII goes percent-encoded over the wire."""
+    return "".join(each if each.isascii() else quote(each) for each in url)
