@@ -168,7 +168,9 @@ def test_addresses_as_people_read_them_are_replayed_as_they_are_sent(tmp_path: P
     assert report.requests == 1
 
 
-NO_METHOD = '{"startedDateTime": "2026-11-20", "response": {"status": 200}, "request": {"method": 5, "url": "/", "headers": []}}'
+NO_METHOD = """
+{"startedDateTime": "2026-11-20", "response": {"status": 200}, "request": {"method": 5, "url": "/", "headers": []}}
+"""
 
 
 @pytest.mark.parametrize(
