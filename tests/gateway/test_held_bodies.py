@@ -11,6 +11,14 @@ from foregate.gateway.held_bodies import HeldBodies, Share
 BYTES_MAX = 100
 
 
+def test_who_can_do_without_leaves_half_to_the_others() -> None:
+    bodies = HeldBodies(BYTES_MAX, cast("Any", [0.0] * layout.WORKER_CELLS))
+    assert bodies.spare(50)
+    assert not bodies.spare(1)
+    assert bodies.take(50)
+    assert bodies.held == BYTES_MAX
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.one_of(st.none(), st.integers(0, 60))), max_size=60))
 def test_no_more_is_held_than_may_be_and_what_is_held_is_what_requests_have(
     steps: list[tuple[int, int | None]],

@@ -30,6 +30,10 @@ class HeldBodies:
         self._cells[layout.HELD_BYTES] = self.held
         return True
 
+    def spare(self, size: int) -> bool:
+        """`take` for who can do without: while less than half is taken, so that the others find room."""
+        return self.held + size <= self._bytes_max // 2 and self.take(size)
+
     def give(self, size: int) -> None:
         """They are not held any more."""
         self.held -= size

@@ -275,6 +275,22 @@ def test_parameters_that_make_no_difference_make_none() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("means", ["write", "purge"])
+def test_what_makes_no_difference_makes_none_to_what_is_void(means: str) -> None:
+    async def main() -> None:
+        async with cached(fresh, Cache(query_ignore=("ref",), query_sort=True)) as (world, _):
+            await get(world.port, "/a?b=1&a=2&ref=7")
+            if means == "write":
+                assert (await get(world.port, "/a?a=2&b=1", method="PUT", body=b"x")).status == 200
+            else:
+                kept = world.gateway._kept
+                assert kept is not None
+                kept.store.purge("url", "/a?a=2&b=1")
+            assert (await get(world.port, "/a?a=2&b=1")).cache == "MISS"
+
+    run(main)
+
+
 def test_the_answer_of_a_fallback_is_not_kept_in_the_services_place() -> None:
     async def main() -> None:
         own = [route("/", auth=(), cache=Cache(), fallback=Fallback(service="spare"))]

@@ -208,7 +208,7 @@ class Fill:
 
     def _keep(self, chunks: list[bytes]) -> bool:
         size = sum(map(len, chunks))
-        if self.writer is None or not self._bodies.take(size):
+        if self.writer is None or not self._bodies.spare(size):
             return False
         self._held += size
         return all(self.writer.append(chunk) for chunk in chunks)

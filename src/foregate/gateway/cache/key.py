@@ -70,9 +70,16 @@ class Keys:
         )
 
     def key(self, request: Request, primary: bytes, url: bytes | None = None) -> Key:
-        """With what a purge or an unsafe method names it by: `url`, or what was asked for."""
+        """With what a purge or an unsafe method names it by: `url`, or what was asked for.
+
+        Both without what makes no difference to the key: who is given an answer must be able to make it void.
+        """
         org = request.consumer.org if self.private else ""
-        return Key(primary, org, request.host.lower(), request.exchange.target if url is None else url)
+        url = request.exchange.target if url is None else url
+        if not self._plain_query:
+            path, mark, query = url.partition(b"?")
+            url = path + self._query(mark + query)
+        return Key(primary, org, request.host.lower(), url)
 
     def _who(self, consumer: Consumer) -> bytes:
         """Whom the answer may be shared with."""
