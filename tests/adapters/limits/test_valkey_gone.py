@@ -13,7 +13,7 @@ from tests.ports.valkey_server import ValkeyServer, valkey_server
 
 from foregate.adapters.distributed.limits import ValkeyLimits
 from foregate.adapters.distributed.limits import store as module
-from foregate.ports.limits import CalendarWindow, Charge, Concurrency, FixedWindow, Taken, TokenBucket
+from foregate.ports.limits import CalendarWindow, Charge, Concurrency, FixedWindow, Moment, Taken, TokenBucket
 
 RULE = FixedWindow(1000.0, 1e6)
 SLOTS = Charge(Concurrency(2.0), b"slots")
@@ -176,6 +176,31 @@ def test_takes_at_once_on_many_connections_hold_what_they_hold(server: ValkeySer
                 await asyncio.sleep(0.005)
         await store.aclose()
         await other.aclose()
+
+    asyncio.run(main())
+
+
+def test_what_is_settled_late_gives_nothing_back_to_a_later_window(server: ValkeyServer) -> None:
+    """The server hangs over the end of a window, while what was reserved in it waits for its turn to be told."""
+
+    async def main() -> None:
+        store = ValkeyLimits(server.url, fail_open=False, log=Logged(), wait_max_s=5.0)
+        rule, at = FixedWindow(10.0, 2.0), Moment(0.0, 0.0)
+        first, mine = (Charge(rule, subject, 10.0) for subject in (b"first", b"mine"))
+        await asyncio.sleep((1.4 - time.time()) % 2.0)
+        assert all(taken.allowed for taken in await asyncio.gather(store.take([first], 0, 0), store.take([mine], 0, 0)))
+        os.kill(server.pid, signal.SIGSTOP)
+        for charge in (first, mine):
+            store.settle([charge], [0.0], at, at)
+        later = asyncio.get_running_loop().create_task(store.take([mine], 0, 0))
+        await asyncio.sleep((0.2 - time.time()) % 2.0)
+        os.kill(server.pid, signal.SIGCONT)
+        assert (await later).allowed
+        while store._settling.task is not None:
+            await asyncio.sleep(0.01)
+        assert store._settling.given_up == 0
+        assert not (await store.take([mine], 0, 0)).allowed
+        await store.aclose()
 
     asyncio.run(main())
 

@@ -13,10 +13,11 @@ WAITING_MAX = (
 
 
 class Settlement(NamedTuple):
-    """Of one `take`: keys and arguments of `settle.lua`."""
+    """Of one `take`: keys and arguments of `settle.lua`, and when it was put here, by the loop's clock."""
 
     keys: list[str]
     arguments: list[Any]
+    put_s: float
 
 
 class Settling:

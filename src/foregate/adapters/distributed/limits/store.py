@@ -114,7 +114,8 @@ class ValkeyLimits:
         for charge, amount in zip(charges, used, strict=True):
             kind, p, q, _ = _settings(charge.rule)
             arguments += [kind, p, q, charge.cost, amount]
-        self._settling.put(Settlement([self._key(charge) for charge in charges], arguments))
+        put_s = asyncio.get_running_loop().time()
+        self._settling.put(Settlement([self._key(charge) for charge in charges], arguments, put_s))
 
     def stats(self) -> LimitStats:
         """Only this worker's `unreachable`: entries and their end are the server's."""
@@ -190,6 +191,10 @@ class ValkeyLimits:
             self._state_soon()
 
     async def _tell_settlement(self, settlement: Settlement) -> bool:
+        if self._recovery is not None:
+            return False
+        if not self._caller_clock:  # its turn has come late: of a window that is over by now nothing is given back
+            settlement.arguments[2] += asyncio.get_running_loop().time() - settlement.put_s
         try:
             async with asyncio.timeout(max(1.0, self._wait_max_s)):
                 await self._settle_script(keys=settlement.keys, args=settlement.arguments)
