@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from tests.gateway.world import free_port, gateway, raw_upstream, route, run, service, snapshot, talk, upstream
 
 from foregate.gateway.inner import AnswerHead, Asking, Relay
@@ -10,9 +11,13 @@ from foregate.gateway.policies.policy import Handle, Policy, Verdict
 from foregate.gateway.request import Request
 from foregate.http1 import Request as Asked
 from foregate.http1 import Response
+from foregate.wire.cache import Cache, CacheStorage
+from foregate.wire.mirror import Mirror
 from foregate.wire.policies import Bulkhead, Extension, Fallback, Timeouts
+from foregate.wire.snapshot import Route
 
 RELAYED = route("/", auth=(), extensions=(Extension("relay"),))
+MIRRORED = route("/", auth=(), mirror=Mirror("spare"))
 
 
 class RelayPolicy(Policy):
@@ -168,16 +173,19 @@ def test_the_way_and_the_bounds_of_an_inner_request_stay_over_a_reload() -> None
     run(main)
 
 
-def test_a_fallback_is_said_to_the_client_and_in_the_event() -> None:
+@pytest.mark.parametrize(
+    ("name", "by"), [("relay", RELAYED), ("cache", route("/", auth=(), cache=Cache())), ("mirror", MIRRORED)]
+)
+def test_a_fallback_is_said_to_the_client_and_in_the_event(name: str, by: Route) -> None:
     async def main() -> None:
         async with upstream() as (_, port):
             services = [service(free_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
-            async with gateway(services, [RELAYED], extensions=RELAY) as gate:
+            async with gateway(services, [by], extensions=RELAY, cache=CacheStorage()) as gate:
                 answer = await gate.client.request("GET", gate.url("/a"))
                 assert (answer.status, await answer.read()) == (200, b"/a")
                 assert answer.header("x-gateway-fallback") == "1"
                 event = gate.event
-                assert event.policies == "relay:passed fallback:service:svc"
+                assert event.policies == f"{name}:passed fallback:service:svc"
                 assert (event.service, event.target, event.attempts) == ("spare", f"http://127.0.0.1:{port}", 2)
 
     run(main)

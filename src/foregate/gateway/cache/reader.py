@@ -49,6 +49,9 @@ class Reader:
             fill.said,
             b"; collapsed" if self.joined else b"",
         )
+        inner = fill.facts.request
+        if inner is not None:
+            said += inner.answer_lines  # that a fallback answered
         self.status = status
         if not self.asking.answer(request, status, headers, length, said):
             self.over = True
