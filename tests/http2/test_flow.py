@@ -1,5 +1,7 @@
 """Windows are back-pressure, and nothing waits for ever."""
 
+import asyncio
+
 from tests.http1.world import run
 from tests.http2.asking import HEADERS, asking, context, frame, served_by
 from tests.http2.serving import Application, answer_ok, until
@@ -160,6 +162,25 @@ def test_a_body_that_drips_is_refused_and_a_receiver_that_pauses_is_waited_for()
             answer = await client.answer(slow)
             assert (answer.status, second.aborted) == (408, "request_timeout")
             assert (client.answers[paused].status, first.aborted) == (0, "")
+
+    run(main)
+
+
+def test_a_download_that_goes_on_and_off_puts_off_nobodys_time_limit() -> None:
+    async def main() -> None:
+        application = Application()
+        shared = context(application, body_bytes_per_s_min=1_000, body_rate_window_s=0.2, idle_timeout_s=5)
+        async with served_by(shared) as port, asking(port) as client:
+            upload = client.begin("/up", "POST", end=False)
+            connection = (await application.next()).exchange._connection
+            answer = client.answers[upload]
+            for _ in range(200):
+                connection.pause_writing()  # as the transport does when its buffer is full, and empty again
+                connection.resume_writing()
+                await asyncio.sleep(0.01)
+                if answer.status:
+                    break
+            assert answer.status == 408
 
     run(main)
 

@@ -58,9 +58,9 @@ class Http2Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_busy", "_cancels", "_check_s", "_closing", "_congested", "_engine", "_flushing", "_leaving", "_outbox",
-        "_purse", "_requests", "_requests_left", "_reset", "_soon", "context", "deadline_s", "exchanges", "last",
-        "peer", "transport",
+        "_busy", "_cancels", "_check_due_s", "_check_s", "_closing", "_congested", "_engine", "_flushing", "_leaving",
+        "_outbox", "_purse", "_requests", "_requests_left", "_reset", "_soon", "context", "deadline_s", "exchanges",
+        "last", "peer", "transport",
     )  # fmt: skip
 
     def __init__(self, context: ServerContext, transport: asyncio.Transport, peer: str, soon: Soon) -> None:
@@ -80,7 +80,7 @@ class Http2Connection(asyncio.Protocol):
         self._purse = Purse(limits.H2_CONTROL_FRAMES_MAX, limits.H2_CONTROL_FRAMES_PER_S, now_s)
         self._cancels = Purse(limits.H2_CANCELS_MAX, limits.H2_CANCELS_PER_S, now_s)
         self._check_s = min(context.idle_timeout_s, context.body_rate_window_s) / _CHECKS
-        self.deadline_s = now_s + context.idle_timeout_s
+        self.deadline_s = self._check_due_s = now_s + context.idle_timeout_s
         self._engine = server_session(context.streams_max)
         self._outbox = Outbox(self._engine, self._purse)
         context.deadlines.watch(self)
@@ -102,11 +102,14 @@ class Http2Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._congested = True
+        self._check_due_s = self.deadline_s
         self.deadline_s = self.context.clock.monotonic() + self.context.idle_timeout_s
 
     def resume_writing(self) -> None:
         self._congested = False
         self._await()
+        if self.exchanges:  # a download that goes on and off puts off nobody's time limit
+            self.deadline_s = min(self.deadline_s, self._check_due_s)
         self._flush()
 
     def eof_received(self) -> bool:
