@@ -127,6 +127,37 @@ def test_a_client_that_leaves_while_a_policy_thinks_ends_its_request(does: Calla
     run(main)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_client_that_left_is_not_asked_for_again_by_a_policy_that_would_not_be_stopped(fails: bool) -> None:
+    late: list[str] = []
+
+    def does(request: Request) -> Verdict | None:
+        async def stubborn() -> Verdict | None:
+            try:
+                await asyncio.sleep(30.0)
+            except asyncio.CancelledError:  # as clients of databases do while they connect
+                request.ends(lambda _: late.append("given back"))
+            if fails:
+                raise RuntimeError("a bug of somebody else")
+            return None
+
+        return Ask(stubborn())
+
+    policy = Doing(does)
+
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)], **with_policy(policy)) as world:
+            _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.sleep(0.05)
+            writer.close()
+            await asyncio.sleep(0.1)
+            assert [event.status for event in world.sink.events] == [499]
+            assert (policy.ended, late, seen.requests) == ([499], ["given back"], [])
+
+    run(main)
+
+
 def test_a_policy_that_needs_the_body_gets_it_whole_and_may_change_it() -> None:
     def does(request: Request) -> Verdict | None:
         assert request.body is not None

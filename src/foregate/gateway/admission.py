@@ -153,6 +153,13 @@ class Admission:
         self._failures.failed("policy_failed", error, policy=step, route=request.route.name)
         self.refuse(request, Refuse("internal"))
 
+    def too_late(self, request: Request, error: Exception | None = None) -> None:
+        """A step has its verdict, or failed, although the client has left: what it took since then goes back."""
+        if error is not None:
+            step = request.chain.names[request.step]
+            self._failures.failed("policy_failed", error, policy=step, route=request.route.name)
+        self._recorder.release(request)
+
     # --- answers without an upstream -------------------------------------------------------------------------
 
     def refuse(self, request: Request, refusal: Refuse) -> None:
@@ -274,8 +281,14 @@ class _Held:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a policy does, the request gets its answer
+            if self._pending is None:
+                self._admission.too_late(request, error)
+                return
             self._pending = None
             self._admission.failed(request, error)
+            return
+        if self._pending is None:  # cancelled, but somebody on the way has kept that to himself
+            self._admission.too_late(request)
             return
         self._pending = None
         self._admission.settled(request, verdict)

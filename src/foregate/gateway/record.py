@@ -50,9 +50,10 @@ class Recorder:
         """Count a message that was refused for its form, before it was a request."""
         self._codes[code][REFUSED] += 1.0
 
-    def _release(self, request: Request) -> None:
-        """Let every policy take back its own; one that fails keeps nobody else from it."""
-        for release in request.at_end or ():
+    def release(self, request: Request) -> None:
+        """Let every policy take back its own, once; one that fails keeps nobody else from it."""
+        releases, request.at_end = request.at_end or (), None
+        for release in releases:
             try:
                 release(request)
             except Exception as error:  # noqa: BLE001 - whatever a policy does, the others get their due
@@ -78,7 +79,7 @@ class Recorder:
         latency_ms = seconds * 1000.0
         request.status, request.error = status, error
         if request.at_end is not None:
-            self._release(request)
+            self.release(request)
         if request.inner is not None:  # asked by a policy of ours: the client's request has its own event
             request.inner.settle(Facts(status, error, attempts, breaker, target, inflight, first_byte_ms, request))
             return
