@@ -208,3 +208,15 @@ def test_no_more_models_are_tried_than_the_route_allows() -> None:
             assert ai.anthropic.asked == []
 
     run(main)
+
+
+def test_a_model_whose_streams_break_after_their_first_token_is_learned_too() -> None:
+    async def main() -> None:
+        script = Script(("a", "b", "c"), broken_at=1)
+        async with ai_world(script, models={"gpt-5": ModelRoute(fallback=("claude",))}) as ai:
+            for _ in range(4):
+                await ai.post("/v1/chat/completions", {"model": "gpt-5", "messages": HELLO, "stream": True})
+            assert [event.ai.provider for event in ai.world.sink.events if event.ai] == ["openai"] * 3 + ["anthropic"]
+            assert any(name == "model_avoided" for name, _ in ai.world.log)
+
+    run(main)

@@ -14,11 +14,25 @@ def test_failures_in_a_row_open_it_and_one_good_answer_forgets_them() -> None:
     health = ModelHealth()
     for _ in range(FAILURES_MAX - 1):
         assert not health.failed(0.0)
-    health.answered(100.0, True)
+    health.answered(100.0, False)
     for _ in range(FAILURES_MAX - 1):
         assert not health.failed(0.0)
     assert health.failed(0.0)
     assert health.measured(OPEN_S - 0.1, True).open
+
+
+def test_a_stream_is_good_when_it_has_ended_not_when_it_has_begun() -> None:
+    health = ModelHealth()
+    for _ in range(FAILURES_MAX - 1):
+        health.answered(100.0, True)
+        assert not health.failed(0.0)
+    health.answered(100.0, True)
+    health.ended()
+    for _ in range(FAILURES_MAX - 1):
+        health.answered(100.0, True)
+        assert not health.failed(0.0)
+    health.answered(100.0, True)
+    assert health.failed(0.0)
 
 
 def test_after_its_pause_one_request_tries_it_and_the_others_go_elsewhere() -> None:

@@ -107,3 +107,21 @@ def test_prompts_and_answers_are_in_no_event_and_no_log(streamed: bool) -> None:
                 assert "nobody-may-keep" not in kept
 
     run(main)
+
+
+def test_a_client_that_leaves_with_the_last_event_has_had_its_whole_answer() -> None:
+    """As OpenAI's does, though the provider has not ended its own answer yet."""
+
+    async def main() -> None:
+        script = Script(pace_s=0.001, lingers_s=0.5)
+        async with ai_world(script) as ai, ai.client() as client:
+            stream = await client.chat.completions.create(model="gpt-5", messages=HELLO, stream=True)
+            assert [chunk async for chunk in stream]
+            async with asyncio.timeout(5.0):
+                while not ai.world.sink.events:
+                    await asyncio.sleep(0.005)
+            event, used = ai.world.event, ai.used
+            assert (event.status, event.error, used.attempts) == (200, "", "openai/gpt-5:ok")
+            assert (used.input_tokens, used.output_tokens, used.estimated) == (11, 4, False)
+
+    run(main)

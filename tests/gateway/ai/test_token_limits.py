@@ -7,14 +7,15 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from tests.gateway.ai.rig import BEARER, HELLO, OTHER_KEY, AiWorld, ai_world
+from tests.gateway.ai.providers import FakeOpenAI, provider
+from tests.gateway.ai.rig import BEARER, HELLO, OTHER_KEY, AiWorld, ai_world, openai_service
 from tests.gateway.world import KEY, run
 from tests.ports.valkey_server import valkey_server
 
 from foregate.adapters.distributed.limits.store import ValkeyLimits
 from foregate.gateway.ai.tokens import estimate
 from foregate.lab.providers.script import Script
-from foregate.wire.ai import TokenLimit
+from foregate.wire.ai import Model, TokenLimit
 from foregate.wire.policies import ApiKeySource, Policies, Rate
 from foregate.wire.snapshot import Plan
 
@@ -188,3 +189,80 @@ def test_a_shared_store_reserves_and_settles_the_same() -> None:
                 await store.aclose()
 
         run(main)
+
+
+def test_a_client_that_leaves_while_a_shared_store_is_asked_reserves_nothing() -> None:
+    with valkey_server() as server:
+
+        async def main() -> None:
+            async with ai_world(policies=limited(TokenLimit(quota=1_000, period="day"))) as ai:
+                store = ValkeyLimits(server.url, fail_open=False, log=lambda *_: None, wait_max_s=5.0)
+                script, taken = store._take_script, 0
+
+                async def slow(**asked: Any) -> Any:
+                    nonlocal taken
+                    answer = await script(**asked)
+                    taken += 1
+                    await asyncio.sleep(0.1)
+                    return answer
+
+                store._take_script = slow
+                object.__setattr__(ai.world.gateway._means, "limits", store)
+                body = b'{"model": "gpt-5", "messages": [{"role": "user", "content": "x"}], "max_tokens": 300}'
+                head = f"POST /ai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n"
+                for number in range(2):
+                    _, writer = await asyncio.open_connection("127.0.0.1", ai.world.port)
+                    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+                    async with asyncio.timeout(5.0):
+                        while taken == number:
+                            await asyncio.sleep(0.005)
+                    writer.transport.abort()
+                await asyncio.sleep(0.3)
+                _, answer, _ = await ask(ai, 100)
+                assert left(answer) > 800
+                assert [event.status for event in ai.world.sink.events] == [499, 499, 200]
+                assert len(ai.openai.asked) == 1
+                await store.aclose()
+
+        run(main)
+
+
+@pytest.mark.parametrize(
+    ("path", "prompt", "kind", "bounds"),
+    [
+        ("chat/completions", {"messages": HELLO}, "openai", {"max_completion_tokens": 300}),
+        ("chat/completions", {"messages": HELLO}, "openai-compatible", {"max_tokens": 300}),
+        (
+            "chat/completions",
+            {"messages": HELLO, "max_completion_tokens": 5, "max_tokens": 9_999},
+            "openai-compatible",
+            {"max_completion_tokens": 5, "max_tokens": 5},
+        ),
+        ("chat/completions", {"messages": HELLO, "max_tokens": 7}, "openai", {"max_tokens": 7}),
+        ("responses", {"input": "Hello."}, "openai", {"max_output_tokens": 300}),
+        ("completions", {"prompt": "Hello."}, "openai-compatible", {"max_tokens": 16}),
+    ],
+)
+def test_a_provider_is_told_the_bound_that_was_reserved_whatever_the_client_left_open(
+    path: str, prompt: Any, kind: str, bounds: dict[str, int]
+) -> None:
+    async def main() -> None:
+        fake = FakeOpenAI(Script())
+        async with provider(fake) as port:
+            models = {"any": Model(output_tokens_max=300)}
+            other = openai_service(port, "other", provider=kind, models=models)
+            for limits, told in (
+                ([TokenLimit(quota=10_000, period="day")], bounds),
+                (
+                    [TokenLimit(quota=10_000, period="day", kind="input")],
+                    {k: v for k, v in prompt.items() if k in _NAMES},
+                ),
+            ):
+                async with ai_world(services=[other], policies=limited(*limits)) as ai:
+                    assert (await ai.post(f"/v1/{path}", {"model": "any"} | prompt))[0] == 200
+                    assert {k: v for k, v in fake.asked[-1].document.items() if k in _NAMES} == told
+
+    run(main)
+
+
+_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")

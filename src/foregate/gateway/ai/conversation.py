@@ -99,7 +99,8 @@ class Conversation:
                 continue
             compatible = candidate.provider.provider == "openai-compatible"
             try:
-                body = way.request(self.asked, candidate.model, candidate.settings.output_tokens_max, compatible)
+                asked = self._step.said_to(candidate, self.asked)
+                body = way.request(asked, candidate.model, candidate.settings.output_tokens_max, compatible)
             except BadRequest as error:
                 self._refusal = self._refusal or error
                 self._attempts.append(f"{candidate.label}:cannot_say({error.param})")
@@ -119,12 +120,10 @@ class Conversation:
         attempt.end()
         self._attempts.append(f"{candidate.label}:{trouble.said}")
         self.models.cells_of(candidate)[layout.AI_FAILED] += 1.0
-        health = attempt.health
-        if not trouble.counts:
-            health.undecided()
-        elif health.failed(self.asking.clock.monotonic(), trouble.wait_s):
-            facts: dict[str, object] = {"service": candidate.service, "model": candidate.model, "why": trouble.said}
-            self.models.means.log("model_avoided", facts | {"message": trouble.message[:200]})
+        if trouble.counts:
+            self._speaks_against(attempt, trouble.said, trouble.message, trouble.wait_s)
+        else:
+            attempt.health.undecided()
         self._trouble = trouble
         self._next()
 
@@ -176,9 +175,7 @@ class Conversation:
         if out:
             self._write(out)
         attempt.end()
-        self._account(attempt, stream.usage(), stream.finish_reason, stream.model)
-        if self._key:
-            self._keep(self._kept, attempt, stream.model, stream.finish_reason)
+        self._stream_whole(attempt, stream)
         self._finish(attempt, 200, "")
 
     def stream_broken(self, attempt: Attempt, stream: Stream, code: str, message: str) -> None:
@@ -186,7 +183,7 @@ class Conversation:
         attempt.end()
         self._attempts[-1] = f"{attempt.candidate.label}:{code}"
         self.models.cells_of(attempt.candidate)[layout.AI_FAILED] += 1.0
-        attempt.health.failed(self.asking.clock.monotonic())
+        self._speaks_against(attempt, code, message)
         self._account(attempt, stream.usage(), stream.finish_reason, stream.model)
         self.request.exchange.write(stream.error_event(ERRORS[code].status, message or ERRORS[code].title, code))
         self._finish(attempt, 200, code)
@@ -204,6 +201,10 @@ class Conversation:
         usage = attempt.usage()
         attempt.end()
         stream = attempt.stream
+        if stream is not None and stream.ended and attempt.begun:  # clients leave with the last event
+            self._stream_whole(attempt, stream)
+            self._leave_event(attempt, 200, "")
+            return
         if not attempt.begun:
             attempt.health.undecided()
             self._attempts.append(f"{attempt.candidate.label}:{code}")
@@ -223,6 +224,20 @@ class Conversation:
         self._timing.seen(now_s)
         attempt.health.answered((now_s - attempt.began_s) * 1000.0, self.asked.stream)
         self._attempts.append(f"{attempt.candidate.label}:ok")
+
+    def _speaks_against(self, attempt: Attempt, why: str, message: str, wait_s: float = 0.0) -> None:
+        """The model has failed. Said in the log when it is avoided from now on."""
+        candidate = attempt.candidate
+        if attempt.health.failed(self.asking.clock.monotonic(), wait_s):
+            facts: dict[str, object] = {"service": candidate.service, "model": candidate.model, "why": why}
+            self.models.means.log("model_avoided", facts | {"message": message[:200]})
+
+    def _stream_whole(self, attempt: Attempt, stream: Stream) -> None:
+        """All of a stream has been sent."""
+        attempt.health.ended()
+        self._account(attempt, stream.usage(), stream.finish_reason, stream.model)
+        if self._key:
+            self._keep(self._kept, attempt, stream.model, stream.finish_reason)
 
     def _write(self, out: bytes) -> None:
         self.request.exchange.write(out)

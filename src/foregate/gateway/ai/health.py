@@ -49,13 +49,18 @@ class ModelHealth:
             self._trial = True
 
     def answered(self, latency_ms: float, streamed: bool) -> None:
-        """A first token has come, or a whole answer."""
+        """A first token has come, or a whole answer. A stream has not `ended` well before its end."""
         self.error_rate += WEIGHT * (0.0 - self.error_rate)
         known = self._latency_ms[streamed]
         self._latency_ms[streamed] = known + WEIGHT * (latency_ms - known) if known else latency_ms
-        self._failures = 0
         self._open_for_s = 0.0
         self._trial = False
+        if not streamed:
+            self._failures = 0
+
+    def ended(self) -> None:
+        """A stream has come to its good end: one that always breaks off in the middle is as broken as any."""
+        self._failures = 0
 
     def failed(self, now_s: float, wait_s: float = 0.0) -> bool:
         """It did not answer, or said that it cannot. `wait_s`: how long it wants to be left alone, where it has said

@@ -15,7 +15,7 @@ from foregate.gateway.ai.errors import MODELS_PATH, PARAM, asked_path, told
 from foregate.gateway.ai.formats import FORMAT_OF_PATH, FORMATS, Asked, BadRequest, translation
 from foregate.gateway.ai.health import Measured, ModelHealth
 from foregate.gateway.ai.models import Candidate, Catalogue, Plan, allowed
-from foregate.gateway.ai.token_limits import Expected, TokenLimits
+from foregate.gateway.ai.token_limits import Expected, TokenLimits, bounded
 from foregate.gateway.ai.usage import Usage
 from foregate.gateway.policies.bodies import encoded
 from foregate.gateway.policies.policy import Answer, Ask, Handle, Means, NeedBody, Policy, Refuse, Verdict
@@ -164,6 +164,13 @@ class AiStep(Policy):
 
     def _begin(self, asked: Asked, candidates: list[Candidate], key: bytes) -> Handle:
         return Handle(lambda request, asking: Conversation(request, asking, self, asked, candidates, key).start())
+
+    def said_to(self, candidate: Candidate, asked: Asked) -> Asked:
+        """The request as it is said to a provider: within what was reserved for it, where answers are limited."""
+        if not self._limits.of_output:
+            return asked
+        compatible = candidate.provider.provider == "openai-compatible"
+        return bounded(asked, candidate.settings.output_tokens_max, compatible)
 
     def answered_by(self, chain: Chain, service: str) -> Chain:
         """The request's own chain, for an event that says which service has answered."""

@@ -6,19 +6,48 @@ where our estimate of its prompt was too low.
 
 from __future__ import annotations
 
+import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from foregate.gateway.ai.formats import Asked
 from foregate.gateway.policies.limits.policy import subject_of
 from foregate.gateway.policies.policy import OWN, Means, Refuse
 from foregate.gateway.scopes import Set
+from foregate.kernel.tasks import spawn
 from foregate.ports.limits import CalendarWindow, Charge, Moment, Rule, Taken, TokenBucket
 from foregate.wire.ai import TokenLimit
 from foregate.wire.settings import Rate
 
 if TYPE_CHECKING:
     from foregate.gateway.request import Request
+
+
+# What each API calls the bound of an answer. Others have none (embeddings), or no request without one (messages).
+_BOUNDS = {
+    "openai-chat": ("max_completion_tokens", "max_tokens"),
+    "openai-completions": ("max_tokens",),
+    "openai-responses": ("max_output_tokens",),
+}
+
+
+def bounded(asked: Asked, tokens: int, compatible: bool) -> Asked:
+    """The same request, in which the provider is told the bound that was reserved for it: `tokens` of output.
+
+    What the client has named itself stays. `compatible`: a server that may know only the oldest of the names, and
+    reads whichever it knows: they must all say the same.
+    """
+    names = _BOUNDS.get(asked.format.name, ())
+    told = [name for name in names if asked.document.get(name) is not None]
+    if not names or (told and not compatible):
+        return asked
+    most = tokens if asked.output_tokens_max is None else asked.output_tokens_max
+    found = copy.copy(asked)
+    found.output_tokens_max = most
+    found.document = asked.document | dict.fromkeys({*told, names[-1] if compatible else names[0]}, most)
+    return found
 
 
 class Expected(NamedTuple):
@@ -44,11 +73,12 @@ def share(kind: str, tokens: Expected) -> float:
 class TokenLimits:
     """`places`: the limits that hold for a chain, each with where it was set, which is whom it is shared by."""
 
-    __slots__ = ("_limits", "_means", "_rules", "_subjects", "_template")
+    __slots__ = ("_limits", "_means", "_rules", "_subjects", "_template", "of_output")
 
     def __init__(self, places: Sequence[Set], means: Means) -> None:
         self._means = means
         self._limits: list[TokenLimit] = [place.settings for place in places]
+        self.of_output = any(limit.kind != "input" for limit in self._limits)  # an answer must not be longer than said
         self._rules = [rule_of(limit) for limit in self._limits]
         self._subjects = [_subject_of(place) for place in places]
         self._template = b"".join(
@@ -74,7 +104,22 @@ class TokenLimits:
     async def _later(
         self, request: Request, taken: Awaitable[Taken], charges: Sequence[Charge], moment: Moment
     ) -> Refuse | None:
-        return self._judge(request, await taken, charges, moment)
+        waiting = spawn(_awaited(taken), name="token limits")
+        try:
+            found = await asyncio.shield(waiting)
+        except asyncio.CancelledError:  # the client has left: what is taken all the same goes back
+            waiting.add_done_callback(lambda done: self._give_back(done, charges, moment))
+            raise
+        return self._judge(request, found, charges, moment)
+
+    def _give_back(self, done: asyncio.Future[Taken], charges: Sequence[Charge], moment: Moment) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return  # said by its task
+        taken = done.result()
+        if taken.allowed and taken.counted:
+            clock = self._means.clock
+            now = Moment(clock.monotonic(), clock.now())
+            self._means.limits.settle(charges, [0.0] * len(charges), moment, now)
 
     def _judge(self, request: Request, taken: Taken, charges: Sequence[Charge], moment: Moment) -> Refuse | None:
         values: list[float] = []
@@ -101,6 +146,10 @@ class TokenLimits:
         amounts = [share(limit.kind, used) for limit in self._limits]
         clock = self._means.clock
         self._means.limits.settle(charges, amounts, moment, Moment(clock.monotonic(), clock.now()))
+
+
+async def _awaited(taken: Awaitable[Taken]) -> Taken:
+    return await taken
 
 
 def _subject_of(place: Set) -> Callable[[Request], bytes]:

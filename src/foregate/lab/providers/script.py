@@ -46,6 +46,7 @@ class Script:
     usage: bool = True  # whether it is told
     cached_tokens: int = 0
     input_tokens: int = 11
+    lingers_s: float = 0.0  # after the last event of a stream, before the answer ends
     broken_at: int | None = None
     broken: Literal["aborted", "truncated", "malformed", "error", "silent"] = "aborted"
     body: bytes | None = None  # of a whole answer: sent as it is
@@ -132,6 +133,8 @@ class FakeProvider:
                     tokens += 1
                     self.tokens_sent += 1
                 yield event
+            if script.lingers_s:
+                await asyncio.sleep(script.lingers_s)
             if tokens == script.broken_at:
                 async for last in self._broken(request, script):
                     yield last
