@@ -1,6 +1,5 @@
 """A change of the configuration: what is under way ends as it began, what is known of models stays."""
 
-
 import msgspec
 from tests.gateway.ai.rig import HELLO, KEYS, ai_world
 from tests.gateway.world import run
