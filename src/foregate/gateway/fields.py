@@ -59,14 +59,25 @@ class Fields:
     `kept` are the lines to forward, without CRLF; `noted` the fields that we read ourselves. `forwarded`: a proxy
     before us, or somebody who plays one, has left its fields. `repeatable`: the client says so. `request_id` is the
     client's, "" without a valid one. `lines` is `Request.forward`'s: what of its lines does not change
-    while `lines_of` is what is kept. `shaped` is for a policy that always makes the same of them: (it, before, after); `asked`
-    for the cache: (whose, what they mean to it).
+    while `lines_of` is what is kept. `shaped` is for a policy that always makes the same of them: (it, before, after);
+    `asked` for the cache: (whose, what they mean to it).
 
     Without `underscores` a name with "_" is not kept: many upstreams turn names into variables (RFC 3875 section
     4.1.18), and there `x_forwarded_for` overwrites the X-Forwarded-For that we vouch for. nginx drops them likewise.
     """
 
-    __slots__ = ("asked", "forwarded", "kept", "lines", "lines_of", "noted", "parent", "repeatable", "request_id", "shaped")
+    __slots__ = (
+        "asked",
+        "forwarded",
+        "kept",
+        "lines",
+        "lines_of",
+        "noted",
+        "parent",
+        "repeatable",
+        "request_id",
+        "shaped",
+    )
 
     def __init__(self, headers: HeaderList, connection_tokens: frozenset[bytes], underscores: bool = False) -> None:
         self.forwarded = self.repeatable = False
