@@ -216,6 +216,26 @@ def test_an_answer_made_for_one_certificate_is_cached_for_no_other(site: Site) -
     run(main)
 
 
+def test_an_answer_is_cached_for_one_certificate_also_where_a_key_says_who_asks(site: Site) -> None:
+    async def answer(request: Request) -> Response:
+        said = (request.header("x-forwarded-client-cert") or "").encode()
+        return Response(200, said, [(b"cache-control", b"max-age=60")])
+
+    async def main() -> None:
+        keys = (Key("key_demo", "demo", hash_key(KEY, PEPPER), org="acme"),)
+        async with (
+            upstream(answer) as (asked, port),
+            site.serving(port, [route("/", cache=Cache())], "request", cache=CacheStorage(), keys=keys) as (_, secure),
+        ):
+            for _ in range(2):
+                assert b"spiffe://acme/shop" in (await site.ask(secure, site.shop, x_api_key=KEY))[1]
+                assert b"other.example" in (await site.ask(secure, site.other, x_api_key=KEY))[1]
+                assert await site.ask(secure, None, x_api_key=KEY) == (200, b"")
+            assert len(asked.requests) == 3
+
+    run(main)
+
+
 def test_names_too_long_for_an_id_are_still_told_apart() -> None:
     first, second = (_id_of("spiffe://acme/" + "a" * 200 + end) for end in "xy")
     assert first != second

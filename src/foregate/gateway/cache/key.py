@@ -55,9 +55,10 @@ class Keys:
     def _start(self, request: Request, asked: Asked) -> bytes:
         """All but path and query: the same for whoever sends the same fields again."""
         who = self._who(request.consumer) if self.private else b""
-        if self.private and not request.consumer.id:  # nobody was asked who they are, but the service is told
-            certificate = request.exchange.client_certificate
-            who += certificate.sha256.encode() if certificate is not None else b""
+        certificate = request.exchange.client_certificate if self.private else None
+        # The service is told of it; it says no more where it is what told us who asks.
+        if certificate is not None and request.consumer.name != certificate.name:
+            who += certificate.sha256.encode()
         return b"%d:%s%s\n%s\n%s\n%s\n%s\n%s\n" % (
             len(who),
             who,
