@@ -38,7 +38,7 @@ class UpstreamConnection(asyncio.Protocol):
     STREAMS); who wants a further one needs another connection. One that is idle for UPSTREAM_IDLE_S is closed; one that
     has been silent is asked for a sign of life (PING) before much is lost on it. After GOAWAY it takes nothing new.
 
-    Each stream may be sent a window of UPSTREAM_STREAM_WINDOW_BYTES, and the connection as many windows as it has
+    Each stream may be sent a window of UPSTREAM_STREAM_WINDOW_BYTES, and the connection twice as many windows as it has
     streams: so one whose client reads slowly keeps none of the others waiting, and memory has a bound.
     """
 
@@ -206,7 +206,9 @@ class UpstreamConnection(asyncio.Protocol):
             }
         )
         windows = max(1, min(self._streams_max, limits.UPSTREAM_STREAM_WINDOWS_MAX))
-        self._engine.set_local_window_size(windows * limits.UPSTREAM_STREAM_WINDOW_BYTES)
+        # Twice as much: the engine gives back what was taken once it is half of the connection's window, and the other
+        # half must hold all that is not taken.
+        self._engine.set_local_window_size(2 * windows * limits.UPSTREAM_STREAM_WINDOW_BYTES)
         self._deadlines.watch(self)
         self.deadline_s = self.clock.monotonic() + limits.UPSTREAM_IDLE_S
         self._flush()

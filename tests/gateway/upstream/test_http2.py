@@ -108,6 +108,27 @@ def test_trailers_travel_both_ways() -> None:
     run(main)
 
 
+def test_most_of_a_connections_streams_may_be_slow_and_the_others_go_on() -> None:
+    async def answer(asked: Asked) -> None:
+        asked.head(200)
+        await asked.data(bytes(100_000 if asked.fields[":path"] == "/small" else 16 * MIB), end=True)
+
+    async def main() -> None:
+        async with h2_upstream(answer) as (served, port), gateway([h2c(port, streams_max=4)]) as world:
+            slow = [await asyncio.open_connection("127.0.0.1", world.port, limit=1_024) for _ in range(3)]
+            for _, writer in slow:
+                writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            await until(lambda: len(served.requests) == 3)
+            await asyncio.sleep(0.3)
+            for _ in range(20):  # 2 MB, which is more than all the windows of the connection
+                assert await asyncio.wait_for(ask(world, "/small"), 5.0) == (200, bytes(100_000))
+            assert len(served.connections) == 1
+            for _, writer in slow:
+                writer.transport.abort()
+
+    run(main)
+
+
 def test_white_space_behind_a_trailer_breaks_nobodys_connection() -> None:
     """In HTTP/1.1 it may stand there; a strict upstream of HTTP/2 would end the connection of all who share it."""
 
