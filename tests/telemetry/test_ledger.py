@@ -11,7 +11,7 @@ from tests.telemetry.world import Stores
 
 from foregate.kernel.clock import ManualClock
 from foregate.telemetry.consumer import USAGE_RETENTION_S, Consumer
-from foregate.telemetry.ledger import OTHERS, ROWS_MAX, Ledger
+from foregate.telemetry.ledger import MODELS_MAX, OTHERS, ROWS_MAX, Ledger
 from foregate.telemetry.windows import Windower
 from foregate.wire.event import AiUsage, RequestEvent
 from foregate.wire.usage import HOUR_S
@@ -76,15 +76,25 @@ def test_a_store_that_fails_for_a_while_loses_nothing_and_counts_nothing_twice(s
 
 def test_an_hour_has_as_many_rows_as_it_may_and_the_rest_is_added_up_together() -> None:
     ledger = Ledger()
-    ledger.add(used(model=f"m{number}") for number in range(ROWS_MAX + 50))
+    ledger.add(used(f"k{number}") for number in range(ROWS_MAX + 50))
     rows = ledger.drain()
     assert len(rows) == ROWS_MAX + 1
-    assert (rows[-1].key.model, rows[-1].sums.requests) == (OTHERS, 50)
+    assert (rows[-1].key.key_id, rows[-1].key.model, rows[-1].sums.requests) == ("", OTHERS, 50)
     ledger.add([used(model="one more")])
     assert ledger.drain()[0].key.model == OTHERS
     ledger.add([used(model="one more", time_s=T0 + 2 * HOUR_S)])
     assert ledger.drain()[0].key.model == "one more"
     assert ledger.drain() == []
+
+
+def test_a_key_that_asks_for_models_without_end_is_added_up_by_itself_and_costs_no_other_its_rows() -> None:
+    ledger = Ledger()
+    ledger.add(used("greedy", model=f"m{number}") for number in range(ROWS_MAX + 50))
+    ledger.add([used("other")])
+    rows = {row.key: row.sums.requests for row in ledger.drain()}
+    assert len(rows) == MODELS_MAX + 2
+    assert sum(requests for key, requests in rows.items() if key.key_id == "greedy") == ROWS_MAX + 50
+    assert [(key.model, requests) for key, requests in rows.items() if key.key_id == "other"] == [("m", 1)]
 
 
 def test_what_is_older_than_its_retention_goes(stores: Stores) -> None:

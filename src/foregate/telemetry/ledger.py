@@ -1,13 +1,26 @@
 """Adding up what events say of models: by hour, key, service and model."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from foregate.wire.event import RequestEvent
 from foregate.wire.usage import HOUR_S, Usage, UsageKey, UsageSums
 
-ROWS_MAX = 20_000  # of one hour; what comes beyond is added up under the model OTHERS
+MODELS_MAX = (
+    100  # of one key in one hour; what comes beyond is added up under the model OTHERS, for the key alone: many
+)
+# servers say they are whichever model they were asked for, so that one client could use up the rows of all others
+ROWS_MAX = 20_000  # of one hour, of all keys; what comes beyond is added up under OTHERS and no key
 OTHERS = "(others)"
 _HOURS_KNOWN = 3  # whose rows are remembered for that bound; events are not later than that, but for a backlog
+
+
+class _Known:
+    """The rows of an hour: how many there are of each key."""
+
+    def __init__(self) -> None:
+        self.rows: set[UsageKey] = set()
+        self.of_key: Counter[str] = Counter()
 
 
 class Ledger:
@@ -15,7 +28,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._rows: dict[UsageKey, UsageSums] = {}
-        self._known: dict[int, set[UsageKey]] = {}  # hour → its rows so far, as far as this process knows
+        self._known: dict[int, _Known] = {}  # hour → its rows so far, as far as this process knows
 
     def add(self, events: Iterable[RequestEvent]) -> None:
         """Requests that used nothing (refused, failed, answered from the cache) leave nothing."""
@@ -38,9 +51,12 @@ class Ledger:
         if known is None:
             if len(self._known) >= _HOURS_KNOWN:
                 del self._known[min(self._known)]
-            known = self._known[hour_s] = set()
-        if key not in known:
-            if len(known) >= ROWS_MAX:
+            known = self._known[hour_s] = _Known()
+        if key not in known.rows and known.of_key[key_id] >= MODELS_MAX:
+            key = UsageKey(hour_s, key_id, service, OTHERS)
+        if key not in known.rows:
+            if len(known.rows) >= ROWS_MAX:
                 return UsageKey(hour_s, "", service, OTHERS)
-            known.add(key)
+            known.rows.add(key)
+            known.of_key[key_id] += 1
         return key
