@@ -3,7 +3,9 @@
 A fill is the receiver of the inner request. Whoever asks for the same meanwhile joins it: before the head has come it
 waits, afterwards it reads what has come and goes on as it comes. An answer that may be stored is read as fast as it
 comes, within the store's bounds, and held until the last reader has it; any other is passed on to the one who asked
-for it, as fast as that one reads. Nobody's leaving matters to the others.
+for it, as fast as that one reads. Where several had begun before storing it was given up, as fast as the fastest reads:
+what the slower ones still want is held, and without room for it the slowest are broken off. Nobody's leaving, and
+nobody's slowness, matters to the others.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from foregate.gateway.inner import Asking
     from foregate.gateway.request import Request
 
-AHEAD_BYTES_MAX = 262_144  # of an answer that is not stored, held for a slow reader; beyond it the service is paused
+AHEAD_BYTES_MAX = (
+    262_144  # of an answer that is not stored, held for its fastest reader; beyond it we pause the service
+)
 UNWANTED_BYTES_MAX = 65_536  # of an error in whose stead a stale answer was given; a longer one is broken off
 
 
@@ -40,7 +44,7 @@ class Fill:
     __slots__ = (
         "_bodies", "_held", "_timer", "_tired", "_unwanted", "asked", "asking", "behind", "chunks", "done", "dropped",
         "error", "flow", "head", "inner", "kept", "key", "moment", "name", "readers", "request", "request_time_s",
-        "said", "stamp", "stored", "trailers", "waiting", "why", "writer",
+        "said", "size", "stamp", "stored", "trailers", "waiting", "why", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +75,7 @@ class Fill:
         self.why = why  # it was necessary, in the words of RFC 9211
         self.said = b""  # in Cache-Status, once the head is there
         self.chunks: list[bytes] = []
+        self.size = 0  # of these, in bytes
         self.dropped = 0
         self.done = False
         self.error = ""  # why it broke off
@@ -173,6 +178,7 @@ class Fill:
                 self._end()
             return
         self.chunks += chunks
+        self.size += sum(map(len, chunks))
         if self.writer is not None and not self._keep(chunks):
             self.give_up_storing()
         for reader in list(self.readers):
@@ -221,17 +227,40 @@ class Fill:
         self.flow.forget(self)
 
     def drain(self) -> None:
-        """Let go of what all have read, once nobody can join any more; pause the service for the slowest."""
+        """Let go of what all have read, once nobody can join any more; pause the service for the fastest."""
         if self.writer is not None:
             return
-        read = min((reader.at for reader in self.readers), default=self.dropped + len(self.chunks))
+        self._let_go()
+        if self.done or self.inner is None:
+            return
+        while len(self.readers) > 1 and self.size > AHEAD_BYTES_MAX and not self._afford():
+            slowest = min(self.readers, key=_read)
+            self.readers.remove(slowest)
+            slowest.break_off()
+            self._let_go()
+        ahead = self.size
+        if len(self.readers) > 1 and ahead > AHEAD_BYTES_MAX:
+            ahead = sum(map(len, self.chunks[_read(max(self.readers, key=_read)) - self.dropped :]))
+        self.inner.pause(ahead > AHEAD_BYTES_MAX)
+
+    def _let_go(self) -> None:
+        read = min(map(_read, self.readers), default=self.dropped + len(self.chunks))
         if read > self.dropped:
             gone = self.chunks[: read - self.dropped]
             del self.chunks[: len(gone)]
             self.dropped = read
-            self._give_back(sum(map(len, gone)))
-        if not self.done and self.inner is not None:
-            self.inner.pause(sum(map(len, self.chunks)) > AHEAD_BYTES_MAX)
+            size = sum(map(len, gone))
+            self.size -= size
+            self._give_back(size)
+
+    def _afford(self) -> bool:
+        """Whether there is room for all that is held."""
+        more = self.size - self._held
+        if more > 0:
+            if not self._bodies.spare(more):
+                return False
+            self._held += more
+        return True
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -244,6 +273,7 @@ class Fill:
 
     def _release(self) -> None:
         self.chunks.clear()
+        self.size = 0
         self._give_back(self._held)
 
     def _end(self) -> None:
@@ -252,3 +282,8 @@ class Fill:
         self.flow.forget(self)
         if not self.readers:
             self._release()
+
+
+def _read(reader: Reader) -> int:
+    """Pieces that it has been given."""
+    return reader.at

@@ -94,6 +94,10 @@ class Reader:
         exchange.end(fill.trailers)
         exchange.flush()
 
+    def break_off(self) -> None:
+        """It is so slow that what it still wants cannot be held."""
+        self._end("overloaded")
+
     def go_alone(self) -> None:
         """The answer is not for this client, or does not come: ask for its own."""
         self.over = True
