@@ -149,15 +149,18 @@ class Admission:
 
     def failed(self, request: Request, error: BaseException) -> None:
         """A step raised: our fault, or an extension's. The request is refused, never let through."""
+        self.tell(request, error)
+        self.refuse(request, Refuse("internal"))
+
+    def tell(self, request: Request, error: BaseException) -> None:
+        """Say in the log that a step raised, or what it has begun."""
         step = request.chain.names[request.step]
         self._failures.failed("policy_failed", error, policy=step, route=request.route.name)
-        self.refuse(request, Refuse("internal"))
 
     def too_late(self, request: Request, error: Exception | None = None) -> None:
         """A step has its verdict, or failed, although the client has left: what it took since then goes back."""
         if error is not None:
-            step = request.chain.names[request.step]
-            self._failures.failed("policy_failed", error, policy=step, route=request.route.name)
+            self.tell(request, error)
         self._recorder.release(request)
 
     # --- answers without an upstream -------------------------------------------------------------------------

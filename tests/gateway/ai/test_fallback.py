@@ -1,5 +1,6 @@
 """Fallback: before the first token the client notices nothing; after it, its stream ends with an error in protocol."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from tests.gateway.ai.rig import HELLO, AiWorld, ai_world
 from tests.gateway.world import free_port, run
 
+from foregate.gateway.ai.formats.same import Same
+from foregate.gateway.ai.formats.watch import PassedOn
 from foregate.gateway.ai.health import FAILURES_MAX
 from foregate.lab.providers.script import Script
 from foregate.wire.ai import ModelRoute
@@ -218,5 +221,35 @@ def test_a_model_whose_streams_break_after_their_first_token_is_learned_too() ->
                 await ai.post("/v1/chat/completions", {"model": "gpt-5", "messages": HELLO, "stream": True})
             assert [event.ai.provider for event in ai.world.sink.events if event.ai] == ["openai"] * 3 + ["anthropic"]
             assert any(name == "model_avoided" for name, _ in ai.world.log)
+
+    run(main)
+
+
+@pytest.mark.parametrize(("streamed", "events"), [(False, 0), (True, 0), (True, 3)])
+def test_a_mistake_of_ours_with_an_answer_is_said_at_once_and_leaves_one_event(
+    monkeypatch: pytest.MonkeyPatch, streamed: bool, events: int
+) -> None:
+    feed, fed = PassedOn.feed, 0
+
+    def fail(*_: object) -> Any:
+        raise KeyError("a bug")
+
+    def fail_later(stream: PassedOn, chunk: bytes) -> bytes:
+        nonlocal fed
+        fed += 1
+        return feed(stream, chunk) if fed <= events else fail()
+
+    monkeypatch.setattr(Same, "answer", fail)
+    monkeypatch.setattr(PassedOn, "feed", fail_later)
+
+    async def main() -> None:
+        async with ai_world(Script(pace_s=0.01)) as ai:
+            body = {"model": "gpt-5", "messages": HELLO, "stream": streamed}
+            async with asyncio.timeout(5.0):
+                status, _, data = await ai.post("/v1/chat/completions", body)
+            assert (status, b'"code":"internal"' in data) == (200 if events else 500, True)
+            assert (ai.world.event.status, ai.world.event.error) == (status, "internal")
+            assert [name for name, _ in ai.world.log] == ["policy_failed"]
+            assert bool(ai.world.event.ai and ai.world.event.ai.output_tokens) == bool(events)
 
     run(main)

@@ -125,6 +125,30 @@ class Attempt:
             self.stream = self.way.stream(self._conversation.asked)
 
     def answer_body(self, chunks: list[bytes]) -> None:
+        try:
+            self._more(chunks)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the client waiting
+            self._conversation.mistaken(self, error)
+
+    def answer_end(self, trailers: Fields) -> None:
+        try:
+            self._come_to_its_end()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._conversation.mistaken(self, error)
+
+    def answer_broken(self, code: str) -> None:
+        if self.over:
+            return
+        if self.stream is not None and self.stream.ended:
+            self._conversation.stream_ended(self, self.stream, b"")  # it is whole; what broke came after it
+        elif self.begun and self.stream is not None:
+            self._conversation.stream_broken(self, self.stream, code, ERRORS[code].title)
+        else:
+            self._failed(code)
+
+    # --- what is made of it ----------------------------------------------------------------------------------
+
+    def _more(self, chunks: list[bytes]) -> None:
         if self.over or self._head is None:
             return
         if self.stream is not None:
@@ -142,7 +166,7 @@ class Attempt:
         elif self._size > self._conversation.models.settings.answer_bytes_max:
             self._failed("provider_malformed", "a larger answer than answer_bytes_max")
 
-    def answer_end(self, trailers: Fields) -> None:
+    def _come_to_its_end(self) -> None:
         if self.over or self._head is None:
             return
         if self.stream is not None:
@@ -158,15 +182,6 @@ class Attempt:
         else:
             self._error(self._head.status, self._head.headers)
 
-    def answer_broken(self, code: str) -> None:
-        if self.over:
-            return
-        if self.stream is not None and self.stream.ended:
-            self._conversation.stream_ended(self, self.stream, b"")  # it is whole; what broke came after it
-        elif self.begun and self.stream is not None:
-            self._conversation.stream_broken(self, self.stream, code, ERRORS[code].title)
-        else:
-            self._failed(code)
 
     # --- streams ---------------------------------------------------------------------------------------------
 

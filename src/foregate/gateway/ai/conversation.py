@@ -188,6 +188,24 @@ class Conversation:
         self.request.exchange.write(stream.error_event(ERRORS[code].status, message or ERRORS[code].title, code))
         self._finish(attempt, 200, code)
 
+    def mistaken(self, attempt: Attempt, error: Exception) -> None:
+        """What an attempt told could not be made into an answer: the client gets an error, and the event says whose."""
+        request, exchange = self.request, self.request.exchange
+        attempt.end()
+        if self._attempt is not attempt:
+            self.asking.tell(request, error)  # another one answers, or all is over
+            return
+        attempt.health.undecided()
+        if not exchange.head_sent:
+            self._attempt = None
+            self.asking.failed(request, error)
+            return
+        self.asking.tell(request, error)
+        spec = ERRORS["internal"]
+        self._account(attempt, attempt.usage(), "", "")
+        exchange.write(self.asked.format.error_event(spec.status, spec.title, spec.code))
+        self._finish(attempt, 200, spec.code)
+
     # --- RequestReceiver -------------------------------------------------------------------------------------
 
     def request_body(self, chunks: list[bytes], complete: bool) -> None:

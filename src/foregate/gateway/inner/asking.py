@@ -128,6 +128,10 @@ class Asking:
         """A policy raised while the client's answer was being made: it gets a problem instead, and is finished."""
         self._admission.failed(request, error)
 
+    def tell(self, request: Request, error: Exception) -> None:
+        """A policy raised when its answer had begun: said in the log, what becomes of the answer is its own to say."""
+        self._admission.tell(request, error)
+
     def refuse(self, request: Request, refusal: Refuse) -> None:
         """Answer the client with a problem; its request is finished by that."""
         self._admission.refuse(request, refusal)
