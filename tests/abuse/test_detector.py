@@ -171,3 +171,24 @@ def test_a_page_whose_token_has_expired_asks_for_everything_at_once_and_is_left_
     assert detector.add(denied) == []
     assert detector.add(then) == []
     assert detector.add([event(NOW_S + 3.0, "192.0.2.1", "/b", 404, "/b")]) == []
+
+
+def test_a_map_viewer_and_a_crawler_who_find_what_they_count_through_are_no_enumeration() -> None:
+    detector = made()
+    found: list[Finding] = []
+    for minute in range(4):
+        for step in range(12):
+            at_s = NOW_S + 60.0 * minute + 5.0 * step
+            tiles = [(f"/7/{x}/{y}", at_s + 0.01 * (6 * x + y)) for x in range(6) for y in range(6)]
+            found += detector.add([event(when_s, "192.0.2.1", path, 200, "/tiles") for path, when_s in tiles])
+        articles = [event(NOW_S + 60.0 * minute + 0.5 * n, "192.0.2.2", f"/articles/{120 * minute + n}", 200, "/articles")
+                    for n in range(120)]  # fmt: skip
+        found += detector.add(articles)
+    assert found == []
+
+
+def test_counting_through_what_is_often_not_there_is_found_soon() -> None:
+    events = [
+        event(NOW_S + 0.2 * n, "192.0.2.1", f"/orders/{n}", 404 if n % 8 == 0 else 200, "/orders") for n in range(200)
+    ]
+    assert "enumeration" in rules(made().add(events))

@@ -17,6 +17,8 @@ DENIED_SHARE = 0.6  # of its requests at least: behind one address may be many p
 MISSING_SHARE = 0.7
 DIFFERENT_SHARE = 0.5  # of the failed paths are different: who polls one path that is gone is broken
 BAD_SHARE = 0.5
+ALL_THERE_SHARE = 0.05  # of the requests in vain: with fewer, whoever counts finds what it asks for, …
+ALL_THERE_FACTOR = 8.0  # … and so much more of it is wanted
 KEY_BAD_SHARE = 0.3  # of a key that walks through numbers: those that it may see are its own
 HOT_SLICES = 4  # in a row: a burst of eight seconds is nobody's attack
 HOT_BAD_SLICES = 3
@@ -74,8 +76,10 @@ def sweep(client: Client, bars: Bars) -> str:
 
 
 def enumeration(client: Client, bars: Bars) -> str:
-    """Walking through numbers, one after another."""
-    if client.sequential < bars.sequential or client.sequential <= _usual_most(client, bars):
+    """Walking through numbers, one after another. Map viewers and crawlers do it too, but meet what is there."""
+    found = client.bad < ALL_THERE_SHARE * client.requests
+    wanted = bars.sequential * (ALL_THERE_FACTOR if found else 1.0)
+    if client.sequential < wanted or client.sequential <= _usual_most(client, bars):
         return ""
     if client.subject.startswith("key:") and client.bad < KEY_BAD_SHARE * client.requests:
         return ""

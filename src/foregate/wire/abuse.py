@@ -26,7 +26,7 @@ class Abuse(Settings, frozen=True):
     deviations: Annotated[float, Meta(ge=2, le=20, description="z: standard deviations beyond what is usual.")] = 3.0
     credential_failures: Annotated[_Count, Meta(description="401 and 403 in a minute.")] = 40
     missing_paths: Annotated[_Count, Meta(description="Different paths that are not there (404) in a minute.")] = 40
-    sequential_ids: Annotated[_Count, Meta(description="Numbers asked for one after another in a minute.")] = 100
+    sequential_ids: Annotated[_Count, Meta(description="Numbers in a row in a minute; 8 × if all are there.")] = 100
     requests_per_s: Annotated[_Count, Meta(description="Without a key; from a known client: at all.")] = 50
 
     def problem(self) -> str | None:
