@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.gateway.upstream.making import until
 from tests.gateway.world import KEY, OPEN, gateway, raw_upstream, route, run, service, snapshot, statuses, upstream
 from tests.http1.certificates import make
-from tests.http2.asking import PING, asking, frame
+from tests.http2.asking import PING, Answer, asking, frame
 
 from foregate.http1 import Request, Response
 from foregate.http1.tls import HTTP2, client_context
@@ -41,6 +41,22 @@ def test_a_request_is_proxied_with_its_fields_and_leaves_an_event() -> None:
             first, second = world.sink.events
             assert (first.protocol, first.status, first.path, first.request_bytes) == ("h2", 200, "/x", 5)
             assert (second.protocol, second.status, second.error) == ("h2", 401, "key_missing")
+
+    run(main)
+
+
+def test_a_connect_that_announces_content_leaves_no_upstream_waiting_for_it() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as world, asking(world.port) as client:
+            fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http")]
+            fields += [(b":authority", b"a"), (b":path", b"/first"), (b"content-length", b"5")]
+            stream = client.h2.get_next_available_stream_id()
+            client.answers[stream] = Answer()
+            client.h2.send_headers(stream, fields)
+            client.flush()
+            assert (await client.answer(stream)).status == 400
+            assert (await world.client.request("GET", world.url("/second"))).status == 200
+            assert [request.path for request in seen.requests] == ["/second"]
 
     run(main)
 

@@ -70,6 +70,13 @@ def test_an_extended_connect_is_a_get_that_wishes_to_upgrade() -> None:
     assert (asked.method, asked.head.upgrade, asked.head.chunked) == (b"GET", b"websocket", False)
 
 
+def test_a_connect_with_content_is_refused() -> None:
+    fields = (*changed(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b"content-length", b"5"))
+    refusal = Requests().read(fields, False)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "malformed_request"
+
+
 def test_a_connect_that_ends_at_once_lends_its_wish_to_no_other_request() -> None:
     requests = Requests()
     connect = (*changed(b":method", b"CONNECT"), (b":protocol", b"websocket"))

@@ -69,6 +69,8 @@ class Requests:
                 return judged
             head, headers = judged
             if protocol:
+                if head.content_length:  # the bytes that follow are the tunnel's: nobody would ever send that content
+                    return Refusal("malformed_request", "A CONNECT has no content.")
                 head.upgrade = protocol
             elif not bodiless:
                 head.chunked = head.content_length is None  # its end is not known beforehand
