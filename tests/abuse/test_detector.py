@@ -181,8 +181,8 @@ def test_a_map_viewer_and_a_crawler_who_find_what_they_count_through_are_no_enum
             at_s = NOW_S + 60.0 * minute + 5.0 * step
             tiles = [(f"/7/{x}/{y}", at_s + 0.01 * (6 * x + y)) for x in range(6) for y in range(6)]
             found += detector.add([event(when_s, "192.0.2.1", path, 200, "/tiles") for path, when_s in tiles])
-        articles = [event(NOW_S + 60.0 * minute + 0.5 * n, "192.0.2.2", f"/articles/{120 * minute + n}", 200, "/articles")
-                    for n in range(120)]  # fmt: skip
+        numbers = range(120 * minute, 120 * minute + 120)
+        articles = [event(NOW_S + 0.5 * n, "192.0.2.2", f"/articles/{n}", 200, "/articles") for n in numbers]
         found += detector.add(articles)
     assert found == []
 
