@@ -29,6 +29,7 @@ class Follower:
         self._clock = clock
         self._log = log
         self._nudge = asyncio.Event()
+        self._unreadable: Stamp | None = None
 
     def nudged(self) -> None:
         """There is something new."""
@@ -41,14 +42,24 @@ class Follower:
                 await asyncio.wait_for(self._nudge.wait(), LOOK_S)
             self._nudge.clear()
             now = stamp(self._file)
-            if now is not None and now != self._seen:
+            if now is not None and now != self._seen and (data := self._read(now)) is not None:
                 self._seen = now
-                await self._apply()
+                await self._apply(data)
 
-    async def _apply(self) -> None:
+    def _read(self, now: Stamp) -> bytes | None:
+        """What is there; None where it cannot be read (for want of a descriptor, perhaps): it is looked at again."""
+        try:
+            return self._file.read_bytes()
+        except OSError as error:
+            if now != self._unreadable:
+                self._unreadable = now
+                self._log.error("snapshot_unreadable", error=str(error), kept=self._gateway.version)
+            return None
+
+    async def _apply(self, data: bytes) -> None:
         began_s = self._clock.monotonic()
         try:
-            snapshot = await in_slices(decoding(self._file.read_bytes()))
+            snapshot = await in_slices(decoding(data))
             await self._gateway.apply(snapshot, extensions_of(snapshot))
         except (OSError, ValueError, LookupError, TypeError, BadCertificate, MissingExtension) as error:
             self._log.error("snapshot_refused", error=str(error), kept=self._gateway.version)
