@@ -64,15 +64,11 @@ class Requests:
         head, headers = self._head, self._headers
         shared = bodiless and not protocol
         if head is None or not shared or authority != self._authority or rest != self._rest:
-            judged = self._judge(method, authority, rest, shared)
+            judged = self._judge(method, authority, rest, protocol, shared)
             if isinstance(judged, Refusal):
                 return judged
             head, headers = judged
-            if protocol:
-                if head.content_length:  # the bytes that follow are the tunnel's: nobody would ever send that content
-                    return Refusal("malformed_request", "A CONNECT has no content.")
-                head.upgrade = protocol
-            elif not bodiless:
+            if not (bodiless or protocol):
                 head.chunked = head.content_length is None  # its end is not known beforehand
         asked = origin_form(target, method, head.host)
         if isinstance(asked, Refusal):
@@ -82,7 +78,7 @@ class Requests:
         return Asked(method, asked, head, headers)
 
     def _judge(
-        self, method: bytes, authority: bytes, rest: RawFields, shared: bool
+        self, method: bytes, authority: bytes, rest: RawFields, protocol: bytes, shared: bool
     ) -> tuple[RequestHead, HeaderList] | Refusal:
         headers = _fields(authority, rest)
         if oversize(headers):
@@ -90,6 +86,9 @@ class Requests:
         head = judge(method, headers, "1.1")
         if isinstance(head, Refusal):
             return head
+        if protocol and head.content_length:  # what follows is the tunnel's: nobody would ever send that content
+            return Refusal("malformed_request", "A CONNECT has no content.")
+        head.upgrade = protocol or head.upgrade
         if shared and head.content_length is None and not head.expects_continue:
             self._authority, self._rest, self._head, self._headers = authority, rest, head, headers
         return head, headers
