@@ -103,6 +103,7 @@ def test_the_first_clients_leaving_fails_nobody_else(when: str) -> None:
             await until(lambda: _collapsed(world) == 1)
             writer.close()
             await until(lambda: any(event.status == 499 for event in world.sink.events))
+            assert world.event.cache == "miss"
             head.set()
             for gate in gates:
                 gate.set()

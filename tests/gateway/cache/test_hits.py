@@ -143,6 +143,7 @@ def test_only_if_cached_is_504_where_nothing_is() -> None:
         async with cached(fresh) as (world, origin):
             got = await get(world.port, "/a", ["cache-control: only-if-cached"])
             assert (got.status, origin.count, world.event.error) == (504, 0, "not_cached")
+            assert (got.cache, world.event.cache) == ("MISS", "miss")
 
     run(main)
 

@@ -146,7 +146,7 @@ class Flow:
             return Handle(partial(self._refresh, asked, primary, stored, now_s))
         if asked.only_if_cached:
             close_body(stored)
-            return _ONLY_CACHED
+            return self._not_cached(request)
         if request.method == b"HEAD":
             close_body(stored)
             self._miss(request, Absent.URI)
@@ -156,7 +156,7 @@ class Flow:
 
     def _of_absent(self, request: Request, asked: Asked, primary: bytes, absent: Absent) -> Verdict | None:
         if asked.only_if_cached:
-            return _ONLY_CACHED
+            return self._not_cached(request)
         if self.paths is not None and self.paths.known(self._keys.key(request, primary)):
             request.cache = "hit"
             request.route.cells[layout.CACHE_HITS] += 1.0
@@ -168,8 +168,15 @@ class Flow:
         return Handle(partial(self._fetch, asked, primary, None, why))
 
     def _miss(self, request: Request, absent: Absent) -> None:
-        request.cache = "miss"
         request.answer_lines += _MISSED[absent]
+        self._missed(request)
+
+    def _not_cached(self, request: Request) -> Refuse:
+        self._missed(request)
+        return _ONLY_CACHED
+
+    def _missed(self, request: Request) -> None:
+        request.cache = "miss"
         request.route.cells[layout.CACHE_MISSES] += 1.0
 
     # --- giving ------------------------------------------------------------------------------------------------

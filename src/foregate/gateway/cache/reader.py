@@ -31,6 +31,7 @@ class Reader:
         self.at = 0
         self.status = 0
         self.over = False
+        request.cache = "miss"  # also where its client leaves before the head is there
         request.exchange.receiver = self
 
     def begin(self) -> None:
