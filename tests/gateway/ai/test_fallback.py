@@ -7,14 +7,15 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from tests.gateway.ai.rig import HELLO, AiWorld, ai_world
+from tests.gateway.ai.providers import FakeOpenAI, provider
+from tests.gateway.ai.rig import HELLO, AiWorld, ai_world, openai_service
 from tests.gateway.world import free_port, run
 
 from foregate.gateway.ai.formats.same import Same
 from foregate.gateway.ai.formats.watch import PassedOn
 from foregate.gateway.ai.health import FAILURES_MAX
-from foregate.lab.providers.script import Script
-from foregate.wire.ai import ModelRoute
+from foregate.lab.providers.script import Asked, Script
+from foregate.wire.ai import Model, ModelRoute
 
 TO_CLAUDE = {"gpt-5": ModelRoute(fallback=("claude",)), "claude": ModelRoute(fallback=("gpt-5",))}
 ENDS = {
@@ -251,5 +252,46 @@ def test_a_mistake_of_ours_with_an_answer_is_said_at_once_and_leaves_one_event(
             assert (ai.world.event.status, ai.world.event.error) == (status, "internal")
             assert [name for name, _ in ai.world.log] == ["policy_failed"]
             assert bool(ai.world.event.ai and ai.world.event.ai.output_tokens) == bool(events)
+
+    run(main)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_nobody_has_for_one_client_is_no_reason_to_avoid_a_model_for_all(status: int) -> None:
+    def answer(asked: Asked) -> Script:
+        return Script(status=status) if "file_id" in str(asked.document) else Script()
+
+    lost: Any = [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-nobody"}}]}]
+    models = {"any": ModelRoute(to=("gpt-5", "gpt-mini"))}
+
+    async def main() -> None:
+        async with ai_world(answer, models=models) as ai:
+            for _ in range(FAILURES_MAX + 1):
+                await ai.post("/v1/chat/completions", {"model": "any", "messages": lost})
+            await ai.post("/v1/chat/completions", {"model": "any", "messages": HELLO})
+            told = [event.ai.attempts for event in ai.world.sink.events if event.ai]
+            assert told[-1] == "openai/gpt-5:ok"
+            assert ai.world.log == []
+            ai.openai.script = lambda asked: Script(status=status if asked.document["model"] == "gpt-5" else 200)
+            for _ in range(FAILURES_MAX + 1):  # but where another one answers
+                await ai.post("/v1/chat/completions", {"model": "any", "messages": HELLO})
+            said = ai.world.sink.events[-1].ai
+            assert said is not None
+            assert said.attempts == "openai/gpt-5-mini:ok"
+
+    run(main)
+
+
+@pytest.mark.parametrize("body", [b"<html>Too large.</html>", b'{"error": {"message": "' + b"x" * 100_000 + b'"}}'])
+def test_an_error_that_is_no_json_or_too_long_is_said_in_the_clients_words(body: bytes) -> None:
+    async def main() -> None:
+        fake = FakeOpenAI(Script(status=413))
+        fake.error = lambda script: body  # type: ignore[method-assign]
+        async with provider(fake) as port:
+            other = openai_service(port, "other", models={"any": Model()})
+            async with ai_world(services=[other]) as ai:
+                status, answer, data = await ai.post("/v1/chat/completions", {"model": "any", "messages": HELLO})
+                assert (status, answer.header("content-type")) == (413, "application/json")
+                assert json.loads(data)["error"]["type"] == "invalid_request_error"
 
     run(main)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from foregate.gateway.ai.formats import Asked
 from foregate.http1.headers import HeaderList, find
 
@@ -12,6 +14,8 @@ _STREAM: HeaderList = [(b"content-type", b"text/event-stream; charset=utf-8"), (
 # A provider that says one of these cannot answer now, or not us: another may. All other 4xx the client has earned.
 _OTHERS_MAY = frozenset({401, 403, 404, 408, 429})
 _NOT_OURS = frozenset({401, 403, 404, 408})  # of these the client is not told: they are between us and the provider
+# Said of a model that is not there, or not for us; also of a file or a conversation that the client has named.
+_PERHAPS_THE_CLIENTS = frozenset({403, 404})
 RETRY_AFTER_S_MAX = 3_600.0
 
 
@@ -27,6 +31,19 @@ class Trouble(NamedTuple):
     message: str = ""
     counts: bool = True
     wait_s: float = 0.0
+
+
+def doubtful(trouble: Trouble) -> bool:
+    """Whether it may be the request that is at fault: it is not, once another model has answered it."""
+    return trouble.status in _PERHAPS_THE_CLIENTS
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a provider's error can be passed on as what it is said to be: not a proxy's page, not cut off."""
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def content_type(asked: Asked) -> HeaderList:

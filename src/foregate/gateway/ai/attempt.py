@@ -182,7 +182,6 @@ class Attempt:
         else:
             self._error(self._head.status, self._head.headers)
 
-
     # --- streams ---------------------------------------------------------------------------------------------
 
     def _streamed(self, stream: Stream, out: bytes) -> None:

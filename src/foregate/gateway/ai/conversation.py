@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foregate.gateway import layout
-from foregate.gateway.ai.answering import Trouble, content_type, error_fields
+from foregate.gateway.ai.answering import Trouble, content_type, doubtful, error_fields, is_json
 from foregate.gateway.ai.attempt import Attempt
 from foregate.gateway.ai.errors import CODE, MESSAGE, PARAM, STATUS
 from foregate.gateway.ai.formats import Asked, BadRequest, Stream
@@ -38,6 +38,7 @@ class Conversation:
     __slots__ = (
         "_attempt",
         "_attempts",
+        "_doubted",
         "_kept",
         "_kept_size",
         "_key",
@@ -72,6 +73,7 @@ class Conversation:
         self._kept_size = 0
         self._attempt: Attempt | None = None
         self._attempts: list[str] = []
+        self._doubted: list[tuple[Candidate, Trouble]] = []  # who failed, perhaps by the client's own mistake
         self._timing = Timing(request.started_s)
         self._trouble: Trouble | None = None  # of the last attempt
         self._refusal: BadRequest | None = None  # of the first candidate whose language could not say the request
@@ -120,10 +122,12 @@ class Conversation:
         attempt.end()
         self._attempts.append(f"{candidate.label}:{trouble.said}")
         self.models.cells_of(candidate)[layout.AI_FAILED] += 1.0
-        if trouble.counts:
-            self._speaks_against(attempt, trouble.said, trouble.message, trouble.wait_s)
+        if trouble.counts and not doubtful(trouble):
+            self._speaks_against(candidate, trouble.said, trouble.message, trouble.wait_s)
         else:
             attempt.health.undecided()
+            if trouble.counts:
+                self._doubted.append((candidate, trouble))
         self._trouble = trouble
         self._next()
 
@@ -134,7 +138,7 @@ class Conversation:
         attempt.health.undecided()
         self._attempts.append(f"{attempt.candidate.label}:{status}")
         self._account(attempt, Usage(), "", "", False)
-        if attempt.way.provider is not spoken:
+        if attempt.way.provider is not spoken or not is_json(body):
             body = spoken.error_body(status, told.message, told.code, told.param)
         if self.asking.answer(request, status, error_fields(), len(body), _by(attempt)):
             request.exchange.write(body)
@@ -183,7 +187,7 @@ class Conversation:
         attempt.end()
         self._attempts[-1] = f"{attempt.candidate.label}:{code}"
         self.models.cells_of(attempt.candidate)[layout.AI_FAILED] += 1.0
-        self._speaks_against(attempt, code, message)
+        self._speaks_against(attempt.candidate, code, message)
         self._account(attempt, stream.usage(), stream.finish_reason, stream.model)
         self.request.exchange.write(stream.error_event(ERRORS[code].status, message or ERRORS[code].title, code))
         self._finish(attempt, 200, code)
@@ -242,11 +246,13 @@ class Conversation:
         self._timing.seen(now_s)
         attempt.health.answered((now_s - attempt.began_s) * 1000.0, self.asked.stream)
         self._attempts.append(f"{attempt.candidate.label}:ok")
+        for doubted, trouble in self._doubted:
+            self._speaks_against(doubted, trouble.said, trouble.message)
+        self._doubted = []
 
-    def _speaks_against(self, attempt: Attempt, why: str, message: str, wait_s: float = 0.0) -> None:
+    def _speaks_against(self, candidate: Candidate, why: str, message: str, wait_s: float = 0.0) -> None:
         """The model has failed. Said in the log when it is avoided from now on."""
-        candidate = attempt.candidate
-        if attempt.health.failed(self.asking.clock.monotonic(), wait_s):
+        if self.models.health_of(candidate).failed(self.asking.clock.monotonic(), wait_s):
             facts: dict[str, object] = {"service": candidate.service, "model": candidate.model, "why": why}
             self.models.means.log("model_avoided", facts | {"message": message[:200]})
 
