@@ -335,6 +335,9 @@ class Gateway:
         if request.websocket is not None:
             self._open_websocket(request, request.websocket)
             return
+        if head.upgrade and exchange.version == "2":  # a success would open a tunnel, with nobody at its end
+            self._admission.refuse(request, Refuse("method_not_allowed", "This route takes no WebSockets."))
+            return
         forward = request.forward(framing)
         if head.expects_continue:
             exchange.send_continue()

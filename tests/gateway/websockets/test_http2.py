@@ -1,10 +1,13 @@
 """A client may open WebSockets on a stream of HTTP/2 (RFC 8441), beside its other requests."""
 
-from tests.gateway.websockets.rig import ServerConnection, event, until, world
-from tests.gateway.world import run
+from tests.gateway.websockets.rig import ServerConnection, event, until, websockets, world
+from tests.gateway.world import gateway, route, run, service, upstream
 from tests.http2.asking import asking
 from tests.websocket.making import CLOSE, TEXT, frame
 from websockets.exceptions import ConnectionClosed
+
+from foregate.wire.cache import Cache, CacheStorage
+from foregate.wire.websocket import WebSocket
 
 MASK = b"abcd"
 OPENING = (
@@ -54,5 +57,31 @@ def test_a_stream_that_is_reset_is_a_client_that_left() -> None:
             client.reset(stream)
             assert (await event(w)).error == "client_closed"
             await until(lambda: codes == [1001])
+
+    run(main)
+
+
+def test_a_route_that_caches_opens_them_too() -> None:
+    async def main() -> None:
+        routes = [route("/", auth=(), websocket=WebSocket(), cache=Cache())]
+        async with (
+            websockets() as (_, port),
+            gateway([service(port)], routes, cache=CacheStorage()) as made,
+            asking(made.port) as client,
+        ):
+            stream = client.begin("/", "CONNECT", *OPENING[:2], end=False)
+            await client.until(lambda: client.answers[stream].status == 200)
+            client.send(stream, frame(TEXT, b"hello", mask=MASK))
+            await client.until(lambda: client.answers[stream].body == frame(TEXT, b"hello"))
+
+    run(main)
+
+
+def test_a_route_that_takes_none_says_so_instead_of_a_success_that_would_open_one() -> None:
+    async def main() -> None:
+        async with upstream() as (seen, port), gateway([service(port)]) as made, asking(made.port) as client:
+            stream = client.begin("/", "CONNECT", *OPENING, end=False)
+            assert (await client.answer(stream)).status == 405
+            assert (seen.requests, made.event.error) == ([], "method_not_allowed")
 
     run(main)

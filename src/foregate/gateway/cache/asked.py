@@ -50,7 +50,8 @@ class Asked:
         ours = conditional or self.if_range is not None
         self.lines = tuple([line for line in kept if not line.startswith(_OURS_TO_ANSWER)]) if ours else kept
         self._read_directives(heed)
-        self.passed_on |= not _PASSED_ON.isdisjoint(sent) or b"upgrade" in request.noted
+        upgrades = b"upgrade" in request.noted or bool(request.exchange.upgrade)
+        self.passed_on |= upgrades or not _PASSED_ON.isdisjoint(sent)
         self.plain = not (
             conditional
             or self.no_cache
