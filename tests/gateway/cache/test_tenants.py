@@ -32,7 +32,7 @@ def primary(settings: Cache, consumer: Consumer, kept: list[bytes], host: bytes 
     sent = tuple(kept)
     request: Any = SimpleNamespace(
         kept=sent,
-        exchange=SimpleNamespace(client_certificate=None),
+        exchange=SimpleNamespace(client_certificate=None, upgrade=b""),
         fields=SimpleNamespace(kept=sent),
         noted={},
         consumer=consumer,
