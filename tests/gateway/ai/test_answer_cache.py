@@ -72,6 +72,16 @@ def test_every_difference_is_another_request() -> None:
     run(main)
 
 
+def test_a_conversation_that_the_provider_remembers_is_never_answered_from_memory() -> None:
+    async def main() -> None:
+        async with ai_world(answer_cache=Settings(when="always")) as ai:
+            for _ in range(2):
+                await ai.post("/v1/responses", {"model": "gpt-5", "input": "Go on.", "conversation": "conv_1"})
+            assert len(ai.openai.asked) == 2
+
+    run(main)
+
+
 def test_what_was_cut_off_or_failed_is_never_kept() -> None:
     async def main() -> None:
         for broken in ("aborted", "truncated", "malformed", "error"):

@@ -138,6 +138,24 @@ def test_what_the_provider_says_is_what_is_billed(pair: str) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("pair", ["chat-openai", "chat-anthropic", "messages-anthropic", "messages-openai"])
+def test_zeros_are_no_usage_where_there_was_a_text(pair: str, streamed: bool) -> None:
+    class Zeros(Script):
+        output_tokens = 0
+
+    async def main() -> None:
+        script = Zeros(PIECES, input_tokens=0)
+        async with ai_world(script, script) as ai:
+            path, _, _ = PAIRS[pair]
+            await ai.post(path, _body(pair) | {"stream": streamed})
+            assert (ai.used.output_tokens, ai.used.estimated) == (estimate("".join(PIECES)), True)
+            if "-openai" in pair or streamed:
+                assert ai.used.input_tokens > 0
+
+    run(main)
+
+
 def test_a_client_that_leaves_while_a_whole_answer_is_awaited_is_billed_its_prompt() -> None:
     async def main() -> None:
         async with ai_world(Script(silent_s=5.0)) as ai:

@@ -11,6 +11,7 @@ from tests.gateway.ai.providers import FakeOpenAI, provider
 from tests.gateway.ai.rig import HELLO, AiWorld, ai_world, openai_service
 from tests.gateway.world import free_port, run
 
+from foregate.gateway.ai.formats.reading import VALUES_MAX
 from foregate.gateway.ai.formats.same import Same
 from foregate.gateway.ai.formats.watch import PassedOn
 from foregate.gateway.ai.health import FAILURES_MAX
@@ -293,5 +294,15 @@ def test_an_error_that_is_no_json_or_too_long_is_said_in_the_clients_words(body:
                 status, answer, data = await ai.post("/v1/chat/completions", {"model": "any", "messages": HELLO})
                 assert (status, answer.header("content-type")) == (413, "application/json")
                 assert json.loads(data)["error"]["type"] == "invalid_request_error"
+
+    run(main)
+
+
+def test_a_body_of_values_without_end_is_refused_before_it_is_read() -> None:
+    async def main() -> None:
+        async with ai_world() as ai:
+            body = b'{"model": "gpt-5", "messages": [' + b",".join([b"{}"] * VALUES_MAX) + b"]}"
+            status, _, data = await ai.post("/v1/chat/completions", body)
+            assert (status, b"commas and brackets" in data, ai.openai.asked) == (400, True, [])
 
     run(main)

@@ -37,7 +37,10 @@ class Kept(NamedTuple):
 
 
 def cacheable(asked: Asked, settings: Settings) -> bool:
-    """Whether this request may be answered by what it was answered before."""
+    """Whether this request may be answered by what it was answered before. A conversation that the provider remembers
+    has gone on since then."""
+    if asked.document.get("conversation") is not None:
+        return False
     if settings.when == "always" or asked.format.operation == "embeddings":
         return True
     return asked.document.get("temperature") == 0

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ERROR_BYTES_MAX = 65_536  # of a provider's error; the rest is not read
 HELD_BYTES_MAX = 1_048_576  # of events without a token in them; a provider that sends more before its first is broken
+SAID_CHARS_MAX = 64  # of a provider's own word for its failure
 END_GRACE_S = 1.0  # after the last event, for the provider to end its answer; then its connection is given up
 _OK = range(200, 300)
 
@@ -259,5 +260,5 @@ class Attempt:
 
     def _failed(self, code: str, message: str = "", said: str = "") -> None:
         counts = ERRORS[code].fault != "ours"
-        text = f"{code}({said})" if said else code
+        text = f"{code}({said[:SAID_CHARS_MAX]})" if said else code
         self._conversation.attempt_failed(self, Trouble(code, text, 0, message, counts))

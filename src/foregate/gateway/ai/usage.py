@@ -36,6 +36,11 @@ def settled(reported: Usage, own_input: int | None, own_output: int | None) -> U
     return usage
 
 
+def unsaid(said: int | None, own: int) -> int | None:
+    """Our own count, where the provider said nothing, or that it was nothing where there was something; else None."""
+    return None if said or (said == 0 and not own) else own
+
+
 class Prices(NamedTuple):
     """Per million tokens, in any currency. Input from or to a cache costs as any other where nothing else is said."""
 

@@ -13,7 +13,7 @@ from foregate.gateway.ai.formats.openai_chat import content_tokens
 from foregate.gateway.ai.formats.reading import count, flag, items, json_tokens, read_answer, read_object, write_json
 from foregate.gateway.ai.formats.watch import Watch
 from foregate.gateway.ai.tokens import MESSAGE_TOKENS, estimate
-from foregate.gateway.ai.usage import Usage, settled
+from foregate.gateway.ai.usage import Usage, settled, unsaid
 
 _TYPES = {
     400: "invalid_request_error",
@@ -213,8 +213,8 @@ def message_whole(message: Message, body: bytes, asked: Asked) -> Whole:
     """`message` as `body` says it to the client."""
     said = message.usage or MessageUsage()
     own_output = None
-    if said.output_tokens is None:
-        own_output = sum(estimate(block.counted) for block in message.content or ())
+    if not said.output_tokens:
+        own_output = unsaid(said.output_tokens, sum(estimate(block.counted) for block in message.content or ()))
     usage = settled(said.read(), asked.input_tokens if said.input_tokens is None else None, own_output)
     return Whole(body, usage, message.stop_reason or "", message.model or "")
 

@@ -11,7 +11,7 @@ from foregate.gateway.ai.formats.openai import OpenAIFormat, UsageDocument, told
 from foregate.gateway.ai.formats.reading import count, flag, items, json_tokens, read_answer, read_object, write_json
 from foregate.gateway.ai.formats.watch import CHOICES_MAX, Watch
 from foregate.gateway.ai.tokens import FILE_CHARS_PER_TOKEN, IMAGE_TOKENS, MESSAGE_TOKENS, estimate
-from foregate.gateway.ai.usage import settled
+from foregate.gateway.ai.usage import settled, unsaid
 
 
 class Function(msgspec.Struct):
@@ -205,9 +205,10 @@ def chat_whole(chat: Chat, body: bytes, asked: Asked) -> Whole:
     """`chat` as `body` says it to the client."""
     said = chat.usage or UsageDocument()
     own_output = None
-    if said.completion_tokens is None:
+    if not said.completion_tokens:
         messages = [choice.message for choice in chat.choices or () if choice.message]
         own_output = sum(estimate(m.text + (m.refusal or "") + m.thought + m.called) for m in messages)
-    usage = settled(said.read(), asked.input_tokens if said.prompt_tokens is None else None, own_output)
+        own_output = unsaid(said.completion_tokens, own_output)
+    usage = settled(said.read(), None if said.prompt_tokens else asked.input_tokens, own_output)
     reasons = [choice.finish_reason or "" for choice in chat.choices or ()]
     return Whole(body, usage, reasons[0] if reasons else "", chat.model or "")

@@ -12,11 +12,14 @@ from foregate.gateway.ai.tokens import estimate
 
 T = TypeVar("T")
 _decode = msgspec.json.Decoder().decode
+VALUES_MAX = 500_000  # of a request, about as many as its commas and brackets: more are read for seconds
 write_json = msgspec.json.Encoder().encode
 
 
 def read_object(body: bytes) -> Document:
     """The JSON object of a request, with a model's name in it."""
+    if len(body) > VALUES_MAX and sum(map(body.count, (b",", b"{", b"["))) > VALUES_MAX:
+        raise BadRequest(f"The body has more than {VALUES_MAX:,} commas and brackets.")
     try:
         document = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

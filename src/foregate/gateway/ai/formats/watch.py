@@ -62,10 +62,11 @@ class Watch:
         self.text.add(text)
 
     def report(self, usage: Usage, input_reported: bool, output_reported: bool) -> None:
-        """What the provider says it has used so far."""
+        """What the provider says it has used so far. Nothing, where there was a text, is not taken for said: some
+        servers fill their numbers with zeros."""
         self.reported = usage
-        self.input_reported = input_reported
-        self.output_reported = output_reported
+        self.input_reported = input_reported and usage.input > 0
+        self.output_reported = output_reported and (usage.output > 0 or not self.deltas)
 
     def usage(self) -> Usage:
         own_input = None if self.input_reported else self.asked.input_tokens
