@@ -38,7 +38,7 @@ class Model(Settings, frozen=True):
     name: ModelName | None = None  # what the provider calls it; default: as it is asked for
     price: Price | None = None  # without one its cost is 0
     context_tokens: Annotated[int, Meta(ge=1)] | None = None  # a longer prompt is not sent to it
-    output_tokens_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 4_096  # reserved for who names no bound; where token limits hold it is the bound
+    output_tokens_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 4_096  # reserved for who names no bound, and told
 
 
 class Provider(Settings, frozen=True):
