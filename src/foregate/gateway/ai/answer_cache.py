@@ -49,13 +49,14 @@ def cacheable(asked: Asked, settings: Settings) -> bool:
 def key_of(request: Request, asked: Asked, settings: Settings) -> bytes:
     """What tells the same requests apart: who may share it, the API, and every member of the body.
 
-    The tenant is part of it unless the route is declared public: the org always, with `share: key` the key too, and
-    for who has no key the address.
+    The tenant is part of it unless the route is declared public: the org always, with `share: key` (and for who has
+    no org, as by a token or a certificate) the key too, and for who has no key the address.
     """
     consumer = request.consumer
     whose: tuple[str, ...] = ()
     if settings.share != "public":
-        whose = ("org", consumer.org) if settings.share == "org" and consumer.id else ("key", consumer.org, consumer.id)
+        by_org = settings.share == "org" and consumer.id and consumer.org
+        whose = ("org", consumer.org) if by_org else ("key", consumer.org, consumer.id)
         if not consumer.id:
             whose = ("nobody", request.client)
     fields = [request.header(name) or b"" for name in _VARY]
