@@ -20,7 +20,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Subject = Annotated[
     str, Meta(pattern=r"^(key|org|plan|ip|route|all|header:[A-Za-z0-9-]{1,64})$", description="who shares it")
 ]
-_NO_KEY = re.compile(r"[^!-~]")
+_NO_KEY = re.compile(r"[^ -~]|^ | \Z")
 TOKENS_MAX = (1 << 26) - 1  # of a window: what the stores count exactly
 QUOTA_TOKENS_MAX = (1 << 32) - 1
 
@@ -57,7 +57,7 @@ class Provider(Settings, frozen=True):
         if self.key is None and self.provider != "openai-compatible":
             return f"needs key: {self.provider} answers nobody without one (openai-compatible servers may)"
         if self.key is not None and _NO_KEY.search(self.key):
-            return "key holds a space, a line break (files often end with one) or another character that no key has"
+            return "key holds a line break (files often end with one) or another character that no header line can hold"
         for name, model in self.models.items():
             if name.count("*") > 1:
                 return f'the pattern "{name}" has more than one *'
