@@ -11,19 +11,15 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.abuse_settings import abuse_settings
 from foregate.app.block_desk import BlockDesk, settings_or_defaults
-from foregate.app.cli.refusal import EXIT_RUNTIME
+from foregate.app.cli.desk import verdict_store
 from foregate.app.cli.up import DataDirectory
-from foregate.app.paths import DataDir
 from foregate.kernel.clock import SystemClock
-from foregate.kernel.errors import ForegateError
 from foregate.wire.decision import Decision
 
 app = typer.Typer(help="Who is blocked for abuse; block by hand, undo.", no_args_is_help=True)
 Output = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="json for machines.")]
-EXIT_REFUSED = 1
 BY = "cli"
 
 
@@ -72,21 +68,9 @@ def undo(
 
 @contextmanager
 def _desk(directory: Path) -> Iterator[BlockDesk]:
-    data = DataDir(directory)
-    try:
-        data.create()
-        store = EmbeddedVerdicts(data.abuse)
-        try:
-            settings = settings_or_defaults(lambda: abuse_settings(data.snapshot))
-            yield BlockDesk(data, store, SystemClock(), lambda: settings)
-        finally:
-            store.close()
-    except ForegateError as error:
-        typer.echo(f"error: {error.detail}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
-    except OSError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_RUNTIME) from None
+    with verdict_store(directory) as (data, store):
+        settings = settings_or_defaults(lambda: abuse_settings(data.snapshot))
+        yield BlockDesk(data, store, SystemClock(), lambda: settings)
 
 
 def _shown(decision: Decision) -> str:

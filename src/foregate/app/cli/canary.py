@@ -10,18 +10,14 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.canary_desk import CanaryDesk
-from foregate.app.cli.refusal import EXIT_RUNTIME
+from foregate.app.cli.desk import verdict_store
 from foregate.app.cli.up import DataDirectory
-from foregate.app.paths import DataDir
 from foregate.kernel.clock import SystemClock
-from foregate.kernel.errors import ForegateError
 from foregate.wire.canary import CanaryState
 
 app = typer.Typer(help="Canaries: what became of them; let one go on.", no_args_is_help=True)
 Output = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="json for machines.")]
-EXIT_REFUSED = 1
 
 
 @app.command(name="list")
@@ -51,20 +47,8 @@ def resume(
 
 @contextmanager
 def _desk(directory: Path) -> Iterator[CanaryDesk]:
-    data = DataDir(directory)
-    try:
-        data.create()
-        store = EmbeddedVerdicts(data.abuse)
-        try:
-            yield CanaryDesk(data, store, SystemClock())
-        finally:
-            store.close()
-    except ForegateError as error:
-        typer.echo(f"error: {error.detail}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
-    except OSError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_RUNTIME) from None
+    with verdict_store(directory) as (data, store):
+        yield CanaryDesk(data, store, SystemClock())
 
 
 def _shown(each: CanaryState) -> str:
