@@ -60,8 +60,8 @@ def watch() -> CanaryWatch:
     return found
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_twenty_healthy_canaries_are_left_alone_for_ten_minutes(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_healthy_canaries_are_left_alone_for_ten_minutes(seed: int) -> None:
     rng, watching = random.Random(seed), watch()
     for second in range(600):
         for _ in range(30):
