@@ -62,6 +62,18 @@ class DataDir:
         return self.root / "cache"
 
     @property
+    def archive(self) -> Path:
+        return self.root / "archive"
+
+    @property
+    def journeys(self) -> Path:
+        return self.root / "journeys.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs.sqlite"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 

@@ -1,6 +1,6 @@
 """The bus: a durable, partitioned, append-only log of batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -22,6 +22,19 @@ class Trimmed(NamedTuple):
     unread_items: int
 
 
+class Append(NamedTuple):
+    """One batch to be appended. With `once` it is stored only if no batch with that id was in the last 24 hours (or the
+    last million of them); else by (`producer`, `sequence`), as `Bus.append` says."""
+
+    topic: str
+    partition: int
+    payload: bytes
+    items: int
+    producer: str = ""
+    sequence: int = 0
+    once: str = ""
+
+
 class Bus(Protocol):
     """Appends are atomic and idempotent per (topic, producer, sequence); readers keep their own place."""
 
@@ -35,6 +48,24 @@ class Bus(Protocol):
 
         The sequences of one producer in one topic only rise; an adapter may remember just the highest.
         Raises OSError when nothing can be stored now (disk full, lock timeout): the caller keeps the batch.
+        """
+        ...
+
+    def append_all(self, appends: Sequence[Append]) -> list[bool]:
+        """Store several batches in one durable step, all or none: a group commit. Which of them were new.
+
+        Batches with the same `once` in one call are one: all of them are new, or none. Raises OSError as `append`.
+        """
+        ...
+
+    def appended(self, topic: str) -> int:
+        """How many items were ever appended, expired ones included."""
+        ...
+
+    def assigned(self, topic: str) -> Sequence[int]:
+        """The partitions that this handle is to read now: all of them, unless readers on several machines share them.
+
+        When it changes, a reader takes up its stored offsets again.
         """
         ...
 

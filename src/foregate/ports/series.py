@@ -1,40 +1,52 @@
 """The series store: windows over time, and how far the reader of events has come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
 from foregate.wire.window import StoredWindow
+
+Merge = Callable[[Sequence[StoredWindow], int, float], StoredWindow]  # of one entity; span and start of the result
 
 
 class SeriesWriter(Protocol):
     """For the one process that makes windows."""
 
-    def write(
+    def append(
         self,
         windows: Sequence[StoredWindow],
-        offsets: Mapping[int, int],
+        offsets: Mapping[tuple[str, int], int],
         counts: Mapping[str, int],
         usage: Sequence[Usage] = (),
     ) -> None:
         """Upsert windows (key: entity, span, start) together with the bus offsets they cover, in one transaction.
+
+        `offsets`: (topic, partition) → last offset. What is rolled up of these windows is stale from then on.
 
         `counts` adds to the telemetry accounts by outcome ("accepted", "late", "invalid", …), `usage` to the ledger of
         AI traffic. One transaction for all of them is what makes them count every event exactly once across kill -9.
         """
         ...
 
-    def offsets(self) -> dict[int, int]:
+    def offsets(self, topic: str = TOPIC_EVENTS) -> dict[int, int]:
         """Partition → last offset whose events are in the stored windows."""
+        ...
+
+    def roll_up(self, merge: Merge, windows_max: int) -> int:
+        """Make stale roll-ups anew (`wire.window.ROLLED_UP_FROM`), the shorter spans first, some `windows_max` at most.
+
+        Returns how many were made; 0: none is stale. Interrupted at any moment it begins again where it was.
+        """
         ...
 
     def newest_s(self, span_s: int) -> float | None:
         """The start of the newest window of this span, None when there is none."""
         ...
 
-    def expire(self, span_s: int, older_than_s: float) -> int:
-        """Delete windows of this span that started before `older_than_s`. Returns how many."""
+    def expire(self, span_s: int, older_than_s: float, *, org: str | None = None) -> int:
+        """Delete windows of this span, of one org or of all, that started before `older_than_s`. Returns how many."""
         ...
 
     def expire_usage(self, older_than_s: float) -> int:

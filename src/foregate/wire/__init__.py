@@ -8,6 +8,10 @@ Bus topics are named here too, because a topic is part of what is said.
 from typing import Final
 
 TOPIC_EVENTS: Final = "events"  # batches of wire.event.RequestEvent
+TOPIC_HISTORY: Final = "history"  # the same, of the past: imported, or sent as such; not late, whatever their time
+TOPIC_SPANS: Final = "spans"  # batches of wire.span.Span
+TOPIC_LOGS: Final = "logs"  # batches of wire.log.LogRecord
+TOPIC_POINTS: Final = "points"  # batches of wire.point.Point
 TOPIC_RISKS: Final = "risks"  # batches of wire.risk.Risk
 TOPIC_ANOMALIES: Final = "anomalies"  # batches of wire.anomaly.Anomaly
 TOPIC_ALERTS: Final = "alerts"  # batches of wire.alert.Alert, one per change of state

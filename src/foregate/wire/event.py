@@ -11,6 +11,7 @@ LimitOutcome = Literal["none", "allowed", "refused"]
 BreakerOutcome = Literal["none", "closed", "half_open", "open"]  # as met by the last attempt; open = no attempt made
 CacheOutcome = Literal["none", "hit", "miss", "bypass", "stale", "revalidated"]
 Protocol = Literal["http/1.1", "h2", "websocket", "grpc"]  # spoken with the client
+Source = Literal["gateway", "telemetry", "otlp", "import"]  # who has said it: our own gateway, or how it was sent to us
 EVENT_PATH_BYTES_MAX = 256  # of a path; the rest is cut off
 
 _CLIENTS = frozenset(code for code, spec in ERRORS.items() if spec.fault == "client")
@@ -44,7 +45,8 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
     itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
     `client` is the address that limits and filters mean, `path` what was asked for, without its query, `host` the
-    Host field.
+    Host field. `region` and `cloud` are where it was served, `instance` by which machine or pod (OpenTelemetry's
+    cloud.region, cloud.provider, host.name); `parent_span_id` is the span of who asked.
     """
 
     time_s: float
@@ -76,6 +78,11 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     protocol: Protocol = "http/1.1"
     ai: AiUsage | None = None
     host: str = ""
+    parent_span_id: str = ""
+    region: str = ""
+    cloud: str = ""
+    instance: str = ""
+    source: Source = "gateway"
 
     @property
     def entity(self) -> Entity:

@@ -8,6 +8,8 @@ from foregate.wire.entity import Entity
 
 SPANS_S = (10, 60, 300, 900)  # pane for the live page, and the 1 m / 5 m / 15 m windows
 
+ROLLED_UP_FROM = {3_600: 900, 86_400: 3_600}  # hours and days (UTC) are merged from stored windows of a shorter span
+
 
 class WindowStats(msgspec.Struct, array_like=True, frozen=True):
     """Numbers of one window of one entity. Quantiles are in ms, from a sketch with 1 % relative error; 0 when empty."""
@@ -29,6 +31,9 @@ class WindowStats(msgspec.Struct, array_like=True, frozen=True):
     p95_ms: float = 0.0
     p99_ms: float = 0.0
     upstream_mean_ms: float = 0.0
+    p90_ms: float = 0.0
+    p999_ms: float = 0.0
+    max_ms: float = 0.0
 
     @property
     def error_rate(self) -> float:
@@ -66,13 +71,15 @@ class Tick(msgspec.Struct, array_like=True, frozen=True):
 class StoredWindow(msgspec.Struct, array_like=True, frozen=True):
     """A tumbling window on its way to or from a series store: the numbers and the sketches they came from.
 
-    `latency` and `upstream` are encoded `telemetry.sketch` states; storing them keeps the window mergeable.
+    `latency` and `upstream` are encoded `telemetry.sketch` states; storing them keeps the window mergeable. `facets` is
+    an encoded `telemetry.facets` state: latency per status class, top keys, unique clients; b"" for panes of 10 s.
     """
 
     entity: Entity
     stats: WindowStats
     latency: bytes
     upstream: bytes
+    facets: bytes = b""
 
 
 class MetricsAnswer(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 
-ROLES = ("gateway", "courier", "analyzer", "control", "lab")
+ROLES = ("gateway", "courier", "ingest", "analyzer", "keeper", "control", "lab")
 
 
 @dataclass(frozen=True)

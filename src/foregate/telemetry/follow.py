@@ -1,0 +1,70 @@
+"""Reading a topic of the bus into a store, exactly once: the store keeps the offsets beside what they cover."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from foregate.ports.bus import Batch, Bus
+
+_BATCHES_MAX = 16  # per partition and step
+
+Item = TypeVar("Item")
+_Item_contra = TypeVar("_Item_contra", contravariant=True)
+
+
+class Store(Protocol[_Item_contra]):
+    """Takes items together with the offsets they cover, all or nothing."""
+
+    def offsets(self, topic: str) -> dict[int, int]: ...
+
+    def take(
+        self, items: Sequence[_Item_contra], topic: str, offsets: Mapping[int, int], counts: Mapping[str, int]
+    ) -> None:
+        """`counts`: "invalid" items that could not be read, "lost" batches deleted before they were. Raises OSError."""
+        ...
+
+
+class Follower(Generic[Item]):
+    """One topic into one store. `step` may raise OSError; what was read is then read again."""
+
+    def __init__(self, bus: Bus, topic: str, decode: Callable[[bytes], list[Item]], store: Store[Item]) -> None:
+        self._bus = bus
+        self._topic = topic
+        self._decode = decode
+        self._store = store
+        self._offsets: dict[int, int] | None = None
+
+    def step(self) -> int:
+        """Read what is new and have it stored. Returns how many items the bus gave; 0: nothing new."""
+        offsets = dict(self._offsets if self._offsets is not None else self._known())
+        self._offsets = None  # until the store has taken them: after a failure it is asked where it stands
+        batches = [
+            batch
+            for partition in self._bus.assigned(self._topic)
+            for batch in self._bus.read(self._topic, partition, offsets.get(partition, -1), _BATCHES_MAX)
+        ]
+        items: list[Item] = []
+        invalid = lost = 0
+        for batch in batches:
+            before = offsets.get(batch.partition, -1)
+            lost += batch.offset - before - 1 if before >= 0 else 0
+            offsets[batch.partition] = batch.offset
+            readable = self._items_of(batch)
+            invalid += max(0, batch.items - len(readable))
+            items += readable
+        if batches:
+            self._store.take(items, self._topic, offsets, {"invalid": invalid, "lost_batches": lost})
+        self._offsets = offsets
+        return sum(batch.items for batch in batches)
+
+    def _known(self) -> dict[int, int]:
+        """A stored offset beyond the end means that the bus was replaced: it is read from its start."""
+        stored = self._store.offsets(self._topic)
+        return {at: offset for at, offset in stored.items() if offset <= self._bus.last_offset(self._topic, at)}
+
+    def _items_of(self, batch: Batch) -> list[Item]:
+        try:
+            return self._decode(batch.payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []

@@ -1,0 +1,9 @@
+"""What people send, read into wire messages: pure, without I/O or clock.
+
+Consumes a body and who sent it (`Sender`); gives `Parsed`: the good items, and of the bad ones which and why. A
+bad item never costs a good one; nothing a sender writes costs more memory than its bounds say.
+"""
+
+from foregate.telemetry.formats.parsed import Parsed, Rejected, Sender
+
+__all__ = ["Parsed", "Rejected", "Sender"]
