@@ -52,6 +52,7 @@ ERRORS = _table(
     ErrorSpec("unsupported_media_type", 415, "client", "This route does not take bodies of this type."),
     ErrorSpec("expectation_failed", 417, "client", "Only Expect: 100-continue is understood."),
     ErrorSpec("body_invalid", 422, "client", "The request body does not fit what this route takes."),
+    ErrorSpec("query_too_large", 422, "client", "The question would have to look at too much."),
     ErrorSpec("config_refused", 422, "client", "The configuration cannot be used; the one before stays in force."),
     ErrorSpec("quota_exceeded", 429, "client", "The quota of this day or month is used up.", retryable=True),
     ErrorSpec("http2_abuse", 429, "client", "The HTTP/2 connection cost more than it asked for.", retryable=True),
@@ -94,6 +95,8 @@ ERRORS = _table(
     ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
     ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),
     ErrorSpec("overloaded", 503, "ours", "A bound of this gateway is reached.", retryable=True),
+    ErrorSpec("storage_full", 503, "ours", "There is too little free disk to keep more.", retryable=True),
+    ErrorSpec("query_timeout", 503, "ours", "The question took too long to answer.", retryable=True),
     ErrorSpec("shed", 503, "ours", "Too much is asked here: more important requests go first.", retryable=True),
     ErrorSpec("bulkhead_full", 503, "ours", "Too many requests to this service are under way.", retryable=True),
 )
