@@ -20,7 +20,7 @@ class World:
         self.clock = ManualClock()
         self.bus = EmbeddedBus(folder / "bus.sqlite", self.clock)
         self.log: Any = CapturingLogger()
-        self.bound = BusBound(BOUND, folder / "series.sqlite", self.clock, self.log)
+        self.bound = BusBound(BOUND, lambda: EmbeddedSeries(folder / "series.sqlite"), self.clock, self.log)
         self._sequence = 0
 
     def publish(self, batches: int) -> None:

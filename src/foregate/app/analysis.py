@@ -8,8 +8,8 @@ import structlog
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
-from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.notify import Notifications
+from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import Clock
 from foregate.kernel.ids import new_id
 from foregate.kernel.limits import HISTORY_MINUTES_MAX, OPEN_ALERTS_MAX
@@ -33,7 +33,7 @@ class Analysis:
         self,
         *,
         bus: EmbeddedBus,
-        series: EmbeddedSeries,
+        series: SeriesStore,
         findings: EmbeddedFindings,
         consumer: Consumer,
         analyst: Analyst,

@@ -4,11 +4,11 @@ The events alone have a reader that must not lose any. Verdicts are on the bus f
 kept in findings.sqlite, so they go first.
 """
 
-from pathlib import Path
+from collections.abc import Callable
 
 import structlog
 
-from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import Clock
 from foregate.ports.bus import Bus
 from foregate.wire import TOPIC_EVENTS
@@ -17,13 +17,19 @@ LOOK_EVERY_S = 5.0
 
 
 class BusBound:
-    """Call `keep` as often as you like. `series`: the store in which the analyzer says how far it has read."""
+    """Call `keep` as often as you like. `open_series`: the store in which the analyzer says how far it has read."""
 
-    def __init__(self, bytes_max: int, series: Path, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        bytes_max: int,
+        open_series: Callable[[], SeriesStore],
+        clock: Clock,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
         self.deleted_items = 0  # since the start
         self.lost_items = 0  # those of them that the analyzer had not read
         self._bytes_max = bytes_max
-        self._series = series
+        self._open_series = open_series
         self._clock = clock
         self._log = log
         self._next_s = 0.0
@@ -57,10 +63,8 @@ class BusBound:
 
     def _read_to(self, bus: Bus) -> dict[int, int]:
         """How far the analyzer has come; nowhere when its store cannot be asked, which must not lift the bound."""
-        if not self._series.exists():
-            return {}
         try:
-            series = EmbeddedSeries(self._series)
+            series = self._open_series()
         except OSError as error:
             self._log.error("offsets_not_read", error=str(error))
             return {}

@@ -12,7 +12,6 @@ from foregate import __version__
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
-from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
@@ -20,6 +19,7 @@ from foregate.app.cache_desk import CacheDesk
 from foregate.app.canary_desk import CanaryDesk
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
+from foregate.app.stores import open_series
 from foregate.app.watch import Stamp, stamp
 from foregate.control import ControlDeps, ProcessHealth
 from foregate.control.deps import BreakerState
@@ -40,7 +40,7 @@ _STATES: Mapping[str, Literal["running", "starting", "restarting", "stopped"]] =
 def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> ControlDeps:
     """What the console needs, on the embedded stores. Raises OSError when a store cannot be opened."""
     clock = SystemClock()
-    series = EmbeddedSeries(data.series)
+    series = open_series(runtime, data)
     snapshot = _snapshot(data.snapshot)
     verdicts = EmbeddedVerdicts(data.abuse)
     return ControlDeps(

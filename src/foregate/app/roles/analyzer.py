@@ -9,7 +9,6 @@ import structlog
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.notifier import Webhook
-from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.abuse import AbuseWatch
 from foregate.app.analysis import Analysis
@@ -21,6 +20,7 @@ from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.stores import open_series
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
 from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
@@ -48,7 +48,7 @@ def run(options: RoleOptions) -> int:
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
     clock, data = SystemClock(), options.data
-    bus, series, findings = EmbeddedBus(data.bus, clock), EmbeddedSeries(data.series), EmbeddedFindings(data.findings)
+    bus, series, findings = EmbeddedBus(data.bus, clock), open_series(runtime, data), EmbeddedFindings(data.findings)
     notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
     analysis = Analysis(
         bus=bus,

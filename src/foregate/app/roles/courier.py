@@ -10,7 +10,8 @@ from foregate.app.bus_bound import BusBound
 from foregate.app.logs import configure_logs
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
-from foregate.app.runtime import read_runtime
+from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.stores import open_series
 from foregate.kernel.clock import SystemClock
 
 STEP_S = 0.2
@@ -22,16 +23,16 @@ def run(options: RoleOptions) -> int:
     """Carry until told to stop."""
     log = configure_logs(options.logs, "courier")
     try:
-        return asyncio.run(_main(options, read_runtime(options.data).bus_bytes_max, log))
+        return asyncio.run(_main(options, read_runtime(options.data), log))
     except OSError as error:
         log.error("stopped_by_error", error=str(error))
         return EXIT_RUNTIME
 
 
-async def _main(options: RoleOptions, bus_bytes_max: int, log: structlog.typing.FilteringBoundLogger) -> int:
+async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
     courier, clock = Courier(options.data.root / "spool"), SystemClock()
-    bound = BusBound(bus_bytes_max, options.data.series, clock, log)
+    bound = BusBound(runtime.bus_bytes_max, lambda: open_series(runtime, options.data), clock, log)
     bus: EmbeddedBus | None = None
     failure = ""
     stopping = False
