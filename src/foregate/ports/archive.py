@@ -17,10 +17,13 @@ class Page(NamedTuple):
 class ArchiveWriter(Protocol):
     """For the one process that keeps it."""
 
-    def append(self, kind: Kind, items: Sequence[Any], topic: str, offsets: Mapping[int, int]) -> None:
+    def append(
+        self, kind: Kind, items: Sequence[Any], topic: str, offsets: Mapping[int, int], counts: Mapping[str, int]
+    ) -> None:
         """Store the items (`RequestEvent`, `Span` or `Point`, by kind) and the bus offsets they cover, all or nothing.
 
-        Raises OSError when nothing can be stored now; then nothing was.
+        The items count as "accepted" in the accounts of this kind; `counts` adds further outcomes to them ("invalid",
+        "lost_batches"). Raises OSError when nothing can be stored now; then nothing was.
         """
         ...
 
@@ -34,6 +37,13 @@ class ArchiveWriter(Protocol):
 
     def expire(self, kind: Kind, org: str, older_than_s: float) -> int:
         """Delete items of `org` older than that, and free their disk. Returns how many items, as far as known."""
+        ...
+
+    def trim(self, bytes_max: int) -> int:
+        """When more is used, delete the oldest items of all until it is 5 % less. Returns how many items.
+
+        They count as "trimmed" in the accounts of their kinds.
+        """
         ...
 
 
@@ -57,6 +67,10 @@ class ArchiveReader(Protocol):
 
     def items(self, kind: Kind) -> int:
         """How many are stored now."""
+        ...
+
+    def counts(self, kind: Kind) -> dict[str, int]:
+        """The accounts of this kind: outcome → items, since ever."""
         ...
 
     @property
