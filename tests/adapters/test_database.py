@@ -95,11 +95,11 @@ def test_many_threads_may_make_a_store_at_once(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_an_os_error_and_the_bus_works_again_afterwards(tmp_path: Path) -> None:
     bus = EmbeddedBus(tmp_path / "bus.sqlite", ManualClock())
-    pages = bus._db.execute("PRAGMA page_count").fetchone()[0]
-    bus._db.execute(f"PRAGMA max_page_count={pages + 1}")  # SQLite then says "database or disk is full"
+    pages = bus._file.db.execute("PRAGMA page_count").fetchone()[0]
+    bus._file.db.execute(f"PRAGMA max_page_count={pages + 1}")  # SQLite then says "database or disk is full"
     with pytest.raises(OSError, match="full"):
         bus.append("events", 0, b"x" * 100_000, 1, producer="p", sequence=1)
-    bus._db.execute("PRAGMA max_page_count=1000000")
+    bus._file.db.execute("PRAGMA max_page_count=1000000")
     assert bus.append("events", 0, b"x" * 100_000, 1, producer="p", sequence=1)
     bus.close()
 
@@ -111,8 +111,8 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.kernel.clock import SystemClock
 bus = EmbeddedBus(Path(sys.argv[1]), SystemClock())
 bus.append("events", 0, b"whole", 1, producer="p", sequence=1)
-bus._db.execute("BEGIN IMMEDIATE")
-bus._db.execute("INSERT INTO batches VALUES ('events', 0, 1, 0.0, 1, zeroblob(3000000))")
+bus._file.db.execute("BEGIN IMMEDIATE")
+bus._file.db.execute("INSERT INTO batches VALUES ('events', 0, 1, 0.0, 1, zeroblob(3000000), 0)")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

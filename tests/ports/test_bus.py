@@ -6,6 +6,7 @@ import pytest
 from tests.ports.conftest import Adapter
 
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.ports.bus import Append
 
 TOPIC = "events"
 
@@ -229,3 +230,75 @@ def test_several_writers_at_once_lose_and_double_nothing(adapter: Adapter) -> No
     batches = handles[0].read(TOPIC, 0, -1, 1_000)
     assert [one.offset for one in batches] == list(range(200))
     assert sorted(one.items for one in batches) == sorted(list(range(1, 51)) * 4)
+
+
+def one(once: str = "", *, topic: str = TOPIC, partition: int = 0, sequence: int = 0, items: int = 1) -> Append:
+    return Append(topic, partition, b"payload", items, producer="p", sequence=sequence, once=once)
+
+
+def test_several_batches_are_stored_at_once_in_their_order(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    appends = [one(partition=n % 2, sequence=n + 1, items=n) for n in range(6)]
+    appends += [one(topic="alerts", sequence=1), one(sequence=1)]
+    assert bus.append_all(appends) == [True] * 7 + [False]
+    assert [(batch.offset, batch.items) for batch in adapter.open_bus().read(TOPIC, 0, -1, 10)] == [
+        (0, 0), (1, 2), (2, 4),
+    ]  # fmt: skip
+    assert [batch.items for batch in bus.read(TOPIC, 1, -1, 10)] == [1, 3, 5]
+    assert len(bus.read("alerts", 0, -1, 10)) == 1
+
+
+def test_of_several_batches_all_are_stored_or_none(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    with pytest.raises(ValueError, match="partition 4 of 4"):
+        bus.append_all([one(sequence=1), one(partition=4, sequence=2)])
+    assert bus.read(TOPIC, 0, -1, 10) == []
+    assert bus.append_all([]) == []
+
+
+def test_the_items_ever_appended_are_counted_by_topic(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    assert bus.appended(TOPIC) == 0
+    bus.append_all([one(sequence=n + 1, partition=n, items=10) for n in range(3)])
+    assert not bus.append(TOPIC, 0, b"", 10, producer="p", sequence=3)
+    append(bus, 6, topic="alerts")
+    bus.expire(TOPIC, adapter.clock.now() + 1)
+    assert (adapter.open_bus().appended(TOPIC), adapter.open_bus().appended("alerts")) == (30, 7)
+
+
+def test_one_reader_is_assigned_every_partition(adapter: Adapter) -> None:
+    assert list(adapter.open_bus().assigned(TOPIC)) == [0, 1, 2, 3]
+
+
+def test_batches_of_one_id_are_stored_once_whoever_sends_them_again(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    several = [one("a"), one("a", topic="spans", partition=1), one("b"), one("a")]
+    assert bus.append_all(several) == [True, True, True, True]
+    assert adapter.open_bus().append_all([one("b"), one("c"), one("a")]) == [False, True, False]
+    assert len(bus.read(TOPIC, 0, -1, 10)) == 4
+    assert bus.appended("spans") == 1
+
+
+def test_what_failed_to_be_stored_may_be_sent_again_under_its_id(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    with pytest.raises(ValueError, match="partition 9 of 4"):
+        bus.append_all([one("a"), one("b", partition=9)])
+    assert bus.append_all([one("a")]) == [True]
+
+
+def test_an_id_is_forgotten_after_a_day(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    assert bus.append_all([one("a")]) == [True]
+    adapter.clock.advance(86_399.0)
+    assert bus.append_all([one("a")]) == [False]
+    adapter.clock.advance(2.0)
+    assert [bus.append_all([one("a")]) for _ in range(2)] == [[True], [False]]
+
+
+def test_items_that_a_trim_has_deleted_unread_stay_counted(adapter: Adapter) -> None:
+    bus = adapter.open_bus()
+    fill(bus, 20)
+    gone = bus.trim(TOPIC, bus.bytes_used - 100_000, {0: 1})
+    assert gone.unread_items == gone.items - 6 > 0
+    assert bus.lost(TOPIC) == adapter.open_bus().lost(TOPIC) == gone.unread_items
+    assert bus.lost("alerts") == 0

@@ -62,6 +62,10 @@ class Bus(Protocol):
         """How many items were ever appended, expired ones included."""
         ...
 
+    def lost(self, topic: str) -> int:
+        """How many items were ever deleted by `trim` before all readers had read them. Kept as durably as the log."""
+        ...
+
     def assigned(self, topic: str) -> Sequence[int]:
         """The partitions that this handle is to read now: all of them, unless readers on several machines share them.
 
