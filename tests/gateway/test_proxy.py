@@ -12,7 +12,7 @@ from foregate.wire.policies import Bounds, Cors, Rate, RateLimit
 
 def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
     async def main() -> None:
-        async with upstream() as (seen, port), gateway([service(port)]) as world:
+        async with upstream() as (seen, port), gateway([service(port)], region="eu-west-1", cloud="aws") as world:
             trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
             headers = [(b"x-request-id", b"abc-123"), (b"traceparent", trace.encode()), (b"tracestate", b"v=1")]
             answer = await world.client.request("POST", world.url("/a?b=c"), headers=headers, body=b"hello")
@@ -32,6 +32,8 @@ def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
             parent = (request.header("traceparent") or "").split("-")
             assert parent == ["00", "0af7651916cd43dd8448eb211c80319c", event.span_id, "01"]
             assert event.span_id != "b7ad6b7169203331"
+            assert event.parent_span_id == "b7ad6b7169203331"
+            assert (event.region, event.cloud, event.instance) == ("eu-west-1", "aws", "host-of-the-test")
             assert (event.org, event.environment, event.service, event.route) == ("default", "production", "svc", "/")
             assert (event.method, event.status, event.error, event.attempts) == ("POST", 200, "", 1)
             assert (event.request_bytes, event.response_bytes) == (5, 6)

@@ -200,6 +200,7 @@ async def gateway(
             log=note,
             extensions=extensions,
             cache=kept,
+            instance="host-of-the-test",
         )
         sock = socket.create_server(("127.0.0.1", 0))
         await serving.serve(sock)

@@ -47,10 +47,11 @@ _CONSOLE_COOKIE = CONSOLE_COOKIE.encode() + b"="
 
 
 class Parent(NamedTuple):
-    """The trace that a request continues: W3C trace id and flags, in hex."""
+    """The trace that a request continues, and the span of who asked: W3C ids and flags, in hex."""
 
     trace_id: str
     flags: str
+    span_id: str
 
 
 class Fields:
@@ -135,7 +136,7 @@ class Fields:
         parent = noted.get(b"traceparent")
         continued = parse_traceparent(parent) if parent is not None else None
         if continued is not None:
-            self.parent = Parent(continued[0], continued[2])
+            self.parent = Parent(continued[0], continued[2], continued[1])
         elif b"tracestate" in noted:
             del noted[b"tracestate"]  # it belongs to the trace that was not continued
 

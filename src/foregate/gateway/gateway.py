@@ -28,7 +28,7 @@ from foregate.gateway.policies import make
 from foregate.gateway.policies.forwarded import client_of
 from foregate.gateway.policies.gate import Door
 from foregate.gateway.policies.policy import Consumer, Log, Means, Place, Policy, Refuse
-from foregate.gateway.record import Recorder
+from foregate.gateway.record import Location, Recorder
 from foregate.gateway.request import Request
 from foregate.gateway.routes import RouteEntry
 from foregate.gateway.streamed import Streamed
@@ -63,7 +63,7 @@ class Gateway:
     `sink` gets one event per request. `log(what, facts)` hears of what is rare. `extensions`: policies of others, by
     name, made from their settings. `clients_max`: connections that this process has descriptors for. Not `whole`: some
     of the extensions only refuse, so this worker does not say that it serves by the snapshot. `cache`: where answers
-    are kept; without it no route keeps any.
+    are kept; without it no route keeps any. `instance`: the machine or pod, for the events.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Gateway:
         clients_max: int = CLIENT_CONNECTIONS_MAX,
         whole: bool = True,
         cache: CacheStore | None = None,
+        instance: str = "",
     ) -> None:
         self._clock = clock
         self._monotonic = clock.monotonic
@@ -114,7 +115,10 @@ class Gateway:
         codes = sorted(ERRORS)
         worker, *counted = blocks.claim([(layout.WORKER, layout.WORKER_CELLS), *map(layout.code_block, codes)])
         self._worker, self._codes = worker, dict(zip(codes, counted, strict=True))
-        self._recorder = Recorder(worker, self._codes, sink, clock, self._failures, snapshot.org, snapshot.environment)
+        location = Location(snapshot.region, snapshot.cloud, instance)
+        self._recorder = Recorder(
+            worker, self._codes, sink, clock, self._failures, snapshot.org, snapshot.environment, location
+        )
         bodies = HeldBodies(HELD_BODY_BYTES_MAX, worker.own)
         self._admission = Admission(self._recorder, self._send_on, self._failures, bodies)
         refused = self._recorder.refused

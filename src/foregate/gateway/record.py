@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from foregate.gateway import layout
 from foregate.gateway.facts import Facts
@@ -23,10 +23,21 @@ _CLASS_OF = tuple(layout.CLASSES + min(max(status // 100, 1), 5) - 1 for status 
 _LIMIT_CODES = frozenset({"rate_limited", "quota_exceeded", "tokens_limited"})
 
 
+class Location(NamedTuple):
+    """Where a worker serves: what every event of it says."""
+
+    region: str
+    cloud: str
+    instance: str
+
+
+NOWHERE = Location("", "", "")
+
+
 class Recorder:
     """Counts and reports; shared by all requests of a worker. `codes` has a block for every error code."""
 
-    __slots__ = ("_codes", "_failures", "_put", "_worker", "clock", "environment", "org")
+    __slots__ = ("_codes", "_failures", "_location", "_put", "_worker", "clock", "environment", "org")
 
     def __init__(
         self,
@@ -37,6 +48,7 @@ class Recorder:
         failures: FailureLog,
         org: str,
         environment: str,
+        location: Location = NOWHERE,
     ) -> None:
         self._failures = failures
         self._worker = worker.own
@@ -45,6 +57,7 @@ class Recorder:
         self.clock = clock
         self.org = org
         self.environment = environment
+        self._location = location
 
     def refused(self, code: str) -> None:
         """Count a message that was refused for its form, before it was a request."""
@@ -84,6 +97,7 @@ class Recorder:
             request.inner.settle(Facts(status, error, attempts, breaker, target, inflight, first_byte_ms, request))
             return
         chain, route, exchange = request.chain, request.route, request.exchange
+        parent, location = request.fields.parent, self._location
         limit: LimitOutcome = "none"
         if chain.limited:
             limit = "refused" if error in _LIMIT_CODES else "none" if request.stopped == "refused" else "allowed"
@@ -125,6 +139,10 @@ class Recorder:
             request.protocol,
             request.ai,
             request.host.decode("latin-1"),
+            parent.span_id if parent is not None else "",
+            location.region,
+            location.cloud,
+            location.instance,
         )
         if not self._put(event):
             self._worker[EVENTS_SHED] += 1.0

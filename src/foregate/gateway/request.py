@@ -123,7 +123,7 @@ class Request:
         if fields.request_id:
             self.request_id = fields.request_id
         if fields.parent is not None:
-            self.trace_id, self.parent_flags = fields.parent
+            self.trace_id, self.parent_flags, _ = fields.parent
 
     # --- for policies ----------------------------------------------------------------------------------------
 

@@ -256,6 +256,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     drain_s: float = 10.0
     abuse: Abuse = Abuse()
     cache: CacheStorage = CacheStorage()
+    region: str = ""
+    cloud: str = ""
 
 
 # --- as a file: lines, so that a worker can read thousands of routes and keys in slices while it serves ----------

@@ -37,6 +37,8 @@ def compile_snapshot(config: Config, pepper: bytes, folder: File) -> wire.Snapsh
         drain_s=config.drain_s,
         cache=config.cache,
         abuse=config.abuse,
+        region=config.region or "",
+        cloud=config.cloud or "",
     )
     digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:VERSION_DIGITS]
     return msgspec.structs.replace(unversioned, version=digest)

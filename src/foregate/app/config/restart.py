@@ -11,7 +11,7 @@ from foregate.app.config.schema import Config
 
 # Sockets, the store of the limits and what events bear are settled when a worker starts: changed later they would
 # hold for those workers alone that have been restarted since.
-FIXED = ("listen", "org", "environment", "clients", "limits", "drain_s")
+FIXED = ("listen", "org", "environment", "region", "cloud", "clients", "limits", "drain_s")
 # Read by courier, analyzer and console when they start; the gateway's part of the same change is put in force.
 LATER = ("alerts", "predict", "telemetry")
 SENTENCE = "cannot change while foregate runs: put it back, or restart foregate"

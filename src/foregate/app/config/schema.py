@@ -30,6 +30,7 @@ from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
 from foregate.wire.cache import CacheStorage
 from foregate.wire.canary import Canary
+from foregate.wire.ingest import INGEST_WORKERS_MAX, SenderKey
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
 CANARY_UNITS = 1_000  # a canary's percentages are kept in thousandths
@@ -165,6 +166,10 @@ class Listen(_Strict):
         Discriminator(_kind_of),
     ] = "127.0.0.1:8080"
     console: Annotated[str, AfterValidator(loopback)] = "127.0.0.1:8090"
+    ingest: Annotated[tuple[Annotated[str, AfterValidator(address)], ...], Field(min_length=1, max_length=16)] = Field(
+        ("127.0.0.1:4318", "127.0.0.1:4317"),
+        description="For telemetry, HTTP/1.1 and HTTP/2 on each; only where telemetry.ingest_keys are.",
+    )
 
     @property
     def gateways(self) -> tuple[ListenOn, ...]:
@@ -325,6 +330,21 @@ class Telemetry(_Strict):
         le=1 << 50,
         description="Of bus.sqlite. Beyond it the oldest events are deleted, those first that the analyzer has read.",
     )
+    ingest_keys: Annotated[tuple[Annotated[SenderKey, DERIVED], ...], Field(max_length=10_000)] = Field(
+        (), description="Who may send telemetry. Without any, nothing listens for it."
+    )
+    ingest_workers: int = Field(1, ge=1, le=INGEST_WORKERS_MAX, description="Processes that take it in.")
+    batch_size: int = Field(500, ge=1, le=5_000, description="Small posts share a batch of so many. BATCH_SIZE.")
+    flush_interval_s: float = Field(
+        2.0, gt=0, le=60, description="So long readers may collect what is acknowledged. FLUSH_INTERVAL_SECONDS."
+    )
+    buffer_items_max: int = Field(
+        50_000, ge=1_000, le=10_000_000, description="Received and not yet stored; more: 429. MAX_BUFFER_CAPACITY."
+    )
+    body_bytes_max: int = Field(
+        16_777_216, ge=65_536, le=268_435_456, description="Of a post as sent; unpacked four times as much. More: 413."
+    )
+    retention_days: int = Field(30, ge=1, le=3_650, description="How long single items are kept. RETENTION_DAYS.")
 
 
 class Alerts(_Strict):
@@ -346,6 +366,8 @@ class Config(_Strict):
     listen: Listen = Listen()
     org: Name = "default"
     environment: Name = "production"
+    region: Name | None = Field(None, description="Where it runs: cloud.region in its events.")
+    cloud: Name | None = Field(None, description="Whose machines they are: cloud.provider in its events.")
     policies: GlobalPolicies = Field(default_factory=no_policies)
     services: dict[Name, Service] = Field(default_factory=dict, max_length=10_000)
     routes: list[Route] = Field(default_factory=list, max_length=20_000)

@@ -4,6 +4,7 @@ import gc
 import random
 import resource
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,7 @@ async def _main(
         whole=not missing,
         clients_max=clients_max,
         cache=cache,
+        instance=socket.gethostname(),
     )
     snapshot = msgspec.structs.replace(snapshot, routes=(), keys=())  # the gateway has them in its own form
     follower = Follower(gateway, data.snapshot, seen, clock, log)
