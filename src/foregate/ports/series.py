@@ -1,12 +1,12 @@
 """The series store: windows over time, and how far the reader of events has come."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
-from foregate.wire.window import StoredWindow
+from foregate.wire.window import StoredWindow, WindowStats
 
 Merge = Callable[[Sequence[StoredWindow], int, float], StoredWindow]  # of one entity; span and start of the result
 
@@ -64,9 +64,41 @@ class SeriesReader(Protocol):
         until_s: float,
         *,
         entity: Entity | None = None,
+        entities: Collection[Entity] | None = None,
         rows_max: int = 50_000,
+        sketches: bool = True,
     ) -> list[StoredWindow]:
-        """Windows with from_s ≤ start < until_s, ordered by (entity, start)."""
+        """Windows with from_s ≤ start < until_s, ordered by (entity, start); of one entity, of some, or of all.
+
+        Without `sketches` the numbers alone are read: `latency`, `upstream` and `facets` are empty.
+        """
+        ...
+
+    def entities(self, org: str | None = None) -> list[Entity]:
+        """Of whom there are windows, those of one org or all, in order."""
+        ...
+
+    def sums(
+        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
+    ) -> list[tuple[Entity, WindowStats]]:
+        """Per entity the windows of `scan` added up: counts, and the largest of what is a maximum; no mean, no quantile.
+
+        Raises ForegateError("query_too_large") rather than read more than `rows_max` windows.
+        """
+        ...
+
+    def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
+        """The roll-up over all routes: one window per (org, environment, start), with "" for service and route.
+
+        Of spans in `wire.window.TOTALLED_S`; like hours and days they are there where nothing is `stale`.
+        """
+        ...
+
+    def stale(self, from_s: float, until_s: float) -> list[float]:
+        """Starts of the hours that are not (or no longer) rolled up, whole range [from_s, until_s), in order.
+
+        What is rolled up of such an hour, and of its day, is not to be used: its 15 minutes are.
+        """
         ...
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:

@@ -59,10 +59,13 @@ class Series(msgspec.Struct, frozen=True):
 
 class Answer(msgspec.Struct, frozen=True):
     """`from_windows`: quantiles within 1 %; else from the raw events. `left_out`: series beyond `top`. `until_s`: what
-    is newer is not in yet. `read`: windows or events that were looked at."""
+    is newer is not in yet. `read`: windows or events that were looked at. `from_s`: where it really begins, the
+    beginning of a window; 0 for as asked. `approximate`: what is estimated ("clients", "keys"), not counted."""
 
     series: tuple[Series, ...]
     from_windows: bool
     left_out: int = 0
     until_s: float = 0.0
     read: int = 0
+    from_s: float = 0.0
+    approximate: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from foregate.wire.entity import Entity
 SPANS_S = (10, 60, 300, 900)  # pane for the live page, and the 1 m / 5 m / 15 m windows
 
 ROLLED_UP_FROM = {3_600: 900, 86_400: 3_600}  # hours and days (UTC) are merged from stored windows of a shorter span
+TOTALLED_S = (900, 3_600, 86_400)  # of these the windows of all routes are merged too, when their hour is rolled up
 
 
 class WindowStats(msgspec.Struct, array_like=True, frozen=True):
