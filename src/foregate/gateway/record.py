@@ -73,17 +73,9 @@ class Recorder:
                 self._failures.failed("policy_failed_at_the_end", error, route=request.route.name)
 
     def finished(
-        self,
-        request: Request,
-        status: int,
-        error: str,
-        now_s: float,
-        attempts: int = 0,
-        breaker: BreakerOutcome = "none",
-        target: str = "",
-        inflight: int = 0,
-        first_byte_ms: float = -1.0,
-    ) -> None:
+        self, request: Request, status: int, error: str, now_s: float, attempts: int = 0,
+        breaker: BreakerOutcome = "none", target: str = "", inflight: int = 0, first_byte_ms: float = -1.0,
+    ) -> None:  # fmt: skip
         """Account for one request: its status class, its duration, its event; and let policies take back their own.
 
         `now_s`: monotonic. Called once per request, before its answer's last byte goes out.
