@@ -14,9 +14,11 @@ from pathlib import Path
 import structlog
 
 from foregate.app.config import Loaded
-from foregate.app.config.addresses import Address, parse_address
+from foregate.app.config.addresses import Address, parse_address, parse_listener
+from foregate.app.config.compile import compile_ingest
 from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.problems import Path as KeyPath
+from foregate.app.config.schema import Config
 from foregate.app.config.verify import verified
 from foregate.app.console import console_link
 from foregate.app.heartbeat import BEAT_S, HUNG_LOOKS, Beats, replace_hung
@@ -26,7 +28,7 @@ from foregate.app.paths import DataDir
 from foregate.app.readiness import wait_ready
 from foregate.app.reload import Reloader, Source, store
 from foregate.app.roles.options import RoleOptions
-from foregate.app.runtime import Runtime, write_runtime
+from foregate.app.runtime import Runtime, write_ingest, write_runtime
 from foregate.app.supervise import STOP_TIMEOUT_S, ChildSpec, Supervisor
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.tasks import spawn
@@ -52,7 +54,7 @@ class Launch:
 def prepare(launch: Launch) -> Runtime:
     """Check what can be checked before anything starts, and write what the children read. Raises ConfigRefused."""
     config, data = launch.loaded.config, launch.data
-    for path, address in config.listen.all:
+    for path, address in [*config.listen.all, *_ingest_addresses(config)]:
         _refuse_taken_port(launch.loaded, path, address)
     host, port = parse_address(config.listen.console)
     runtime = Runtime(
@@ -65,10 +67,14 @@ def prepare(launch: Launch) -> Runtime:
         webhook=config.alerts.webhook,
         model_path=config.predict.model_path,
         lab_control_url=launch.lab_control_url,
+        retention_days=config.telemetry.retention_days,
+        flush_interval_s=config.telemetry.flush_interval_s,
+        ingest_workers=config.telemetry.ingest_workers if config.telemetry.ingest_keys else 0,
     )
     try:
         data.console_token()
         store(data, verified(launch.loaded, data.pepper()))
+        write_ingest(data, compile_ingest(config, data.pepper()))
         write_runtime(data, runtime)
     except OSError as error:
         raise ConfigRefused([Problem("--data-dir", "", str(error))]) from error
@@ -83,8 +89,9 @@ def start(launch: Launch, runtime: Runtime, announce: Announce, log: structlog.t
 async def _supervise(
     launch: Launch, runtime: Runtime, announce: Announce, log: structlog.typing.FilteringBoundLogger
 ) -> int:
-    sockets = _unix_sockets(launch)
-    specs = child_specs(launch, tuple(sock.fileno() for sock in sockets))
+    sockets = _unix_sockets(launch.loaded.config.listen.all)
+    ingest_sockets = _unix_sockets(_ingest_addresses(launch.loaded.config))
+    specs = child_specs(launch, _descriptors(sockets), _descriptors(ingest_sockets))
     supervisor = Supervisor(specs, clock=SystemClock(), log=log, status_file=launch.data.processes)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # nobody may be told whom to signal before that is safe
@@ -93,7 +100,7 @@ async def _supervise(
         launch.loaded,
         decode_snapshot(launch.data.snapshot.read_bytes()).version,
         launch.data,
-        nudge=lambda: supervisor.nudge("gateway-"),
+        nudge=lambda: _nudge(supervisor),
         clock=SystemClock(),
         log=log,
     )
@@ -109,7 +116,8 @@ async def _supervise(
             reloader.asked()
 
     loop.add_signal_handler(signal.SIGHUP, hung_up)
-    addresses = [address for _, address in launch.loaded.config.listen.all]
+    config = launch.loaded.config
+    addresses = [address for _, address in [*config.listen.all, *_ingest_addresses(config)]]
 
     async def announce_when_ready() -> None:
         late = await wait_ready(addresses, READY_TIMEOUT_S)
@@ -129,8 +137,25 @@ async def _supervise(
     for task in (announcing, watching, replacing):
         task.cancel()
     beats.close()
-    _close_unix(sockets)
+    _close_unix([*sockets, *ingest_sockets])
     return status
+
+
+def _nudge(supervisor: Supervisor) -> None:
+    """The configuration has changed: tell those who follow it."""
+    for prefix in ("gateway-", "ingest-"):
+        supervisor.nudge(prefix)
+
+
+def _ingest_addresses(config: Config) -> Sequence[tuple[KeyPath, Address]]:
+    """Where telemetry is taken in, each with its place in the file; nowhere without keys."""
+    if not config.telemetry.ingest_keys:
+        return ()
+    return [(("listen", "ingest", index), parse_listener(text)) for index, text in enumerate(config.listen.ingest)]
+
+
+def _descriptors(sockets: Sequence[socket.socket]) -> tuple[int, ...]:
+    return tuple(sock.fileno() for sock in sockets)
 
 
 def _close_unix(sockets: Sequence[socket.socket]) -> None:
@@ -139,9 +164,9 @@ def _close_unix(sockets: Sequence[socket.socket]) -> None:
         sock.close()
 
 
-def _unix_sockets(launch: Launch) -> list[socket.socket]:
-    """The Unix sockets that the workers share, made here so that they outlive any of them. Raises OSError."""
-    return [listen_unix(address.socket) for _, address in launch.loaded.config.listen.all if address.socket]
+def _unix_sockets(addresses: Sequence[tuple[KeyPath, Address]]) -> list[socket.socket]:
+    """The Unix sockets that processes share, made here so that they outlive any of them. Raises OSError."""
+    return [listen_unix(address.socket) for _, address in addresses if address.socket]
 
 
 def _has_terminal() -> bool:
@@ -153,10 +178,12 @@ def _has_terminal() -> bool:
     return True
 
 
-def child_specs(launch: Launch, sockets: tuple[int, ...] = ()) -> Sequence[ChildSpec]:
+def child_specs(
+    launch: Launch, sockets: tuple[int, ...] = (), ingest_sockets: tuple[int, ...] = ()
+) -> Sequence[ChildSpec]:
     """The processes of one machine. First stops who asks, then the workers, then who moves and reads their events.
 
-    `sockets`: descriptors of the Unix sockets that the workers listen on.
+    `sockets`: descriptors of the Unix sockets that the workers listen on; `ingest_sockets`: who takes telemetry in.
     """
     specs = [
         _spec(launch, "control", stop_order=0),
@@ -166,6 +193,11 @@ def child_specs(launch: Launch, sockets: tuple[int, ...] = ()) -> Sequence[Child
     specs += [
         _spec(launch, "gateway", worker=worker, stop_order=1, sockets=sockets) for worker in range(launch.workers)
     ]
+    telemetry = launch.loaded.config.telemetry
+    specs += [
+        _spec(launch, "ingest", worker=worker, stop_order=1, sockets=ingest_sockets)
+        for worker in range(telemetry.ingest_workers if telemetry.ingest_keys else 0)
+    ]
     if launch.lab_control_url is not None:
         specs.append(_spec(launch, "lab", stop_order=0))
     return specs
@@ -173,7 +205,7 @@ def child_specs(launch: Launch, sockets: tuple[int, ...] = ()) -> Sequence[Child
 
 def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, sockets: tuple[int, ...] = ()) -> ChildSpec:
     options = RoleOptions(role, launch.data, worker, launch.logs, supervised=True, sockets=sockets)
-    name = f"gateway-{worker}" if role == "gateway" else role
+    name = f"{role}-{worker}" if role in ("gateway", "ingest") else role
     # -P: nothing is imported from the folder that we happen to be started in.
     argv = (sys.executable, "-P", "-m", "foregate.app.roles", *options.argv())
     drain_s = launch.loaded.config.drain_s if role == "gateway" else 0.0

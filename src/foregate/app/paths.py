@@ -34,6 +34,14 @@ class DataDir:
         return self.root / "series.sqlite"
 
     @property
+    def ingest(self) -> Path:
+        return self.root / "ingest.json"
+
+    @property
+    def intake(self) -> Path:
+        return self.root / "intake.bin"
+
+    @property
     def findings(self) -> Path:
         return self.root / "findings.sqlite"
 

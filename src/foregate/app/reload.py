@@ -15,12 +15,13 @@ import structlog
 
 from foregate.app.attempts import Attempt, Cause, Outcome, write_attempt
 from foregate.app.config import ConfigRefused, Loaded, load
-from foregate.app.config.compile import named_files
+from foregate.app.config.compile import compile_ingest, named_files
 from foregate.app.config.problems import dotted
 from foregate.app.config.restart import SENTENCE, fixed_changes, later_changes
 from foregate.app.config.verify import verified
 from foregate.app.kept_files import forget_others, with_kept_files
 from foregate.app.paths import DataDir, write_private
+from foregate.app.runtime import write_ingest
 from foregate.app.watch import Settled, Stamp, stamp, written_now
 from foregate.kernel.clock import Clock
 from foregate.wire.snapshot import Snapshot, encode_snapshot
@@ -161,6 +162,7 @@ class Reloader:
         snapshot = verified(loaded, self._data.pepper())
         self._files = _named(loaded)
         store(self._data, snapshot)
+        write_ingest(self._data, compile_ingest(loaded.config, self._data.pepper()))
         return loaded, snapshot
 
     def _report(self, attempt: Attempt) -> None:

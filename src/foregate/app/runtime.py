@@ -6,6 +6,7 @@ import msgspec
 
 from foregate.app.paths import DataDir, write_private
 from foregate.kernel.limits import BUS_BYTES_MAX
+from foregate.wire.ingest import Ingest
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -20,6 +21,9 @@ class Runtime(msgspec.Struct, frozen=True):
     webhook: str | None = None
     model_path: str | None = None
     lab_control_url: str | None = None  # only in the demo
+    retention_days: int = 30  # of single items
+    flush_interval_s: float = 2.0  # so long readers may collect what is acknowledged
+    ingest_workers: int = 0  # processes that take telemetry in; 0: nobody may send any
 
 
 def write_runtime(data: DataDir, runtime: Runtime) -> None:
@@ -30,3 +34,13 @@ def write_runtime(data: DataDir, runtime: Runtime) -> None:
 def read_runtime(data: DataDir) -> Runtime:
     """What the supervisor stored. Raises OSError or msgspec.ValidationError."""
     return msgspec.json.decode(Path(data.settings).read_bytes(), type=Runtime)
+
+
+def write_ingest(data: DataDir, ingest: Ingest) -> None:
+    """Store for the ingest processes, which follow it. Raises OSError."""
+    write_private(data.ingest, msgspec.json.encode(ingest).decode(), durable=False)  # made anew at each start
+
+
+def read_ingest(data: DataDir) -> Ingest:
+    """What the supervisor stored. Raises OSError or msgspec.ValidationError."""
+    return msgspec.json.decode(data.ingest.read_bytes(), type=Ingest)

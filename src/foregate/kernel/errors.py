@@ -95,6 +95,8 @@ ERRORS = _table(
     ErrorSpec("internal", 500, "ours", "foregate made a mistake."),
     ErrorSpec("draining", 503, "ours", "This gateway is shutting down.", retryable=True),
     ErrorSpec("overloaded", 503, "ours", "A bound of this gateway is reached.", retryable=True),
+    ErrorSpec("buffer_full", 429, "ours", "More telemetry has come than could be stored yet.", retryable=True),
+    ErrorSpec("bus_unavailable", 503, "ours", "Telemetry cannot be stored at the moment.", retryable=True),
     ErrorSpec("storage_full", 503, "ours", "There is too little free disk to keep more.", retryable=True),
     ErrorSpec("query_timeout", 503, "ours", "The question took too long to answer.", retryable=True),
     ErrorSpec("shed", 503, "ours", "Too much is asked here: more important requests go first.", retryable=True),

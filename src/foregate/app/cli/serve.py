@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     role: Annotated[
-        Literal["gateway", "courier", "analyzer", "control"], typer.Option(help="What this process shall be.")
+        Literal["gateway", "courier", "ingest", "analyzer", "control"], typer.Option(help="What this process shall be.")
     ],
     data_dir: Annotated[Path, typer.Option("--data-dir", help="A directory that `foregate up` has prepared.")],
-    worker: Annotated[int, typer.Option(min=0, max=63, help="Which gateway worker, from 0.")] = 0,
+    worker: Annotated[int, typer.Option(min=0, max=63, help="Which gateway or ingest process, from 0.")] = 0,
     log_format: Format = "json",
     log_level: Level = "info",
 ) -> None:

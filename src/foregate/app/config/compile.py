@@ -10,6 +10,7 @@ from foregate.app.config.addresses import parse_listener, parse_target
 from foregate.app.config.schema import Config, Key, ListenOn, Route, Service, Target
 from foregate.kernel.secrets import hash_key
 from foregate.wire import snapshot as wire
+from foregate.wire.ingest import Ingest, IngestKey
 
 VERSION_DIGITS = 12  # hexadecimal; as a number it fits a float64 exactly
 
@@ -42,6 +43,31 @@ def compile_snapshot(config: Config, pepper: bytes, folder: File) -> wire.Snapsh
     )
     digest = hashlib.sha256(wire.encode_snapshot(unversioned)).hexdigest()[:VERSION_DIGITS]
     return msgspec.structs.replace(unversioned, version=digest)
+
+
+def compile_ingest(config: Config, pepper: bytes) -> Ingest:
+    """What the ingest processes run on, secrets as hashes under `pepper`."""
+    given = config.telemetry
+    return Ingest(
+        listen=config.listen.ingest,
+        keys=tuple(
+            IngestKey(
+                id=key.name,
+                hash=key.hash or hash_key(key.secret or "", pepper),
+                org=key.org or config.org,
+                environment=key.environment or config.environment,
+                region=key.region,
+                cloud=key.cloud,
+                items_per_s=key.items_per_s,
+            )
+            for key in given.ingest_keys
+        ),
+        batch_items=given.batch_size,
+        flush_interval_s=given.flush_interval_s,
+        buffer_items_max=given.buffer_items_max,
+        body_bytes_max=given.body_bytes_max,
+        workers=given.ingest_workers,
+    )
 
 
 def named_files(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:

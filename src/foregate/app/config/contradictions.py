@@ -1,23 +1,25 @@
 """What each part of a configuration alone allows but the whole does not."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from foregate.app.config.mirroring import bad_mirror, bad_mirrored
 from foregate.app.config.models import bad_models
-from foregate.app.config.problems import Path, did_you_mean
-from foregate.app.config.schema import Config, Route
+from foregate.app.config.problems import Path, did_you_mean, dotted
+from foregate.app.config.schema import Config, Key, Route
 from foregate.app.config.unguarded import unguarded
 from foregate.gateway.match import problem_with
 from foregate.gateway.match.problems import parameters
 from foregate.gateway.match.rewrite import problem_with_target
 from foregate.kernel.errors import ERRORS
+from foregate.wire.ingest import SenderKey
 from foregate.wire.match import Rule
 from foregate.wire.policies import JOINED, Fallback, Policies
 
 Found = tuple[Path, str]  # where, and the sentence
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _STATUS = re.compile("[45][0-9][0-9]")
+_SENDERS = ("telemetry", "ingest_keys")
 _OF_REQUEST = ("path", "query", "host")
 _BY_CONSUMER = ("key", "org", "plan")
 _NEEDS_SETTINGS = ("jwt", "hmac")  # ways to authenticate that cannot work without them
@@ -156,26 +158,32 @@ def _same_rules(config: Config) -> Iterator[Found]:
 
 
 def _same_names(config: Config) -> Iterator[Found]:
-    for part, named in (("routes", config.routes), ("keys", config.keys)):
+    senders = config.telemetry.ingest_keys
+    for part, named in ((("routes",), config.routes), (("keys",), config.keys), (_SENDERS, senders)):
         seen: dict[str, int] = {}
         for index, item in enumerate(named):
             name = item.name  # type: ignore[attr-defined]
             if name is None:
                 continue
             if name in seen:
-                yield (part, index, "name"), f"is the name of {part}[{seen[name]}] already"
+                yield (*part, index, "name"), f"is the name of {dotted((*part, seen[name]))} already"
             seen.setdefault(name, index)
 
 
 def _same_secrets(config: Config) -> Iterator[Found]:
     """Two keys with one secret: nobody could say whose request it is."""
-    seen: dict[str, int] = {}
-    for index, key in enumerate(config.keys):
-        stored = key.hash or key.secret or ""
-        if stored in seen:
-            field = "hash" if key.hash else "secret"
-            yield ("keys", index, field), f"is the same as that of keys[{seen[stored]}]"
-        seen.setdefault(stored, index)
+    parts: tuple[tuple[Path, Sequence[Key | SenderKey]], ...] = (
+        (("keys",), config.keys),
+        (_SENDERS, config.telemetry.ingest_keys),
+    )
+    for part, keys in parts:
+        seen: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            stored = key.hash or key.secret or ""
+            if stored in seen:
+                field = "hash" if key.hash else "secret"
+                yield (*part, index, field), f"is the same as that of {dotted((*part, seen[stored]))}"
+            seen.setdefault(stored, index)
 
 
 def _same_targets(config: Config) -> Iterator[Found]:

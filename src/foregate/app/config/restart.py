@@ -14,6 +14,8 @@ from foregate.app.config.schema import Config
 FIXED = ("listen", "org", "environment", "region", "cloud", "clients", "limits", "drain_s")
 # Read by courier, analyzer and console when they start; the gateway's part of the same change is put in force.
 LATER = ("alerts", "predict", "telemetry")
+# … but for who may send telemetry, which running ingest processes follow.
+FOLLOWED = ("telemetry", "ingest_keys")
 SENTENCE = "cannot change while foregate runs: put it back, or restart foregate"
 
 
@@ -24,7 +26,9 @@ def fixed_changes(before: Config, after: Config) -> list[Path]:
 
 def later_changes(before: Config, after: Config) -> list[Path]:
     """The keys whose change waits for a restart."""
-    return [path for name in LATER for path in _changed(getattr(before, name), getattr(after, name), (name,))]
+    found = [path for name in LATER for path in _changed(getattr(before, name), getattr(after, name), (name,))]
+    follows = bool(before.telemetry.ingest_keys)  # otherwise there is no process that could
+    return [path for path in found if not (follows and path == FOLLOWED)]
 
 
 def _changed(before: Any, after: Any, path: Path) -> Iterator[Path]:
