@@ -8,6 +8,7 @@ BIN := .venv/bin
 ASSETS := src/foregate/control/console/assets/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 ARGS ?=
+TESTERS ?= 2
 
 help: ## Show this help.
 	@echo "foregate: an API gateway that sees failures coming."; echo
@@ -17,7 +18,7 @@ run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services wit
 	@$(BIN)/foregate demo $(ARGS)
 
 test: $(BIN)/.dev $(ASSETS) ## Run all tests: real sockets, processes, stores and a real browser.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 check: $(BIN)/.dev web/node_modules/.installed ## Lint, types, import contracts and house rules (under a minute).
 	$(BIN)/ruff format --check

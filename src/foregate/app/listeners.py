@@ -1,5 +1,6 @@
 """Listening sockets."""
 
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from foregate.wire.snapshot import Listener
 
 BACKLOG = 1024
+_LASTING_PORTS = range(10_240, 32_768)  # below Linux's, and everybody's, range of ports for outgoing connections
+_FREE_PORT_TRIES = 10_000
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -30,12 +33,22 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody uses at this moment, all different."""
-    held = [socket.create_server((host, 0)) for _ in range(count)]
-    ports = [int(holder.getsockname()[1]) for holder in held]
-    for holder in held:
-        holder.close()
-    return ports
+    """Ports that nobody uses at this moment, all different, and none that the system gives to outgoing connections.
+
+    They stay free until they are taken, unless somebody asks for one of them by its number. Raises OSError.
+    """
+    ports: list[int] = []
+    for _ in range(_FREE_PORT_TRIES):
+        if len(ports) == count:
+            return ports
+        port = secrets.choice(_LASTING_PORTS)
+        try:
+            socket.create_server((host, port)).close()
+        except OSError:
+            continue
+        if port not in ports:
+            ports.append(port)
+    raise OSError(f"no {count} free ports on {host}")
 
 
 def listen_unix(path: str) -> socket.socket:
