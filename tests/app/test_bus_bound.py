@@ -61,7 +61,7 @@ def test_beyond_the_bound_the_oldest_go_and_it_is_told_that_nobody_had_read_them
 def test_what_the_analyzer_has_read_is_no_loss(world: World, tmp_path: Path) -> None:
     world.publish(100)
     series = EmbeddedSeries(tmp_path / "series.sqlite")
-    series.write([], {0: 99}, {})
+    series.append([], {("events", 0): 99}, {})
     series.close()
     world.keep()
     assert world.bus.bytes_used <= BOUND
@@ -94,7 +94,7 @@ def test_once_they_are_gone_the_events_follow(world: World) -> None:
 def test_the_offsets_of_another_bus_say_nothing(world: World, tmp_path: Path) -> None:
     world.publish(100)
     series = EmbeddedSeries(tmp_path / "series.sqlite")
-    series.write([], {0: 5_000}, {})
+    series.append([], {("events", 0): 5_000}, {})
     series.close()
     world.keep()
     assert world.bound.lost_items == 3 * world.oldest > 0

@@ -1,6 +1,7 @@
 """One suite per port, run for every adapter: a new adapter adds itself here and nowhere else."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
+from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import ManualClock
 
 
@@ -21,7 +23,6 @@ class Adapter:
 
     clock: ManualClock
     open_bus: Callable[[], EmbeddedBus]
-    open_series: Callable[[], EmbeddedSeries]
     open_findings: Callable[[], EmbeddedFindings]
     open_sink: Callable[[], Spool]
     open_courier: Callable[[], Courier]
@@ -41,7 +42,6 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
     yield Adapter(
         clock,
         lambda: remembered(EmbeddedBus(tmp_path / "bus.sqlite", clock)),
-        lambda: remembered(EmbeddedSeries(tmp_path / "series.sqlite")),
         lambda: remembered(EmbeddedFindings(tmp_path / "findings.sqlite")),
         lambda: remembered(Spool(tmp_path / "spool" / "w1")),
         lambda: remembered(Courier(tmp_path / "spool")),
@@ -50,3 +50,33 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
     )
     for handle in opened:
         handle.close()
+
+
+@dataclass
+class SeriesAdapter:
+    """Opening twice gives two handles on the same store, as two processes would have."""
+
+    open_series: Callable[[], SeriesStore]
+
+
+@contextmanager
+def embedded_series(folder: Path) -> Iterator[SeriesAdapter]:
+    opened = []
+
+    def open_series() -> SeriesStore:
+        opened.append(EmbeddedSeries(folder / "series.sqlite"))
+        return opened[-1]
+
+    yield SeriesAdapter(open_series)
+    for handle in opened:
+        handle.close()
+
+
+# An empty store per test, in a folder of its own.
+SERIES: dict[str, Callable[[Path], AbstractContextManager[SeriesAdapter]]] = {"embedded": embedded_series}
+
+
+@pytest.fixture(params=sorted(SERIES))
+def series_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesAdapter]:
+    with SERIES[request.param](tmp_path) as opened:
+        yield opened

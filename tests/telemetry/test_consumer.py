@@ -101,18 +101,19 @@ class FailingOnce:
         self.newest_s = stores.series.newest_s
         self.expire = stores.series.expire
         self.expire_usage = stores.series.expire_usage
+        self.roll_up = stores.series.roll_up
 
-    def write(
+    def append(
         self,
         windows: Sequence[StoredWindow],
-        offsets: Mapping[int, int],
+        offsets: Mapping[tuple[str, int], int],
         counts: Mapping[str, int],
         usage: Sequence[Usage] = (),
     ) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError("disk full")
-        self._series.write(windows, offsets, counts, usage)
+        self._series.append(windows, offsets, counts, usage)
 
 
 def test_a_write_that_fails_is_made_up_for_and_counts_nothing_twice(stores: Stores) -> None:

@@ -168,7 +168,8 @@ class Consumer:
     def _pay(self, write: _Write) -> None:
         """The windower has moved on already, so what could not be written is owed, whole, until it is."""
         self._owed = write
-        self._writer.write(write.windows, write.offsets, write.counts, write.usage)
+        offsets = {(TOPIC_EVENTS, partition): offset for partition, offset in write.offsets.items()}
+        self._writer.append(write.windows, offsets, write.counts, write.usage)
         self._stored_offsets = dict(write.offsets)
         self._owed = None
 

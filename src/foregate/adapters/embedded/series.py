@@ -13,43 +13,31 @@ import msgspec
 from msgspec.structs import astuple
 
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
+from foregate.adapters.embedded.series_schema import MIGRATIONS
+from foregate.ports.series import Merge
+from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy, UsageSums
-from foregate.wire.window import StoredWindow, WindowStats
+from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE entities (
-        id INTEGER PRIMARY KEY, org TEXT NOT NULL, service TEXT NOT NULL, route TEXT NOT NULL,
-        environment TEXT NOT NULL, UNIQUE (org, service, route, environment)
-    );
-    CREATE TABLE windows (
-        span_s INTEGER NOT NULL, start_s REAL NOT NULL, entity INTEGER NOT NULL REFERENCES entities (id),
-        stats BLOB NOT NULL, latency BLOB NOT NULL, upstream BLOB NOT NULL,
-        PRIMARY KEY (span_s, start_s, entity)
-    ) WITHOUT ROWID;
-    CREATE INDEX windows_by_entity ON windows (entity, span_s, start_s);
-    CREATE TABLE offsets (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
-    CREATE TABLE counts (outcome TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE usage (
-        hour_s INTEGER NOT NULL, key_id TEXT NOT NULL, service TEXT NOT NULL, model TEXT NOT NULL,
-        requests INTEGER NOT NULL, estimated INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
-        output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, cost REAL NOT NULL,
-        PRIMARY KEY (hour_s, key_id, service, model)
-    ) WITHOUT ROWID
-    """,
-)
 _UPSERT = (
-    "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET stats = excluded.stats, "
-    "latency = excluded.latency, upstream = excluded.upstream"
+    "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET stats = excluded.stats, "
+    "latency = excluded.latency, upstream = excluded.upstream, facets = excluded.facets"
+)
+_MARK = "INSERT INTO stale (span_s, start_s, entity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_STALE = (
+    "SELECT mark, span_s, start_s, entity, org, service, route, environment FROM stale JOIN entities ON id = entity "
+    "ORDER BY mark LIMIT ?"
+)
+_PARTS = (
+    "SELECT stats, latency, upstream, facets FROM windows "
+    "WHERE entity = ? AND span_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s"
 )
 _SCAN = (
-    "SELECT org, service, route, environment, stats, latency, upstream FROM windows JOIN entities ON id = entity "
-    "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
+    "SELECT org, service, route, environment, stats, latency, upstream, facets "
+    "FROM windows JOIN entities ON id = entity WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
     "ORDER BY org, service, route, environment, start_s LIMIT ?"
 )
 _ADD_USAGE = (
@@ -66,6 +54,8 @@ _USED_BY: Mapping[UsageBy, str] = {
     "service": "service",
     "hour": "CAST(hour_s AS TEXT)",
 }
+_ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
+_Row = tuple[int, float, int, bytes, bytes, bytes, bytes]
 _OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
 
 _encode_stats = msgspec.msgpack.Encoder().encode
@@ -82,20 +72,22 @@ class EmbeddedSeries:
         self._path = path
         self._lock = threading.Lock()
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the file, which retention bounds
-        self._db = open_database(path, _MIGRATIONS, durable=False)
+        self._db = open_database(path, MIGRATIONS, durable=False)
 
-    def write(
+    def append(
         self,
         windows: Sequence[StoredWindow],
-        offsets: Mapping[int, int],
+        offsets: Mapping[tuple[str, int], int],
         counts: Mapping[str, int],
         usage: Sequence[Usage] = (),
     ) -> None:
         """Upsert windows, set offsets and add to the accounts and the ledger in one transaction."""
         known = dict(self._ids)  # an id given inside a transaction that fails must not be remembered
         with self._lock, failures_of(self._path), transaction(self._db):
-            self._db.executemany(_UPSERT, list(self._rows(windows, known)))
-            self._db.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?)", offsets.items())
+            self._put(list(self._rows(windows, known)))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO read_to VALUES (?, ?, ?)", [(*at, offset) for at, offset in offsets.items()]
+            )
             self._db.executemany(
                 "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET items = items + excluded.items",
                 counts.items(),
@@ -103,15 +95,22 @@ class EmbeddedSeries:
             self._db.executemany(_ADD_USAGE, [astuple(row.key) + astuple(row.sums) for row in usage])
         self._ids = known
 
-    def _rows(
-        self, windows: Sequence[StoredWindow], known: dict[Entity, int]
-    ) -> Iterable[tuple[int, float, int, bytes, bytes, bytes]]:
+    def _put(self, rows: Sequence[_Row]) -> None:
+        """Upsert windows, and mark what is rolled up of them as stale."""
+        self._db.executemany(_UPSERT, rows)
+        marks = {
+            (into_s, int(start_s) // into_s * into_s, entity)
+            for span_s, start_s, entity, *_ in rows
+            if (into_s := _ROLLED_INTO.get(span_s)) is not None
+        }
+        self._db.executemany(_MARK, sorted(marks))
+
+    def _rows(self, windows: Sequence[StoredWindow], known: dict[Entity, int]) -> Iterable[_Row]:
         for window in windows:
-            entity, stats = window.entity, window.stats
-            number = known.get(entity)
+            number = known.get(window.entity)
             if number is None:
-                number = known[entity] = self._number_of(entity)
-            yield stats.span_s, stats.start_s, number, _encode_stats(stats), window.latency, window.upstream
+                number = known[window.entity] = self._number_of(window.entity)
+            yield _row(window, number)
 
     def _number_of(self, entity: Entity) -> int:
         names = (entity.org, entity.service, entity.route, entity.environment)
@@ -119,10 +118,28 @@ class EmbeddedSeries:
         row = self._db.execute(f"SELECT id FROM entities WHERE TRUE {_OF_ONE}", names).fetchone()  # noqa: S608
         return int(row[0])
 
-    def offsets(self) -> dict[int, int]:
+    def offsets(self, topic: str = TOPIC_EVENTS) -> dict[int, int]:
         """Partition → last offset whose events are in the stored windows."""
         with self._lock, failures_of(self._path):
-            return dict(self._db.execute("SELECT partition, offset FROM offsets").fetchall())
+            return dict(self._db.execute("SELECT partition, offset FROM read_to WHERE topic = ?", (topic,)).fetchall())
+
+    def roll_up(self, merge: Merge, windows_max: int) -> int:
+        """Make what is stale anew, in one transaction: what has been so for longest first, an hour before its day."""
+        with self._lock, failures_of(self._path):
+            if self._db.execute("SELECT mark FROM stale LIMIT 1").fetchone() is None:
+                return 0  # without taking the lock of writers
+            with transaction(self._db):
+                stale = self._db.execute(_STALE, (windows_max,)).fetchall()
+                for _, span_s, start_s, number, *names in stale:
+                    parts = self._parts(Entity(*names), number, span_s, start_s)
+                    if parts:  # where all have expired, what was made of them stays until it expires itself
+                        self._put([_row(merge(parts, span_s, float(start_s)), number)])
+                self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
+        return len(stale)
+
+    def _parts(self, entity: Entity, number: int, span_s: int, start_s: int) -> list[StoredWindow]:
+        found = self._db.execute(_PARTS, (number, ROLLED_UP_FROM[span_s], start_s, start_s + span_s)).fetchall()
+        return [StoredWindow(entity, _decode_stats(row[0]), *row[1:]) for row in found]
 
     def newest_s(self, span_s: int) -> float | None:
         """The start of the newest window of this span, None when there is none."""
@@ -130,16 +147,18 @@ class EmbeddedSeries:
             row = self._db.execute("SELECT max(start_s) FROM windows WHERE span_s = ?", (span_s,)).fetchone()
         return None if row[0] is None else float(row[0])
 
-    def expire(self, span_s: int, older_than_s: float) -> int:
+    def expire(self, span_s: int, older_than_s: float, *, org: str | None = None) -> int:
         """Delete windows of this span that started before `older_than_s`, some thousand per transaction."""
+        which = "" if org is None else "AND entity IN (SELECT id FROM entities WHERE org = ?)"
+        of = () if org is None else (org,)
+        query = (
+            "DELETE FROM windows WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "  # noqa: S608
+            f"FROM windows WHERE span_s = ? AND start_s < ? {which} LIMIT ?)"
+        )
         deleted = 0
         while True:
             with self._lock, failures_of(self._path):
-                gone = self._db.execute(
-                    "DELETE FROM windows WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "
-                    "FROM windows WHERE span_s = ? AND start_s < ? LIMIT ?)",
-                    (span_s, older_than_s, _EXPIRE_ROWS_MAX),
-                ).rowcount
+                gone = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).rowcount
             deleted += gone
             if gone < _EXPIRE_ROWS_MAX:
                 return deleted
@@ -152,7 +171,7 @@ class EmbeddedSeries:
         query = _SCAN.format(which=_OF_ONE if which else "")
         with self._lock, failures_of(self._path):
             rows = self._db.execute(query, (span_s, from_s, until_s, *which, rows_max)).fetchall()
-        return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), latency=row[5], upstream=row[6]) for row in rows]
+        return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), *row[5:]) for row in rows]
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
         """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""
@@ -178,3 +197,9 @@ class EmbeddedSeries:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _row(window: StoredWindow, number: int) -> _Row:
+    stats = window.stats
+    encoded = _encode_stats(stats)
+    return stats.span_s, stats.start_s, number, encoded, window.latency, window.upstream, window.facets
