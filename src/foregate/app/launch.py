@@ -67,6 +67,7 @@ def prepare(launch: Launch) -> Runtime:
         webhook=config.alerts.webhook,
         model_path=config.predict.model_path,
         lab_control_url=launch.lab_control_url,
+        bus=config.telemetry.bus.kafka if config.telemetry.bus.kafka.brokers else None,
         retention_days=config.telemetry.retention_days,
         flush_interval_s=config.telemetry.flush_interval_s,
         ingest_workers=config.telemetry.ingest_workers if config.telemetry.ingest_keys else 0,

@@ -6,6 +6,7 @@ import msgspec
 
 from foregate.app.paths import DataDir, write_private
 from foregate.kernel.limits import BUS_BYTES_MAX
+from foregate.wire.bus import Kafka
 from foregate.wire.ingest import Ingest
 
 
@@ -23,6 +24,7 @@ class Runtime(msgspec.Struct, frozen=True):
     lab_control_url: str | None = None  # only in the demo
     retention_days: int = 30  # of single items
     flush_interval_s: float = 2.0  # so long readers may collect what is acknowledged
+    bus: Kafka | None = None  # None: bus.sqlite
     ingest_workers: int = 0  # processes that take telemetry in; 0: nobody may send any
 
 

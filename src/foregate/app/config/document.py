@@ -28,6 +28,7 @@ KNOWN_VARIABLES: dict[str, Path] = {  # names that people know from before
     "BATCH_SIZE": ("telemetry", "batch_size"),
     "FLUSH_INTERVAL_SECONDS": ("telemetry", "flush_interval_s"),
     "MAX_BUFFER_CAPACITY": ("telemetry", "buffer_items_max"),
+    "KAFKA_TOPIC_RAW": ("telemetry", "bus", "kafka", "topic_raw"),
     "RETENTION_DAYS": ("telemetry", "retention_days"),
 }
 

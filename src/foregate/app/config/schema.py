@@ -28,6 +28,7 @@ from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire import policies, snapshot
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
+from foregate.wire.bus import BusSettings
 from foregate.wire.cache import CacheStorage
 from foregate.wire.canary import Canary
 from foregate.wire.ingest import INGEST_WORKERS_MAX, SenderKey
@@ -344,6 +345,7 @@ class Telemetry(_Strict):
     body_bytes_max: int = Field(
         16_777_216, ge=65_536, le=268_435_456, description="Of a post as sent; unpacked four times as much. More: 413."
     )
+    bus: Annotated[BusSettings, DERIVED] = Field(default_factory=BusSettings)
     retention_days: int = Field(30, ge=1, le=3_650, description="How long single items are kept. RETENTION_DAYS.")
 
 
