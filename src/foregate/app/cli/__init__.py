@@ -24,7 +24,7 @@ def version() -> None:
 
 def main() -> None:
     """Entry point of the `foregate` script."""
-    for noun in ("up", "demo", "serve"):
+    for noun in ("up", "demo", "serve", "import_"):
         importlib.import_module(f"foregate.app.cli.{noun}").register(app)
     for noun in ("blocks", "cache", "canary", "config", "keys", "predict"):
         app.add_typer(importlib.import_module(f"foregate.app.cli.{noun}").app, name=noun)
