@@ -3,9 +3,12 @@
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
+
+from foregate.app.observe.own_logs import OwnLog
 
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -17,6 +20,7 @@ class LogStyle:
 
     format: LogFormat = "json"
     level: LogLevel = "info"
+    file: Path | None = None  # where the lines go as well, for foregate's own log search
 
 
 def configure_logs(style: LogStyle, process: str) -> structlog.typing.FilteringBoundLogger:
@@ -34,6 +38,8 @@ def configure_logs(style: LogStyle, process: str) -> structlog.typing.FilteringB
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
+    if style.file is not None:
+        shared += [_named(process), structlog.processors.format_exc_info, OwnLog(style.file)]
     number = logging.getLevelNamesMapping()[style.level.upper()]
     structlog.configure(
         processors=[*shared, *last],

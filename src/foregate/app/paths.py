@@ -97,6 +97,13 @@ class DataDir:
     def lock(self) -> Path:
         return self.root / "lock"
 
+    @property
+    def own_logs(self) -> Path:
+        return self.root / "log"
+
+    def own_log(self, process: str) -> Path:
+        return self.own_logs / f"{process}.ndjson"
+
     def spool(self, worker: int) -> Path:
         return self.root / "spool" / f"w{worker}"
 

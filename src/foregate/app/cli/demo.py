@@ -34,7 +34,7 @@ def demo(
     log_level: Level = "warning",
 ) -> None:
     """Start real services with real faults behind the gateway, and watch one of them fail, foreseen."""
-    logs, data = LogStyle(log_format, log_level), DataDir(data_dir)
+    logs, data = LogStyle(log_format, log_level, DataDir(data_dir).own_log("supervisor")), DataDir(data_dir)
     log = configure_logs(logs, "supervisor")
     with refusals(), owned(data):
         forget(data)

@@ -41,7 +41,7 @@ def up(
 ) -> None:
     """Start the gateway, the analyzer and the console, and keep them alive until Ctrl-C."""
     environ = dict(default_environ())
-    logs = LogStyle(log_format, log_level)
+    logs = LogStyle(log_format, log_level, DataDir(data_dir).own_log("supervisor"))
     log = configure_logs(logs, "supervisor")
     with refusals():
         loaded = load(config or default_file(), environ)

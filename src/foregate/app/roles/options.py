@@ -45,6 +45,6 @@ def parse(argv: Sequence[str]) -> RoleOptions:
     parser.add_argument("--socket", type=int, action="append", default=[])
     parser.add_argument("--supervised", action="store_true")
     given = parser.parse_args(argv)
-    logs = LogStyle(given.log_format, given.log_level)
     data = DataDir(given.data_dir)
+    logs = LogStyle(given.log_format, given.log_level, data.own_log(f"{given.role}-{given.worker}"))
     return RoleOptions(given.role, data, given.worker, logs, given.supervised, tuple(given.socket))
