@@ -37,7 +37,11 @@ class Rejected:
 
 @dataclass(slots=True)
 class Parsed:
-    """`rejected` are the first `REJECTED_MAX` of `invalid`, which counts all of them, by kind."""
+    """`rejected` are the first `REJECTED_MAX` of `invalid`, which counts all of them, by kind.
+
+    `batch_id`: as the body names itself, for whoever sends it twice; "" where it does not. `damaged`: the body was cut
+    off or could not be read to its end; it must not count as received under a batch id, for it may come again, whole.
+    """
 
     events: list[RequestEvent] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
@@ -45,6 +49,8 @@ class Parsed:
     points: list[Point] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     invalid: dict[Kind, int] = field(default_factory=dict)
+    batch_id: str = ""
+    damaged: bool = False
 
     def reject(self, kind: Kind, index: int, reason: str) -> None:
         self.invalid[kind] = self.invalid.get(kind, 0) + 1
