@@ -37,7 +37,8 @@ class SeriesWriter(Protocol):
     def roll_up(self, merge: Merge, windows_max: int) -> int:
         """Make stale roll-ups anew (`wire.window.ROLLED_UP_FROM`), the shorter spans first, some `windows_max` at most.
 
-        Returns how many were made; 0: none is stale. Interrupted at any moment it begins again where it was.
+        Returns how many were made; 0: none is stale, and one hour's totals were made instead if there were any to make
+        (of hours that are over: there is a window of a later one). Interrupted it begins again where it was.
         """
         ...
 

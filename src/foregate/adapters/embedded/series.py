@@ -5,13 +5,15 @@ loss the newest transactions may be missing as a whole, and the bus, which is du
 older offsets.
 """
 
+import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import astuple
 
+from foregate.adapters.embedded import series_totals
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.adapters.embedded.series_schema import MIGRATIONS
 from foregate.ports.series import Merge
@@ -40,6 +42,7 @@ _SCAN = (
     "FROM windows JOIN entities ON id = entity WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
     "ORDER BY org, service, route, environment, start_s LIMIT ?"
 )
+_SCAN_NUMBERS = _SCAN.replace("stats, latency, upstream, facets", "stats, x'', x'', x''")
 _ADD_USAGE = (
     "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "requests = requests + excluded.requests, estimated = estimated + excluded.estimated, "
@@ -57,6 +60,10 @@ _USED_BY: Mapping[UsageBy, str] = {
 _ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
 _Row = tuple[int, float, int, bytes, bytes, bytes, bytes]
 _OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
+_OF_SOME = (
+    "AND entity IN (SELECT entities.id FROM json_each(?) AS one JOIN entities ON org = one.value ->> 0 "
+    "AND service = one.value ->> 1 AND route = one.value ->> 2 AND environment = one.value ->> 3)"
+)
 
 _encode_stats = msgspec.msgpack.Encoder().encode
 _decode_stats = msgspec.msgpack.Decoder(WindowStats).decode
@@ -104,6 +111,7 @@ class EmbeddedSeries:
             if (into_s := _ROLLED_INTO.get(span_s)) is not None
         }
         self._db.executemany(_MARK, sorted(marks))
+        series_totals.mark(self._db, (row[1] for row in rows if row[0] == series_totals.QUARTER_S))
 
     def _rows(self, windows: Sequence[StoredWindow], known: dict[Entity, int]) -> Iterable[_Row]:
         for window in windows:
@@ -127,15 +135,24 @@ class EmbeddedSeries:
         """Make what is stale anew, in one transaction: what has been so for longest first, an hour before its day."""
         with self._lock, failures_of(self._path):
             if self._db.execute("SELECT mark FROM stale LIMIT 1").fetchone() is None:
-                return 0  # without taking the lock of writers
+                self._total_up(merge)
+                return 0
             with transaction(self._db):
                 stale = self._db.execute(_STALE, (windows_max,)).fetchall()
                 for _, span_s, start_s, number, *names in stale:
                     parts = self._parts(Entity(*names), number, span_s, start_s)
                     if parts:  # where all have expired, what was made of them stays until it expires itself
-                        self._put([_row(merge(parts, span_s, float(start_s)), number)])
+                        made = merge(parts, span_s, float(start_s))
+                        self._put([_row(made, number)])
+                        series_totals.put_sums(self._db, [(number, made.stats)])
                 self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
         return len(stale)
+
+    def _total_up(self, merge: Merge) -> None:
+        """One hour's totals, with its day's."""
+        if series_totals.next_hour(self._db) is not None:  # asked without taking the lock of writers
+            with transaction(self._db):
+                series_totals.make_totals(self._db, merge)
 
     def _parts(self, entity: Entity, number: int, span_s: int, start_s: int) -> list[StoredWindow]:
         found = self._db.execute(_PARTS, (number, ROLLED_UP_FROM[span_s], start_s, start_s + span_s)).fetchall()
@@ -161,17 +178,59 @@ class EmbeddedSeries:
                 gone = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).rowcount
             deleted += gone
             if gone < _EXPIRE_ROWS_MAX:
-                return deleted
+                break
+        with self._lock, failures_of(self._path):
+            series_totals.expire(self._db, span_s, older_than_s, org)
+        return deleted
 
     def scan(
-        self, span_s: int, from_s: float, until_s: float, *, entity: Entity | None = None, rows_max: int = 50_000
+        self,
+        span_s: int,
+        from_s: float,
+        until_s: float,
+        *,
+        entity: Entity | None = None,
+        entities: Collection[Entity] | None = None,
+        rows_max: int = 50_000,
+        sketches: bool = True,
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
-        which = () if entity is None else (entity.org, entity.service, entity.route, entity.environment)
-        query = _SCAN.format(which=_OF_ONE if which else "")
+        chosen = [entity] if entity is not None else entities
+        named = (
+            None
+            if chosen is None
+            else json.dumps([[one.org, one.service, one.route, one.environment] for one in chosen])
+        )
+        query = (_SCAN if sketches else _SCAN_NUMBERS).format(which="" if named is None else _OF_SOME)
+        of = () if named is None else (named,)
         with self._lock, failures_of(self._path):
-            rows = self._db.execute(query, (span_s, from_s, until_s, *which, rows_max)).fetchall()
+            rows = self._db.execute(query, (span_s, from_s, until_s, *of, rows_max)).fetchall()
         return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), *row[5:]) for row in rows]
+
+    def entities(self, org: str | None = None) -> list[Entity]:
+        """Of whom there are (or were) windows."""
+        which, of = ("", ()) if org is None else ("WHERE org = ?", (org,))
+        names = "org, service, route, environment"
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute(f"SELECT {names} FROM entities {which} ORDER BY {names}", of).fetchall()  # noqa: S608
+        return [Entity(*row) for row in rows]
+
+    def sums(
+        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
+    ) -> list[tuple[Entity, WindowStats]]:
+        """Per entity its windows added up; hours and days by SQLite alone."""
+        with self._lock, failures_of(self._path):
+            return series_totals.sums(self._db, span_s, from_s, until_s, org, rows_max)
+
+    def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
+        """The windows of all routes together."""
+        with self._lock, failures_of(self._path):
+            return series_totals.totals(self._db, span_s, from_s, until_s, org)
+
+    def stale(self, from_s: float, until_s: float) -> list[float]:
+        """Starts of hours that are not rolled up."""
+        with self._lock, failures_of(self._path):
+            return series_totals.stale(self._db, from_s, until_s)
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
         """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""

@@ -39,4 +39,23 @@ MIGRATIONS = (
     INSERT INTO stale (span_s, start_s, entity)
         SELECT DISTINCT 3600, CAST(start_s AS INTEGER) / 3600 * 3600, entity FROM windows WHERE span_s = 900
     """,
+    # For questions over many routes: the numbers of hours and days as columns, and the windows of all routes together.
+    # `untotalled` are the hours whose totals have to be made (anew); what is in `sums` is what is in `windows`.
+    """
+    CREATE TABLE sums (
+        span_s INTEGER NOT NULL, start_s INTEGER NOT NULL, entity INTEGER NOT NULL,
+        requests INTEGER NOT NULL, errors INTEGER NOT NULL, timeouts INTEGER NOT NULL, client_errors INTEGER NOT NULL,
+        limited INTEGER NOT NULL, broken INTEGER NOT NULL, retries INTEGER NOT NULL, request_bytes INTEGER NOT NULL,
+        response_bytes INTEGER NOT NULL, inflight_max INTEGER NOT NULL, max_ms REAL NOT NULL,
+        PRIMARY KEY (span_s, start_s, entity)
+    ) WITHOUT ROWID;
+    CREATE TABLE totals (
+        span_s INTEGER NOT NULL, start_s INTEGER NOT NULL, org TEXT NOT NULL, environment TEXT NOT NULL,
+        stats BLOB NOT NULL, latency BLOB NOT NULL, upstream BLOB NOT NULL, facets BLOB NOT NULL,
+        PRIMARY KEY (span_s, start_s, org, environment)
+    ) WITHOUT ROWID;
+    CREATE TABLE untotalled (start_s INTEGER PRIMARY KEY);
+    INSERT OR IGNORE INTO untotalled
+        SELECT DISTINCT CAST(start_s AS INTEGER) / 3600 * 3600 FROM windows WHERE span_s = 900
+    """,
 )
