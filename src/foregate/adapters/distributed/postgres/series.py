@@ -1,0 +1,209 @@
+"""The series store in PostgreSQL: one row per window, its numbers as columns, its sketches as bytes.
+
+Windows, the bus offsets they cover and the accounts change in one transaction. Writers take turns; readers see whole
+transactions and wait for nobody.
+"""
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.structs import astuple
+from psycopg import sql
+
+from foregate.adapters.distributed.postgres import ledger
+from foregate.adapters.distributed.postgres.database import Cursor, Database
+from foregate.adapters.distributed.postgres.offsets import Offsets
+from foregate.adapters.distributed.postgres.partitions import moment
+from foregate.adapters.distributed.postgres.schema import alone, migrated
+from foregate.adapters.distributed.postgres.tables import MIGRATIONS, NUMBERS, WINDOWS
+from foregate.adapters.distributed.postgres.windows import (
+    NUMBER_COLUMNS,
+    SKETCH_COLUMNS,
+    Part,
+    Putting,
+    between,
+    names_of,
+    stats_of,
+)
+from foregate.ports.series import Merge
+from foregate.wire import TOPIC_EVENTS
+from foregate.wire.entity import Entity
+from foregate.wire.usage import Usage, UsageAnswer, UsageBy
+from foregate.wire.window import ROLLED_UP_FROM, StoredWindow
+
+_EXPIRE_ROWS_MAX = 5_000  # per transaction
+_ADD_COUNTS = (
+    "INSERT INTO series_counts SELECT * FROM unnest(%s::text[], %s::bigint[]) "
+    "ON CONFLICT (outcome) DO UPDATE SET items = series_counts.items + excluded.items"
+)
+_STALE = (
+    "DELETE FROM stale WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity FROM stale "
+    "WHERE span_s = (SELECT min(span_s) FROM stale) ORDER BY mark LIMIT %s) RETURNING span_s, start_s, entity"
+)
+_START = "extract(epoch FROM start_at)::float8"
+_NAMES = "org, service, route, environment"
+_OF_SOME = (
+    "AND (org, service, route, environment) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]))"
+)
+
+
+class PostgresSeries:
+    """Keeps `SeriesWriter` and `SeriesReader` of `foregate.ports.series` in the database at `url`.
+
+    Threads may share one. Raises OSError when it is opened and at every call: see `failures`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._db = Database(url)
+        self._layout = migrated(self._db, "series", MIGRATIONS)
+        self._offsets = Offsets(self._db, "series_offsets")
+        self._writer = threading.Lock()  # of what follows
+        self._ids: dict[Entity, int] = {}  # as many as there are entities in the store, which retention bounds
+        self._ready: set[Part] = set()
+
+    def append(
+        self,
+        windows: Sequence[StoredWindow],
+        offsets: Mapping[tuple[str, int], int],
+        counts: Mapping[str, int],
+        usage: Sequence[Usage] = (),
+    ) -> None:
+        """Upsert windows, set offsets and add to the accounts and the ledger in one transaction."""
+        with self._writing() as (cursor, putting):
+            if not self._offsets.move(cursor, offsets):
+                return
+            putting.put(windows)
+            if counts:
+                cursor.execute(_ADD_COUNTS, (list(counts), list(counts.values())))
+            ledger.add(cursor, [astuple(row.key) + astuple(row.sums) for row in usage])
+        self._offsets.done(offsets)
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[Cursor, Putting]]:
+        """One transaction at a time, over all processes: two that upsert the same rows in another order would block
+        each other."""
+        with self._writer:
+            with self._db.writing() as cursor:
+                alone(cursor, "series")
+                putting = Putting(cursor, self._layout, self._ids, self._ready)
+                yield cursor, putting
+            self._ids |= putting.new_ids
+            self._ready |= putting.new_ready
+
+    def offsets(self, topic: str = TOPIC_EVENTS) -> dict[int, int]:
+        """Partition → last offset whose events are in the stored windows."""
+        return self._offsets.read(topic)
+
+    def roll_up(self, merge: Merge, windows_max: int) -> int:
+        """Make what is stale anew, in one transaction: hours before days, what has been stale for longest first."""
+        if not self._query("SELECT FROM stale LIMIT 1"):
+            return 0  # without taking the lock of writers
+        with self._writing() as (cursor, putting):
+            # The marks go first: an hour that changes here marks its day again.
+            cursor.execute(_STALE, (windows_max,))
+            stale = [(int(span_s), int(start_s), int(entity)) for span_s, start_s, entity in cursor.fetchall()]
+            if stale:  # where all parts have expired, what was made of them stays until it expires itself
+                putting.put(merge(parts, span_s, start_s) for span_s, start_s, parts in _parts(cursor, stale))
+        return len(stale)
+
+    def newest_s(self, span_s: int) -> float | None:
+        """The start of the newest window of this span, None when there is none."""
+        ((newest,),) = self._query(
+            "SELECT extract(epoch FROM max(start_at))::float8 FROM {table}", table=_table(span_s)
+        )
+        return None if newest is None else float(newest)
+
+    def expire(self, span_s: int, older_than_s: float, *, org: str | None = None) -> int:
+        """Drop what parts of the table are older as a whole, then delete some thousand rows per transaction."""
+        of = sql.SQL("TRUE")
+        if org is not None:
+            of = sql.SQL("entity IN (SELECT id FROM entities WHERE org = {})").format(sql.Literal(org))  # type: ignore[assignment]
+        deleted = self._layout.drop(self._db, WINDOWS[span_s], older_than_s, None if org is None else of)
+        query = sql.SQL(
+            "DELETE FROM {table} WHERE (start_at, entity) IN "
+            "(SELECT start_at, entity FROM {table} WHERE start_at < {end} AND {of} LIMIT {rows})"
+        ).format(table=_table(span_s), end=moment(older_than_s), of=of, rows=sql.Literal(_EXPIRE_ROWS_MAX))
+        while True:
+            with self._writer, self._db.writing() as cursor:
+                gone = cursor.execute(query).rowcount
+            deleted += gone
+            if gone < _EXPIRE_ROWS_MAX:
+                return deleted
+
+    def expire_usage(self, older_than_s: float) -> int:
+        """Delete what the ledger has of hours that began before `older_than_s`."""
+        with self._db.writing() as cursor:
+            return ledger.expire(cursor, older_than_s)
+
+    def scan(
+        self,
+        span_s: int,
+        from_s: float,
+        until_s: float,
+        *,
+        entity: Entity | None = None,
+        entities: Collection[Entity] | None = None,
+        rows_max: int = 50_000,
+        sketches: bool = True,
+    ) -> list[StoredWindow]:
+        """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
+        some = None if entity is None and entities is None else [*(entities or ()), *([entity] if entity else ())]
+        rows = self._query(
+            f"SELECT {_NAMES}, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{table}} "  # noqa: S608
+            f"JOIN entities ON id = entity WHERE {{between}} {'' if some is None else _OF_SOME} "
+            f"ORDER BY {_NAMES}, start_at LIMIT %s",
+            (*([] if some is None else names_of(some)), rows_max),
+            table=_table(span_s),
+            between=between(from_s, until_s),
+        )
+        end = 5 + len(NUMBERS)
+        return [
+            StoredWindow(
+                Entity(*row[:4]), stats_of(span_s, row[4], row[5:end]), *(row[end:] if sketches else (b"", b""))
+            )
+            for row in rows
+        ]
+
+    def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
+        """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""
+        with self._db.reading() as cursor:
+            return ledger.used(cursor, by, from_s, until_s, rows_max)
+
+    def counts(self) -> dict[str, int]:
+        """The telemetry accounts: outcome → items, since ever."""
+        return {str(outcome): int(items) for outcome, items in self._query("SELECT outcome, items FROM series_counts")}
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _query(self, query: str, values: Sequence[Any] = (), **names: sql.Composable) -> list[tuple[Any, ...]]:
+        with self._db.reading() as cursor:
+            return cursor.execute(sql.SQL(query).format(**names), values).fetchall()
+
+
+def _table(span_s: int) -> sql.Identifier:
+    return sql.Identifier(WINDOWS[span_s].table)
+
+
+def _parts(cursor: Cursor, stale: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, float, list[StoredWindow]]]:
+    """(span, start, windows to be merged in order of time) of each, all of one span; nothing where there are none."""
+    span_s = stale[0][0]
+    part_s = ROLLED_UP_FROM[span_s]
+    starts = [start_s for _, start_s, _ in stale]
+    query = sql.SQL(
+        f"SELECT stale.start_s, {_NAMES}, {_START}, {NUMBER_COLUMNS}, {SKETCH_COLUMNS} FROM {{table}} AS part "  # noqa: S608
+        "JOIN unnest(%s::bigint[], %s::bigint[]) AS stale (start_s, entity) ON part.entity = stale.entity "
+        "AND start_at >= to_timestamp(stale.start_s) AND start_at < to_timestamp(stale.start_s + {span}) "
+        "JOIN entities ON id = part.entity WHERE {between} ORDER BY part.entity, start_at"
+    ).format(table=_table(part_s), span=sql.Literal(span_s), between=between(min(starts), max(starts) + span_s))
+    cursor.execute(query, (starts, [entity for _, _, entity in stale]))
+    found: dict[tuple[Entity, int], list[StoredWindow]] = {}
+    end = 6 + len(NUMBERS)
+    for row in cursor.fetchall():
+        entity = Entity(*row[1:5])
+        window = StoredWindow(entity, stats_of(part_s, row[5], row[6:end]), *row[end:])
+        found.setdefault((entity, int(row[0])), []).append(window)
+    for (_, start_s), windows in found.items():
+        yield span_s, float(start_s), windows
