@@ -1,12 +1,16 @@
 """One suite per port, run for every adapter: a new adapter adds itself here and nowhere else."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.ports.archive_world import Archives
+from tests.ports.postgres_server import PostgresServer
 
+from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
+from foregate.adapters.embedded.archive.writer import EmbeddedArchive
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.courier import Courier
 from foregate.adapters.embedded.findings import EmbeddedFindings
@@ -15,6 +19,8 @@ from foregate.adapters.embedded.spool import Spool
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import ManualClock
+
+MakeArchives = Callable[[], Archives]
 
 
 @dataclass
@@ -72,11 +78,45 @@ def embedded_series(folder: Path) -> Iterator[SeriesAdapter]:
         handle.close()
 
 
-# An empty store per test, in a folder of its own.
-SERIES: dict[str, Callable[[Path], AbstractContextManager[SeriesAdapter]]] = {"embedded": embedded_series}
+@contextmanager
+def postgres_series(server: PostgresServer) -> Iterator[SeriesAdapter]:
+    from foregate.adapters.distributed.postgres.series import PostgresSeries
+
+    with server.schema() as url, ExitStack() as opened:
+        yield SeriesAdapter(lambda: opened.enter_context(closing(PostgresSeries(url))))
 
 
-@pytest.fixture(params=sorted(SERIES))
+@pytest.fixture(params=["embedded", "postgres"])
 def series_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesAdapter]:
-    with SERIES[request.param](tmp_path) as opened:
+    """An empty store per test, of the adapter whose turn it is."""
+    embedded = request.param == "embedded"
+    with embedded_series(tmp_path) if embedded else postgres_series(request.getfixturevalue("postgres")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", params=["embedded"])
+def make_archives(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeArchives]:
+    """Makes an empty archive, of the adapter whose turn it is."""
+    assert request.param == "embedded"
+    opened: list[EmbeddedArchive | EmbeddedArchiveReader] = []
+
+    def made() -> Archives:
+        folder, clock = tmp_path_factory.mktemp("archive"), ManualClock()
+        opened.extend((EmbeddedArchive(folder, clock), EmbeddedArchiveReader(folder)))
+        writer = opened[-2]
+        assert isinstance(writer, EmbeddedArchive)
+
+        def reader() -> EmbeddedArchiveReader:
+            opened.append(EmbeddedArchiveReader(folder))
+            return opened[-1]
+
+        return Archives(clock, lambda: writer, reader)
+
+    yield made
+    for handle in opened:
+        handle.close()
+
+
+@pytest.fixture
+def archives(make_archives: MakeArchives) -> Archives:
+    return make_archives()

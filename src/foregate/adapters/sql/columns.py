@@ -27,11 +27,16 @@ STATUS_CLASS = f"CASE {_CLASSES} ELSE 'other' END"
 
 
 class Column(NamedTuple):
-    """`default`: what an item has that was stored before there was the field; as stored."""
+    """`default`: what an item has that was stored before there was the field. Of JSON its text, and it
+    is stored as null."""
 
     name: str
     type: Type
     default: Any
+
+    @property
+    def stored_default(self) -> Any:
+        return None if self.type == "json" else self.default
 
 
 @cache
@@ -46,7 +51,7 @@ def _column(name: str, hint: Any, default: Any) -> Column:
     found = _type(hint)
     if default is msgspec.NODEFAULT:
         default = {"text": "", "integer": 0, "real": 0.0, "boolean": False, "json": None}[found]
-    return Column(name, found, None if found == "json" else default)
+    return Column(name, found, msgspec.json.encode(default).decode() if found == "json" else default)
 
 
 def _type(hint: Any) -> Type:

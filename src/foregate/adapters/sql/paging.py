@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from foregate.adapters.sql.columns import PER_SECOND, TIMES, columns
+from foregate.adapters.sql.columns import PER_SECOND, TIMES, Column, columns
 from foregate.adapters.sql.dialect import Bound, Dialect, Query
 from foregate.adapters.sql.filters import conditions
 from foregate.kernel.errors import ForegateError
@@ -86,7 +86,7 @@ def _in(time_s: float, per_s: int) -> float | int:
 def page_of(kind: Kind, rows: Sequence[Sequence[Any]], limit: int, place: Place | None) -> Page:
     """The page, from the rows of `page_query`."""
     of = columns(kind)
-    found = [{column.name: _read(column.type, value) for column, value in zip(of, row, strict=True)} for row in rows]
+    found = [{column.name: _read(column, value) for column, value in zip(of, row, strict=True)} for row in rows]
     if len(found) <= limit:
         return Page(found)
     page = found[:limit]
@@ -97,5 +97,7 @@ def page_of(kind: Kind, rows: Sequence[Sequence[Any]], limit: int, place: Place 
     return Page(page, base64.urlsafe_b64encode(msgspec.json.encode((time, given))).decode("ascii"))
 
 
-def _read(of: str, value: Any) -> Any:
-    return msgspec.json.decode(value) if of == "json" and value is not None else value
+def _read(column: Column, value: Any) -> Any:
+    if column.type != "json":
+        return value
+    return msgspec.json.decode(column.default if value is None else value)
