@@ -38,8 +38,8 @@ class DataDir:
         return self.root / "ingest.json"
 
     @property
-    def intake(self) -> Path:
-        return self.root / "intake.bin"
+    def ingest_counts(self) -> Path:
+        return self.root / "ingest.bin"
 
     @property
     def findings(self) -> Path:

@@ -59,6 +59,10 @@ BUS_BATCH_EVENTS_MAX = 5_000
 BUS_RETENTION_S = 86_400.0  # older batches that every group has read are deleted
 BUS_BYTES_MAX = 2_147_483_648  # default of `telemetry.bus_bytes_max`: the oldest batches go, those first that were read
 
+# --- taking telemetry in -----------------------------------------------------------------------------------------
+INGEST_BYTES_MAX = 134_217_728  # of bodies and of what waits to be stored, per ingest process: 429, Retry-After
+INGEST_REQUESTS_MAX = 4_096  # posts under way, per ingest process: 429, Retry-After
+
 # --- windows and judgement -------------------------------------------------------------------------------------
 ENTITIES_MAX = 20_000  # (org, service, route, environment) kept live; beyond it events count to route "other"
 LATE_EVENT_S = 900.0  # an event later than this is counted late, not windowed

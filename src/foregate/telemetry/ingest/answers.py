@@ -1,0 +1,150 @@
+"""Answers, in the words of whoever asks: problem+json, OTLP's Status, gRPC's trailers."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from foregate.http1.headers import HeaderList, encode, reason
+from foregate.http1.trailers import Fields
+from foregate.kernel.errors import ERRORS, problem
+from foregate.kernel.ids import new_request_id
+from foregate.telemetry.formats import Parsed
+from foregate.telemetry.ingest import grpc
+from foregate.telemetry.ingest.endpoints import Endpoint
+
+JSON, PROTOBUF = b"application/json", b"application/x-protobuf"
+_PROBLEM = b"application/problem+json"
+_REASONS_SAID = 3  # in a sentence; the answer of /v1/telemetry lists them
+
+
+class Answering(Protocol):
+    """What an exchange of either engine offers to whoever answers."""
+
+    @property
+    def answered(self) -> bool: ...
+
+    @property
+    def date_line(self) -> bytes: ...
+
+    def send_head(self, status: int, lines: bytes, length: int | None) -> None: ...
+
+    def send_whole(self, status: int, lines: tuple[bytes, ...], length: int | None, chunks: list[bytes]) -> None: ...
+
+    def write(self, chunk: bytes) -> None: ...
+
+    def end(self, trailers: Fields = ...) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+def respond(exchange: Answering, status: int, content_type: bytes, body: bytes, lines: bytes = b"") -> None:
+    """A whole answer; `lines` are further header lines with their CRLF."""
+    head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\n" % (status, reason(status), content_type)
+    exchange.send_whole(status, (head, exchange.date_line, lines), len(body), [body])
+    exchange.end()
+    exchange.flush()
+
+
+def accept(exchange: Answering, endpoint: Endpoint, as_json: bool, parsed: Parsed, items: int, fresh: bool) -> None:
+    """So many items are durable (`fresh` now, else from before); `parsed` says which of the post were not taken."""
+    if endpoint.dialect == "telemetry":
+        body = {"accepted": items if fresh else 0, "duplicates": 0 if fresh else items, **rejections(parsed)}
+        respond(exchange, 200, JSON, json.dumps(body).encode())
+    elif endpoint.dialect == "remote_write":
+        _accept_remote_write(exchange, parsed, items)
+    elif endpoint.dialect == "grpc":
+        exchange.send_head(200, b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n" + exchange.date_line, None)
+        exchange.write(grpc.framed(grpc.export_response(_invalid(parsed), _why(parsed))))
+        exchange.end([(b"grpc-status", b"0")])
+        exchange.flush()
+    elif as_json:
+        respond(exchange, 200, JSON, _export_json(endpoint, parsed))
+    else:
+        respond(exchange, 200, PROTOBUF, grpc.export_response(_invalid(parsed), _why(parsed)))
+
+
+def refuse(
+    exchange: Answering,
+    endpoint: Endpoint | None,
+    as_json: bool,
+    code: str,
+    detail: str = "",
+    wait_s: float = 0.0,
+    members: Mapping[str, Any] | None = None,
+    lines: bytes = b"",
+) -> None:
+    """An error. `wait_s` > 0: the same may be sent again after so long."""
+    spec = ERRORS[code]
+    if wait_s > 0.0:
+        lines += b"retry-after: %d\r\n" % math.ceil(wait_s)
+    if endpoint is not None and endpoint.dialect == "grpc":
+        refuse_grpc(exchange, code, detail or spec.title, wait_s)
+    elif endpoint is not None and endpoint.dialect == "otlp":
+        _refuse_otlp(exchange, as_json, spec.status, f"{code}: {detail or spec.title}", wait_s, lines, code)
+    else:
+        respond(exchange, spec.status, _PROBLEM, problem(spec, new_request_id(), detail, members), lines)
+
+
+def refuse_grpc(exchange: Answering, code: str, sentence: str, wait_s: float = 0.0) -> None:
+    """An answer of trailers alone."""
+    said = encode(grpc.status_fields(code, sentence, wait_s))
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n"
+    exchange.send_whole(200, (head, exchange.date_line, said), 0, [])
+    exchange.end()
+    exchange.flush()
+
+
+def rejections(parsed: Parsed) -> dict[str, Any]:
+    """How many items were not taken, and the first of them one by one."""
+    errors = [{"index": one.index, "reason": one.reason} for one in parsed.rejected]
+    return {"invalid": _invalid(parsed), "errors": errors}
+
+
+def wants_json(headers: HeaderList) -> bool:
+    """Whether a post says that it is JSON: then its answer is, too."""
+    for name, value in headers:
+        if name == b"content-type":
+            return value.partition(b";")[0].strip().lower() == JSON
+    return False
+
+
+def _refuse_otlp(
+    exchange: Answering, as_json: bool, status: int, sentence: str, wait_s: float, lines: bytes, code: str
+) -> None:
+    """OTLP/HTTP: the body of every error is a Status, in the encoding of the request."""
+    if status == 422:
+        status = 400  # the specification's own for what cannot be read: not to be sent again
+    if as_json:
+        said = {"code": grpc.status_of(code), "message": sentence}
+        respond(exchange, status, JSON, json.dumps(said).encode(), lines)
+    else:
+        respond(exchange, status, PROTOBUF, grpc.rpc_status(grpc.status_of(code), sentence.encode(), wait_s), lines)
+
+
+def _export_json(endpoint: Endpoint, parsed: Parsed) -> bytes:
+    if not _invalid(parsed):
+        return b"{}"
+    said = {endpoint.rejected: str(_invalid(parsed)), "errorMessage": _why(parsed)}  # an int64 is a string in JSON
+    return json.dumps({"partialSuccess": said}).encode()
+
+
+def _accept_remote_write(exchange: Answering, parsed: Parsed, items: int) -> None:
+    """An error where samples were invalid: the sender drops them, and says so in its log; the others are stored."""
+    if not _invalid(parsed):
+        exchange.send_whole(204, (b"HTTP/1.1 204 No Content\r\n", exchange.date_line), None, [])
+        exchange.end()
+        exchange.flush()
+        return
+    detail = f"{items} samples are stored, {_why(parsed)}"
+    spec = ERRORS["body_invalid"]
+    respond(exchange, spec.status, _PROBLEM, problem(spec, new_request_id(), detail, rejections(parsed)))
+
+
+def _invalid(parsed: Parsed) -> int:
+    return sum(parsed.invalid.values())
+
+
+def _why(parsed: Parsed) -> str:
+    said = "; ".join(f"{one.kind} {one.index}: {one.reason}" for one in parsed.rejected[:_REASONS_SAID])
+    return f"{_invalid(parsed)} were not taken: {said}" if said else ""

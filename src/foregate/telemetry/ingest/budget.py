@@ -1,0 +1,45 @@
+"""What one ingest process holds at a time: posts, bytes, items. Beyond a bound senders are told to come again."""
+
+from foregate.ports.blocks import Cells
+from foregate.telemetry.ingest.counts import HELD_BYTES, REQUESTS, WAITING_ITEMS
+
+RETRY_S = 1.0  # after a bound was reached: a commit takes milliseconds
+
+
+class Budget:
+    """Counted by the loop's thread alone, and shown in `gauges`."""
+
+    __slots__ = ("_bytes_max", "_gauges", "_items_max", "_requests_max", "held_bytes", "items", "requests")
+
+    def __init__(self, items_max: int, bytes_max: int, requests_max: int, gauges: Cells) -> None:
+        self._items_max = items_max
+        self._bytes_max = bytes_max
+        self._requests_max = requests_max
+        self._gauges = gauges
+        self.items = 0
+        self.held_bytes = 0
+        self.requests = 0
+
+    def admits(self, body_bytes: int) -> bool:
+        """Whether there is room for one more post, with a body of so many bytes as far as that is known."""
+        return (
+            self.requests < self._requests_max
+            and self.items < self._items_max
+            and self.held_bytes + body_bytes <= self._bytes_max
+        )
+
+    def has_bytes(self, more: int) -> bool:
+        return self.held_bytes + more <= self._bytes_max
+
+    def has_items(self, more: int) -> bool:
+        return self.items + more <= self._items_max
+
+    def move(self, *, requests: int = 0, held_bytes: int = 0, items: int = 0) -> None:
+        """Take (positive) or give back (negative)."""
+        self.requests += requests
+        self.held_bytes += held_bytes
+        self.items += items
+        gauges = self._gauges
+        gauges[REQUESTS] = self.requests
+        gauges[HELD_BYTES] = self.held_bytes
+        gauges[WAITING_ITEMS] = self.items

@@ -1,0 +1,110 @@
+"""One round of the group commit: the posts that wait → batches for the bus. Pure."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from foregate.ports.bus import Append
+from foregate.wire import partition_of
+
+_FIXARRAY_MAX, _ARRAY16_MAX = 15, 65_535  # MessagePack's sizes of an array's head
+
+
+class Part(NamedTuple):
+    """Encoded items of one service in one topic; `chunk` is a MessagePack array without its head."""
+
+    topic: str
+    org: str
+    service: str
+    chunk: bytes
+    items: int
+
+
+class Post(NamedTuple):
+    """All items of a request. With `once` they are stored only if no post with that id was. `size`: bytes of its parts.
+
+    `settle(outcome)` is called once, in the loop's thread.
+    """
+
+    parts: Sequence[Part]
+    once: str
+    size: int
+    settle: Callable[["Outcome"], None]
+
+
+class Outcome(NamedTuple):
+    """`code`: "" where the items are durable now, else why not. `fresh`: not stored before under the same id."""
+
+    code: str
+    fresh: bool = True
+    detail: str = ""
+
+
+def parts_of(
+    topic: str, org: str, items: Sequence[Any], encode: Callable[[list[Any]], bytes], items_max: int
+) -> list[Part]:
+    """Items with a `service`, by it, in parts of at most `items_max`."""
+    by_service: dict[str, list[Any]] = {}
+    for item in items:
+        by_service.setdefault(item.service, []).append(item)
+    found = []
+    for service, own in by_service.items():
+        for first in range(0, len(own), items_max):
+            piece = own[first : first + items_max]
+            found.append(Part(topic, org, service, _headless(encode(piece), len(piece)), len(piece)))
+    return found
+
+
+class Producer:
+    """Under which name and number batches without an id are stored: the name is this process's alone."""
+
+    __slots__ = ("_name", "_sequence")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._sequence = 0
+
+    def append(self, place: tuple[str, int], parts: Sequence[Part], once: str = "") -> Append:
+        """One batch of these parts."""
+        self._sequence += 1
+        items = sum([part.items for part in parts])
+        payload = b"".join([_array_head(items), *[part.chunk for part in parts]])
+        return Append(place[0], place[1], payload, items, self._name, self._sequence, once)
+
+
+def appends_of(
+    posts: Sequence[Post], partitions: int, items_max: int, producer: Producer
+) -> tuple[list[Append], list[int]]:
+    """What to append for these posts; and for each post which of the appends tells whether it was new (-1: it is).
+
+    Small posts without an id share batches of at most `items_max`. No two of `posts` have the same id.
+    """
+    appends: list[Append] = []
+    told: list[int] = []
+    waiting: dict[tuple[str, int], list[Part]] = {}
+    sizes: dict[tuple[str, int], int] = {}
+    for post in posts:
+        told.append(len(appends) if post.once and post.parts else -1)
+        for part in post.parts:
+            place = part.topic, partition_of(part.org, part.service, partitions)
+            if post.once:
+                appends.append(producer.append(place, [part], post.once))
+                continue
+            if sizes.get(place, 0) + part.items > items_max:
+                appends.append(producer.append(place, waiting.pop(place)))
+                sizes[place] = 0
+            waiting.setdefault(place, []).append(part)
+            sizes[place] = sizes.get(place, 0) + part.items
+    appends += [producer.append(place, parts) for place, parts in waiting.items()]
+    return appends, told
+
+
+def _array_head(items: int) -> bytes:
+    if items <= _FIXARRAY_MAX:
+        return bytes((0x90 | items,))
+    if items <= _ARRAY16_MAX:
+        return b"\xdc" + items.to_bytes(2, "big")
+    return b"\xdd" + items.to_bytes(4, "big")
+
+
+def _headless(array: bytes, items: int) -> bytes:
+    return array[len(_array_head(items)) :]
