@@ -8,11 +8,19 @@ from structlog.testing import CapturingLogger
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.series import EmbeddedSeries
-from foregate.app.bus_bound import LOOK_EVERY_S, BusBound
+from foregate.app.bus_bound import EXPIRE_EVERY_S, LOOK_EVERY_S, BusBound
+from foregate.app.bus_readers import BusReader, Lag, bus_readers, lags
+from foregate.app.paths import DataDir
+from foregate.app.runtime import Runtime
 from foregate.kernel.clock import ManualClock
+from foregate.kernel.limits import BUS_RETENTION_S
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_EVENTS, TOPIC_RISKS
 
 BOUND = 1_000_000
+
+
+def readers(folder: Path) -> list[BusReader]:
+    return bus_readers(DataDir(folder), Runtime("", 0, "", 1, 0.5))
 
 
 class World:
@@ -20,7 +28,7 @@ class World:
         self.clock = ManualClock()
         self.bus = EmbeddedBus(folder / "bus.sqlite", self.clock)
         self.log: Any = CapturingLogger()
-        self.bound = BusBound(BOUND, lambda: EmbeddedSeries(folder / "series.sqlite"), self.clock, self.log)
+        self.bound = BusBound(BOUND, readers(folder), self.clock, self.log)
         self._sequence = 0
 
     def publish(self, batches: int) -> None:
@@ -106,3 +114,61 @@ def test_a_store_that_cannot_be_asked_does_not_lift_the_bound(world: World, tmp_
     world.keep()
     assert world.bus.bytes_used <= BOUND
     assert world.log.calls[0].args == ("offsets_not_read",)
+
+
+def stored_to(offsets: dict[str, dict[int, int]], name: str = "store") -> BusReader:
+    return BusReader(name, tuple(offsets), lambda topic: offsets[topic])
+
+
+def test_a_batch_goes_first_only_when_all_its_readers_have_read_it(world: World) -> None:
+    readers = [stored_to({TOPIC_EVENTS: {0: 99}}, "fast"), stored_to({TOPIC_EVENTS: {0: 9}}, "slow")]
+    world.bound = BusBound(BOUND, readers, world.clock, world.log)
+    world.publish(100)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert world.bound.lost_items == world.bus.lost(TOPIC_EVENTS) == 3 * (world.oldest - 10) > 0
+
+
+def test_what_was_read_of_one_topic_goes_before_what_was_not_of_another(world: World) -> None:
+    world.bound = BusBound(BOUND, [stored_to({"spans": {}, TOPIC_EVENTS: {0: 99}})], world.clock, world.log)
+    for sequence in range(20):
+        world.bus.append("spans", 0, bytes(20_000), 3, producer="s", sequence=sequence)
+    world.publish(100)
+    world.keep()
+    assert world.bus.bytes_used <= BOUND
+    assert (world.bound.lost_items, world.bus.lost("spans")) == (0, 0)
+    assert world.oldest > 50
+
+
+def test_what_is_old_goes_once_all_have_read_it(world: World) -> None:
+    read = {TOPIC_EVENTS: {0: 4}}
+    world.bound = BusBound(BOUND, [stored_to(read)], world.clock, world.log)
+    world.publish(5)
+    world.clock.advance(1.0)
+    world.publish(5)
+    world.bus.append("risks", 0, b"x", 1, producer="a", sequence=1)
+    world.clock.advance(BUS_RETENTION_S + EXPIRE_EVERY_S)
+    world.keep()
+    assert world.oldest == 5
+    assert world.bus.read("risks", 0, -1, 1) == []
+    read[TOPIC_EVENTS] = {0: 9}
+    world.clock.advance(EXPIRE_EVERY_S)
+    world.keep()
+    assert world.bus.read(TOPIC_EVENTS, 0, -1, 1) == []
+
+
+def test_the_lag_is_told_by_reader_and_topic(world: World, tmp_path: Path) -> None:
+    world.publish(10)
+
+    def gone(topic: str) -> dict[int, int]:
+        raise OSError("no store")
+
+    found = lags(
+        world.bus, [*readers(tmp_path)[:1], stored_to({TOPIC_EVENTS: {0: 6}}), BusReader("b", ("spans",), gone)]
+    )
+    assert found == [
+        Lag("windows", "events", 10, 30),
+        Lag("windows", "history", 0, 0),
+        Lag("store", "events", 3, 9),
+        Lag("b", "spans", None, None),
+    ]

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.app.notify import Notifications
 from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import Clock
 from foregate.kernel.ids import new_id
 from foregate.kernel.limits import HISTORY_MINUTES_MAX, OPEN_ALERTS_MAX
+from foregate.ports.bus import Bus
 from foregate.predict import Analyst, Verdicts
 from foregate.telemetry.consumer import Consumer
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_RISKS
@@ -32,7 +32,7 @@ class Analysis:
     def __init__(
         self,
         *,
-        bus: EmbeddedBus,
+        bus: Bus,
         series: SeriesStore,
         findings: EmbeddedFindings,
         consumer: Consumer,

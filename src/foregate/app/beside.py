@@ -7,10 +7,12 @@ from typing import Protocol
 
 import structlog
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
+from foregate.app.bus import open_bus
 from foregate.app.paths import DataDir
 from foregate.kernel.clock import Clock
+from foregate.ports.bus import Bus
+from foregate.wire.bus import Kafka
 
 RETRY_S = 2.0
 
@@ -22,21 +24,22 @@ class Watch(Protocol):
 
 
 async def keep_watching(
-    make: Callable[[EmbeddedBus, EmbeddedVerdicts], Watch],
+    make: Callable[[Bus, EmbeddedVerdicts], Watch],
     step_s: float,
     data: DataDir,
+    kafka: Kafka | None,
     clock: Clock,
     stop: asyncio.Event,
     log: structlog.typing.FilteringBoundLogger,
 ) -> None:
     """Make a watch on the bus and the verdicts, and have it look every `step_s` seconds until `stop`."""
     watch: Watch | None = None
-    bus: EmbeddedBus | None = None
+    bus: Bus | None = None
     store: EmbeddedVerdicts | None = None
     while not stop.is_set():
         wait_s = step_s
         try:
-            bus = bus or EmbeddedBus(data.bus, clock)
+            bus = bus or open_bus(data, kafka, clock)
             store = store or EmbeddedVerdicts(data.abuse)
             if watch is None:
                 watch = await asyncio.to_thread(make, bus, store)

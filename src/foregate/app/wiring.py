@@ -10,11 +10,11 @@ import structlog
 
 from foregate import __version__
 from foregate.adapters.embedded.blocks import open_blocks
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
+from foregate.app.bus import open_bus
 from foregate.app.cache_desk import CacheDesk
 from foregate.app.canary_desk import CanaryDesk
 from foregate.app.paths import DataDir
@@ -44,7 +44,7 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     snapshot = _snapshot(data.snapshot)
     verdicts = EmbeddedVerdicts(data.abuse)
     return ControlDeps(
-        telemetry=Query(series, EmbeddedBus(data.bus, clock), series.offsets),
+        telemetry=Query(series, open_bus(data, runtime.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
         clock=clock,
         snapshot=snapshot,

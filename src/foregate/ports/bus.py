@@ -35,6 +35,13 @@ class Append(NamedTuple):
     once: str = ""
 
 
+class Lag(NamedTuple):
+    """What a reader has still to read; `items` is None where an adapter cannot say it without reading them."""
+
+    batches: int
+    items: int | None
+
+
 class Bus(Protocol):
     """Appends are atomic and idempotent per (topic, producer, sequence); readers keep their own place."""
 
@@ -81,6 +88,10 @@ class Bus(Protocol):
         """The newest offset, or -1 when the partition is empty."""
         ...
 
+    def lag(self, topic: str, read_to: Mapping[int, int]) -> Lag:
+        """What lies beyond these offsets (partition → last one read; a partition that is not named: all of it)."""
+        ...
+
     def topics(self) -> list[str]:
         """All that batches were ever appended to."""
         ...
@@ -97,12 +108,12 @@ class Bus(Protocol):
         """How large the log is, all topics together."""
         ...
 
-    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int], *, unread: bool = True) -> Trimmed:
         """When the log is larger than `bytes_max`, delete the topic's oldest batches until it is 5 % smaller.
 
         `read_to`: partition → offset up to which all readers have read. Such batches go first; when there are none
-        left, the oldest at all, but none of these while other topics alone take more than `bytes_max`: it would not
-        help. A reader notices the latter by the gap in the offsets.
+        left, the oldest at all, but none of these if `unread` is False, nor while other topics alone take more than
+        `bytes_max`: it would not help. A reader notices the latter by the gap in the offsets.
         """
         ...
 

@@ -380,7 +380,7 @@ class Config(_Strict):
     clients: Annotated[snapshot.ClientBounds, DERIVED] = Field(default_factory=snapshot.ClientBounds)
     limits: Limits = Limits()
     cache: Annotated[CacheStorage, DERIVED] = Field(default_factory=CacheStorage)
-    telemetry: Telemetry = Telemetry()
+    telemetry: Telemetry = Field(default_factory=Telemetry)
     alerts: Alerts = Alerts()
     predict: Predict = Predict()
     abuse: Annotated[Abuse, DERIVED] = Field(default_factory=Abuse)

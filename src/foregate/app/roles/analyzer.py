@@ -6,13 +6,13 @@ from pathlib import Path
 
 import structlog
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.notifier import Webhook
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.abuse import AbuseWatch
 from foregate.app.analysis import Analysis
 from foregate.app.beside import Watch, keep_watching
+from foregate.app.bus import open_bus
 from foregate.app.canaries import Canaries
 from foregate.app.logs import configure_logs
 from foregate.app.notify import Notifications
@@ -23,6 +23,7 @@ from foregate.app.runtime import Runtime, read_runtime
 from foregate.app.stores import open_series
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
+from foregate.ports.bus import Bus
 from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
@@ -32,7 +33,7 @@ ABUSE_STEP_S = 0.25
 CANARY_STEP_S = 1.0
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
-Make = Callable[[EmbeddedBus, EmbeddedVerdicts], Watch]
+Make = Callable[[Bus, EmbeddedVerdicts], Watch]
 
 
 def run(options: RoleOptions) -> int:
@@ -48,7 +49,8 @@ def run(options: RoleOptions) -> int:
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
     clock, data = SystemClock(), options.data
-    bus, series, findings = EmbeddedBus(data.bus, clock), open_series(runtime, data), EmbeddedFindings(data.findings)
+    bus, series = open_bus(data, runtime.bus, clock), open_series(runtime, data)
+    findings = EmbeddedFindings(data.findings)
     notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
     analysis = Analysis(
         bus=bus,
@@ -63,7 +65,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     await asyncio.to_thread(analysis.restore)
     log.info("analyzing", threshold=runtime.alert_threshold)
     watching = [
-        spawn(keep_watching(make, step_s, data, clock, stop, log.bind(watch=name)), name=f"watch {name}")
+        spawn(keep_watching(make, step_s, data, runtime.bus, clock, stop, log.bind(watch=name)), name=f"watch {name}")
         for name, (make, step_s) in _watches(data, clock, analysis, log).items()
     ]
     while not stop.is_set():

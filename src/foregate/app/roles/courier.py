@@ -4,15 +4,16 @@ import asyncio
 
 import structlog
 
-from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.courier import Courier
+from foregate.app.bus import open_bus
 from foregate.app.bus_bound import BusBound
+from foregate.app.bus_readers import bus_readers
 from foregate.app.logs import configure_logs
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
-from foregate.app.stores import open_series
 from foregate.kernel.clock import SystemClock
+from foregate.ports.bus import Bus
 
 STEP_S = 0.2
 RETRY_S = 2.0
@@ -32,15 +33,15 @@ def run(options: RoleOptions) -> int:
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
     courier, clock = Courier(options.data.root / "spool"), SystemClock()
-    bound = BusBound(runtime.bus_bytes_max, lambda: open_series(runtime, options.data), clock, log)
-    bus: EmbeddedBus | None = None
+    bound = BusBound(runtime.bus_bytes_max, bus_readers(options.data, runtime), clock, log)
+    bus: Bus | None = None
     failure = ""
     stopping = False
     while not stopping:
         stopping = stop.is_set()  # once more after the signal: the workers have stopped before us
         wait_s = STEP_S
         try:
-            bus = bus or EmbeddedBus(options.data.bus, clock)
+            bus = bus or open_bus(options.data, runtime.bus, clock)
             await asyncio.to_thread(bound.keep, bus)
             await asyncio.to_thread(courier.move, bus)
             failure = ""

@@ -14,7 +14,7 @@ from foregate.adapters.embedded.bus.file import BusFile
 from foregate.adapters.embedded.bus.retention import Retention
 from foregate.adapters.embedded.bus.seen import ONCE_ROWS_MAX, is_new
 from foregate.kernel.clock import Clock
-from foregate.ports.bus import Append, Batch, Trimmed
+from foregate.ports.bus import Append, Batch, Lag, Trimmed
 
 
 class EmbeddedBus:
@@ -139,6 +139,19 @@ class EmbeddedBus:
             ).fetchone()
         return -1 if row is None else int(row[0])
 
+    def lag(self, topic: str, read_to: Mapping[int, int]) -> Lag:
+        """What is kept beyond these offsets."""
+        batches = items = 0
+        for partition in range(self._partitions):
+            with self._file.reading() as db:
+                row = db.execute(
+                    "SELECT count(*), coalesce(sum(items), 0) FROM batches "
+                    "WHERE topic = ? AND partition = ? AND offset > ?",
+                    (topic, partition, read_to.get(partition, -1)),
+                ).fetchone()
+            batches, items = batches + row[0], items + row[1]
+        return Lag(batches, items)
+
     def topics(self) -> list[str]:
         """All that batches were ever appended to, by name."""
         with self._file.reading() as db:
@@ -156,9 +169,9 @@ class EmbeddedBus:
         """Of the file, without the pages that deleted batches have left: those are used again."""
         return self._file.bytes_used
 
-    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int], *, unread: bool = True) -> Trimmed:
         """When more than `bytes_max` is used, delete the oldest batches, in small steps: those first that were read."""
-        return self._retention.trim(topic, bytes_max, read_to)
+        return self._retention.trim(topic, bytes_max, read_to, unread=unread)
 
     def _check(self, partition: int) -> None:
         if not 0 <= partition < self._partitions:

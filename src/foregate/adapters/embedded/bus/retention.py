@@ -92,23 +92,25 @@ class Retention:
                 _delete(db, topic, partition, step.until)
         return step.batches
 
-    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+    def trim(self, topic: str, bytes_max: int, read_to: Mapping[int, int], *, unread: bool) -> Trimmed:
         """When more than `bytes_max` is used, delete the oldest batches: those first that all readers have read.
 
-        What nobody has read stays while other topics alone take more than that: the bound could not be kept so.
+        Others go only if `unread`, and not while other topics alone take more than that: it would not help.
         """
-        batches = items = unread = 0
+        batches = items = lost = 0
         while (used := self._file.bytes_used) > bytes_max * (_TRIM_TO if batches else 1.0):
-            gone = self._trim_some(topic, used - bytes_max * _TRIM_TO, bytes_max, read_to)
+            gone = self._trim_some(topic, used - bytes_max * _TRIM_TO, bytes_max, read_to, unread)
             if gone.batches == 0:
                 break
             batches += gone.batches
             items += gone.items
-            unread += gone.unread_items
+            lost += gone.unread_items
             time.sleep(_REST_S)
-        return Trimmed(batches, items, unread)
+        return Trimmed(batches, items, lost)
 
-    def _trim_some(self, topic: str, excess: float, bytes_max: int, read_to: Mapping[int, int]) -> Trimmed:
+    def _trim_some(
+        self, topic: str, excess: float, bytes_max: int, read_to: Mapping[int, int], unread: bool
+    ) -> Trimmed:
         """Delete about `excess` bytes, at most a step, of the partition whose turn it is."""
         nothing = Trimmed(0, 0, 0)
         with self._file.writing() as db:
@@ -116,16 +118,16 @@ class Retention:
             if turn is None:
                 return nothing
             partition, until, was_read = turn
-            if not was_read and _bytes_of_others(db, topic) >= bytes_max:
+            if not was_read and (not unread or _bytes_of_others(db, topic) >= bytes_max):
                 return nothing
             step = _oldest(db, topic, partition, until, min(excess, _STEP_BYTES))
             _delete(db, topic, partition, step.until)
-            unread = 0 if was_read else step.items
-            if unread:
+            lost = 0 if was_read else step.items
+            if lost:
                 db.execute(
-                    "UPDATE heads SET lost = lost + ? WHERE topic = ? AND partition = ?", (unread, topic, partition)
+                    "UPDATE heads SET lost = lost + ? WHERE topic = ? AND partition = ?", (lost, topic, partition)
                 )
-        return Trimmed(step.batches, step.items, unread)
+        return Trimmed(step.batches, step.items, lost)
 
     def _turn(self, db: sqlite3.Connection, topic: str, read_to: Mapping[int, int]) -> tuple[int, int, bool] | None:
         """(partition, last offset that may go, whether it was read) of the oldest batch; None when there is none."""

@@ -1,0 +1,80 @@
+"""Who reads the bus, and how far each has come: what the bound of the bus and the lag are told by.
+
+A store that reads a topic is a line in `bus_readers`. What it has not read is deleted last, and counted as lost.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from typing import NamedTuple, Protocol
+
+from foregate.app.paths import DataDir
+from foregate.app.runtime import Runtime
+from foregate.app.stores import open_series
+from foregate.ports.bus import Bus
+from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY
+
+Offsets = Callable[[str], Mapping[int, int]]  # of a topic: partition → last offset that is stored. Raises OSError
+
+
+class BusReader(NamedTuple):
+    """`name` is what people are told."""
+
+    name: str
+    topics: Collection[str]
+    offsets: Offsets
+
+    def read_to(self, bus: Bus, topic: str) -> dict[int, int]:
+        """Partition → last offset it has stored, -1 for none. Raises OSError."""
+        stored = self.offsets(topic)
+        read = {}
+        for partition in range(bus.partitions):
+            offset = stored.get(partition, -1)
+            # One beyond the end is of another bus, that was here before this one.
+            read[partition] = offset if offset <= bus.last_offset(topic, partition) else -1
+        return read
+
+
+class Lag(NamedTuple):
+    """What `reader` has still to read of `topic`; `items` None where that is not known. Both None: it cannot say."""
+
+    reader: str
+    topic: str
+    batches: int | None
+    items: int | None
+
+
+def bus_readers(data: DataDir, runtime: Runtime) -> list[BusReader]:
+    """All stores that follow the bus."""
+    return [
+        BusReader("windows", (TOPIC_EVENTS, TOPIC_HISTORY), stored(lambda: open_series(runtime, data))),
+    ]
+
+
+def lags(bus: Bus, readers: Sequence[BusReader]) -> list[Lag]:
+    """By reader and topic. Raises OSError when the bus cannot be read."""
+    found = []
+    for reader in readers:
+        for topic in reader.topics:
+            try:
+                read_to = reader.read_to(bus, topic)
+            except OSError:
+                found.append(Lag(reader.name, topic, None, None))
+                continue
+            found.append(Lag(reader.name, topic, *bus.lag(topic, read_to)))
+    return found
+
+
+class _KeepsOffsets(Protocol):
+    def offsets(self, topic: str) -> dict[int, int]: ...
+
+    def close(self) -> None: ...
+
+
+def stored(open_store: Callable[[], _KeepsOffsets]) -> Offsets:
+    """The offsets that a store keeps, opened for each answer: it may be moved away, or not be there yet."""
+
+    def offsets(topic: str) -> Mapping[int, int]:
+        with closing(open_store()) as store:
+            return store.offsets(topic)
+
+    return offsets
