@@ -14,19 +14,19 @@ OTHER = Entity("other", "payments", "/pay", "staging")
 DAY_S = 86_400
 
 
-def roll_up_all(series: SeriesStore, hours: int) -> None:
-    """Everything that is stale, and the totals of so many hours."""
+def roll_up_all(series: SeriesStore, quarters: int) -> None:
+    """Everything that is stale, and the totals of so many quarters of hours."""
     while series.roll_up(summed, 1_000):
         pass
-    for _ in range(hours):
+    for _ in range(quarters):
         series.roll_up(summed, 1_000)
 
 
 def filled(series_adapter: SeriesAdapter, quarters: int, entities: Sequence[Entity] = (PAY, ASK, OTHER)) -> SeriesStore:
-    """Quarter n of each entity has n + 1 requests; all but the last hour are rolled up."""
+    """Quarter n of each entity has n + 1 requests; all are rolled up, and all but the last totalled."""
     series = series_adapter.open_series()
     series.append([window(entity, 900.0 * n, 900, n + 1) for n in range(quarters) for entity in entities], {}, {})
-    roll_up_all(series, quarters // 4)
+    roll_up_all(series, quarters)
     return series
 
 
@@ -76,13 +76,15 @@ def test_totals_are_all_routes_together_per_org_and_environment(series_adapter: 
     assert [one for one in series.scan(3_600, 0, 1e9) if not one.entity.service] == []
 
 
-def test_an_hour_is_stale_until_it_is_over_and_rolled_up_and_again_when_it_changes(
+def test_what_is_stale_is_so_until_it_is_over_and_rolled_up_and_again_when_it_changes(
     series_adapter: SeriesAdapter,
 ) -> None:
     series = series_adapter.open_series()
     series.append([window(PAY, 900.0 * n, 900) for n in range(9)], {}, {})
     assert series.stale(0, 1e9) == [0.0, 3_600.0, 7_200.0]
-    roll_up_all(series, 3)
+    assert series.stale(0, 1e9, 900) == [900.0 * n for n in range(9)]
+    roll_up_all(series, 9)
+    assert series.stale(0, 1e9, 900) == [7_200.0]
     assert series.stale(0, 1e9) == [7_200.0]  # there may come more of it
     assert series.stale(0, 7_200.0) == []
     series.append([window(PAY, 3_600.0, 900, 5)], {}, {})

@@ -37,8 +37,8 @@ class SeriesWriter(Protocol):
     def roll_up(self, merge: Merge, windows_max: int) -> int:
         """Make stale roll-ups anew (`wire.window.ROLLED_UP_FROM`), the shorter spans first, some `windows_max` at most.
 
-        Returns how many were made; 0: none is stale, and one hour's totals were made instead if there were any to make
-        (of hours that are over: there is a window of a later one). Interrupted it begins again where it was.
+        Returns how many were made; 0: none is stale, and totals were made instead, if there were any to make: of
+        quarters of hours that are over (there is a later window). Interrupted at any moment it begins where it was.
         """
         ...
 
@@ -82,7 +82,7 @@ class SeriesReader(Protocol):
     def sums(
         self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
     ) -> list[tuple[Entity, WindowStats]]:
-        """Per entity the windows of `scan` added up: counts, and the largest of what is a maximum; no mean, no quantile.
+        """Per entity the windows of `scan` added up: counts and maxima, no mean, no quantile.
 
         Raises ForegateError("query_too_large") rather than read more than `rows_max` windows.
         """
@@ -95,10 +95,11 @@ class SeriesReader(Protocol):
         """
         ...
 
-    def stale(self, from_s: float, until_s: float) -> list[float]:
-        """Starts of the hours that are not (or no longer) rolled up, whole range [from_s, until_s), in order.
+    def stale(self, from_s: float, until_s: float, span_s: int = 3_600) -> list[float]:
+        """Starts of the hours of the range that are not (or no longer) rolled up or totalled, in order; for 900: of the
+        quarters of hours that have no (valid) totals.
 
-        What is rolled up of such an hour, and of its day, is not to be used: its 15 minutes are.
+        What is rolled up of such an hour, and of its day, is not to be used: its quarters are.
         """
         ...
 

@@ -135,7 +135,7 @@ class EmbeddedSeries:
         """Make what is stale anew, in one transaction: what has been so for longest first, an hour before its day."""
         with self._lock, failures_of(self._path):
             if self._db.execute("SELECT mark FROM stale LIMIT 1").fetchone() is None:
-                self._total_up(merge)
+                self._total_up(merge, windows_max)
                 return 0
             with transaction(self._db):
                 stale = self._db.execute(_STALE, (windows_max,)).fetchall()
@@ -148,11 +148,12 @@ class EmbeddedSeries:
                 self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
         return len(stale)
 
-    def _total_up(self, merge: Merge) -> None:
-        """One hour's totals, with its day's."""
-        if series_totals.next_hour(self._db) is not None:  # asked without taking the lock of writers
+    def _total_up(self, merge: Merge, windows_max: int) -> None:
+        """Quarters of hours, each with its hour's and its day's in a transaction of its own."""
+        merged = 0
+        while merged < windows_max and series_totals.next_quarter(self._db) is not None:  # asked without the lock
             with transaction(self._db):
-                series_totals.make_totals(self._db, merge)
+                merged += 1 + series_totals.make_totals(self._db, merge)
 
     def _parts(self, entity: Entity, number: int, span_s: int, start_s: int) -> list[StoredWindow]:
         found = self._db.execute(_PARTS, (number, ROLLED_UP_FROM[span_s], start_s, start_s + span_s)).fetchall()
@@ -227,10 +228,10 @@ class EmbeddedSeries:
         with self._lock, failures_of(self._path):
             return series_totals.totals(self._db, span_s, from_s, until_s, org)
 
-    def stale(self, from_s: float, until_s: float) -> list[float]:
-        """Starts of hours that are not rolled up."""
+    def stale(self, from_s: float, until_s: float, span_s: int = 3_600) -> list[float]:
+        """Starts of hours that are not rolled up, or of quarters without totals."""
         with self._lock, failures_of(self._path):
-            return series_totals.stale(self._db, from_s, until_s)
+            return series_totals.stale(self._db, from_s, until_s, span_s)
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
         """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""

@@ -40,7 +40,7 @@ MIGRATIONS = (
         SELECT DISTINCT 3600, CAST(start_s AS INTEGER) / 3600 * 3600, entity FROM windows WHERE span_s = 900
     """,
     # For questions over many routes: the numbers of hours and days as columns, and the windows of all routes together.
-    # `untotalled` are the hours whose totals have to be made (anew); what is in `sums` is what is in `windows`.
+    # `untotalled` are the quarters of hours whose totals have to be made (anew); `sums` says what `windows` says.
     """
     CREATE TABLE sums (
         span_s INTEGER NOT NULL, start_s INTEGER NOT NULL, entity INTEGER NOT NULL,
@@ -55,7 +55,6 @@ MIGRATIONS = (
         PRIMARY KEY (span_s, start_s, org, environment)
     ) WITHOUT ROWID;
     CREATE TABLE untotalled (start_s INTEGER PRIMARY KEY);
-    INSERT OR IGNORE INTO untotalled
-        SELECT DISTINCT CAST(start_s AS INTEGER) / 3600 * 3600 FROM windows WHERE span_s = 900
+    INSERT INTO untotalled SELECT DISTINCT CAST(start_s AS INTEGER) FROM windows WHERE span_s = 900
     """,
 )

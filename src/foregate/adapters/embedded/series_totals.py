@@ -6,6 +6,7 @@ Kept by the writer of `embedded.series` in its own transactions, so that they sa
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from foregate.ports.series import Merge
 from foregate.wire.entity import Entity
 from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
-HOUR_S, DAY_S, QUARTER_S = 3_600, 86_400, 900
+HOUR_S, QUARTER_S = 3_600, 900
 _NUMBERS = (
     "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
     "response_bytes",
@@ -43,8 +44,12 @@ _TOTALS = (
     "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} ORDER BY org, environment, start_s"
 )
 _STALE = (
-    "SELECT start_s FROM untotalled WHERE start_s >= ?1 AND start_s < ?2 UNION "
+    "SELECT start_s / 3600 * 3600 FROM untotalled WHERE start_s >= ?1 / 3600 * 3600 AND start_s < ?2 UNION "
     "SELECT start_s FROM stale WHERE start_s > ?1 - 86400 AND start_s < ?2 ORDER BY 1"
+)
+_NEXT = (
+    "SELECT start_s FROM untotalled WHERE start_s < (SELECT max(start_s) FROM windows WHERE span_s = 900) "
+    "ORDER BY start_s LIMIT 1"
 )
 _encode_stats = msgspec.msgpack.Encoder().encode
 _decode_stats = msgspec.msgpack.Decoder(WindowStats).decode
@@ -53,8 +58,7 @@ _decode_all = msgspec.msgpack.Decoder(list[WindowStats]).decode
 
 def mark(db: sqlite3.Connection, quarters_s: Iterable[float]) -> None:
     """Quarters of hours have changed: their totals have to be made anew."""
-    hours = {(int(start_s) // HOUR_S * HOUR_S,) for start_s in quarters_s}
-    db.executemany("INSERT OR IGNORE INTO untotalled VALUES (?)", sorted(hours))
+    db.executemany("INSERT OR IGNORE INTO untotalled VALUES (?)", sorted({(int(start_s),) for start_s in quarters_s}))
 
 
 def put_sums(db: sqlite3.Connection, rolled_up: Iterable[tuple[int, WindowStats]]) -> None:
@@ -66,37 +70,32 @@ def _numbers(stats: WindowStats) -> list[float]:
     return [getattr(stats, name) for name in (*_NUMBERS, *_MAXIMA)]
 
 
-def next_hour(db: sqlite3.Connection) -> int | None:
-    """The oldest hour whose totals have to be made, is over (there is a window of a later one), and is rolled up."""
-    newest = db.execute("SELECT max(start_s) FROM windows WHERE span_s = ?", (QUARTER_S,)).fetchone()[0]
-    row = db.execute(
-        "SELECT start_s FROM untotalled WHERE start_s + 3600 <= ? AND start_s NOT IN "
-        "(SELECT start_s FROM stale WHERE span_s = 3600) ORDER BY start_s LIMIT 1",
-        (newest or 0,),
-    ).fetchone()
+def next_quarter(db: sqlite3.Connection) -> int | None:
+    """The oldest one whose totals have to be made, and that is over: there is a window of a later one."""
+    row = db.execute(_NEXT).fetchone()
     return None if row is None else int(row[0])
 
 
-def make_totals(db: sqlite3.Connection, merge: Merge) -> None:
-    """Of `next_hour`, of its quarters and of its day."""
-    hour_s = next_hour(db)
-    if hour_s is None:
-        return
-    for start_s in range(hour_s, hour_s + HOUR_S, QUARTER_S):
-        _put_totals(db, QUARTER_S, start_s, _merged(db.execute(_PARTS, (QUARTER_S, start_s)), merge, start_s))
+def make_totals(db: sqlite3.Connection, merge: Merge) -> int:
+    """Of `next_quarter`, and of its hour and its day as far as they are there. Returns of how many windows."""
+    quarter_s = next_quarter(db)
+    if quarter_s is None:
+        return 0
+    parts = [_total(row) for row in db.execute(_PARTS, (QUARTER_S, quarter_s))]
+    windows = len(parts)
+    _put_totals(db, QUARTER_S, quarter_s, _merged(parts, merge, QUARTER_S, quarter_s))
     for span_s, part_s in ROLLED_UP_FROM.items():
-        start_s = hour_s // span_s * span_s
+        start_s = quarter_s // span_s * span_s
         parts = totals(db, part_s, start_s, start_s + span_s)
-        grouped = [list(of_one) for _, of_one in groupby(parts, key=lambda part: part.entity)]
-        _put_totals(db, span_s, start_s, [merge(of_one, span_s, float(start_s)) for of_one in grouped])
-    db.execute("DELETE FROM untotalled WHERE start_s = ?", (hour_s,))
+        _put_totals(db, span_s, start_s, _merged(parts, merge, span_s, start_s))
+    db.execute("DELETE FROM untotalled WHERE start_s = ?", (quarter_s,))
+    return windows
 
 
-def _merged(rows: Iterable[Sequence[bytes]], merge: Merge, start_s: int) -> list[StoredWindow]:
-    """One window per (org, environment): what is read of a quarter of an hour at once is one window per route."""
-    found = [_total(row) for row in rows]
-    of_each = groupby(found, key=lambda part: part.entity)
-    return [merge(list(of_one), QUARTER_S, float(start_s)) for _, of_one in of_each]
+def _merged(parts: Iterable[StoredWindow], merge: Merge, span_s: int, start_s: int) -> list[StoredWindow]:
+    """One window per (org, environment), of parts in that order."""
+    grouped = [list(of_one) for _, of_one in groupby(parts, key=lambda part: part.entity)]
+    return [merge(of_one, span_s, float(start_s)) for of_one in grouped]
 
 
 def _total(row: Sequence[bytes]) -> StoredWindow:
@@ -122,7 +121,7 @@ def expire(db: sqlite3.Connection, span_s: int, older_than_s: float, org: str | 
     which = "" if org is None else "AND org = ?"
     db.execute(f"DELETE FROM totals WHERE span_s = ? AND start_s < ? {which}", (span_s, older_than_s, *of))  # noqa: S608
     if span_s == QUARTER_S and org is None:
-        db.execute("DELETE FROM untotalled WHERE start_s + 3600 <= ?", (older_than_s,))
+        db.execute("DELETE FROM untotalled WHERE start_s < ?", (older_than_s,))
 
 
 def totals(
@@ -134,9 +133,12 @@ def totals(
     return [_total(row) for row in db.execute(query, (span_s, from_s, until_s, *of)).fetchall()]
 
 
-def stale(db: sqlite3.Connection, from_s: float, until_s: float) -> list[float]:
+def stale(db: sqlite3.Connection, from_s: float, until_s: float, span_s: int = HOUR_S) -> list[float]:
     """See `ports.series.SeriesReader.stale`."""
-    return [float(row[0]) for row in db.execute(_STALE, (from_s, until_s))]
+    query = _STALE
+    if span_s == QUARTER_S:
+        query = "SELECT start_s FROM untotalled WHERE start_s >= ?1 AND start_s < ?2 ORDER BY 1"
+    return [float(row[0]) for row in db.execute(query, (int(from_s), until_s))]
 
 
 def sums(
@@ -156,8 +158,10 @@ def sums(
     return _added(db.execute(_STATS.format(which=which), asked).fetchall(), from_s, length_s)
 
 
-def _stats(start_s: float, length_s: int, numbers: Sequence[float]) -> WindowStats:
-    return WindowStats(start_s, length_s, **dict(zip((*_NUMBERS, *_MAXIMA), numbers, strict=True)))  # type: ignore[arg-type]
+def _stats(start_s: float, length_s: int, numbers: Sequence[Any]) -> WindowStats:
+    """The counts stand side by side in the message, and so do they in `_NUMBERS`."""
+    *counts, inflight_max, max_ms = numbers
+    return WindowStats(start_s, length_s, *counts, inflight_max, max_ms=max_ms)
 
 
 def _added(rows: Sequence[Sequence[bytes]], start_s: float, length_s: int) -> list[tuple[Entity, WindowStats]]:
