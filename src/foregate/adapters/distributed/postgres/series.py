@@ -12,12 +12,13 @@ from typing import Any
 from msgspec.structs import astuple
 from psycopg import sql
 
-from foregate.adapters.distributed.postgres import ledger
+from foregate.adapters.distributed.postgres import ledger, totals
 from foregate.adapters.distributed.postgres.database import Cursor, Database
 from foregate.adapters.distributed.postgres.offsets import Offsets
 from foregate.adapters.distributed.postgres.partitions import moment
 from foregate.adapters.distributed.postgres.schema import alone, migrated
 from foregate.adapters.distributed.postgres.tables import MIGRATIONS, NUMBERS, WINDOWS
+from foregate.adapters.distributed.postgres.values import text
 from foregate.adapters.distributed.postgres.windows import (
     NUMBER_COLUMNS,
     SKETCH_COLUMNS,
@@ -31,7 +32,7 @@ from foregate.ports.series import Merge
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
-from foregate.wire.window import ROLLED_UP_FROM, StoredWindow
+from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
 _ADD_COUNTS = (
@@ -89,6 +90,7 @@ class PostgresSeries:
                 alone(cursor, "series")
                 putting = Putting(cursor, self._layout, self._ids, self._ready)
                 yield cursor, putting
+                totals.mark(cursor, putting.changed_quarters_s)
             self._ids |= putting.new_ids
             self._ready |= putting.new_ready
 
@@ -99,7 +101,8 @@ class PostgresSeries:
     def roll_up(self, merge: Merge, windows_max: int) -> int:
         """Make what is stale anew, in one transaction: hours before days, what has been stale for longest first."""
         if not self._query("SELECT FROM stale LIMIT 1"):
-            return 0  # without taking the lock of writers
+            self._total_up(merge)
+            return 0
         with self._writing() as (cursor, putting):
             # The marks go first: an hour that changes here marks its day again.
             cursor.execute(_STALE, (windows_max,))
@@ -107,6 +110,14 @@ class PostgresSeries:
             if stale:  # where all parts have expired, what was made of them stays until it expires itself
                 putting.put(merge(parts, span_s, start_s) for span_s, start_s, parts in _parts(cursor, stale))
         return len(stale)
+
+    def _total_up(self, merge: Merge) -> None:
+        """One hour's totals, with its day's."""
+        with self._db.reading() as cursor:
+            if totals.next_hour(cursor) is None:  # asked without taking the turn of a writer
+                return
+        with self._writing() as (cursor, _):
+            totals.make_totals(cursor, merge)
 
     def newest_s(self, span_s: int) -> float | None:
         """The start of the newest window of this span, None when there is none."""
@@ -130,7 +141,10 @@ class PostgresSeries:
                 gone = cursor.execute(query).rowcount
             deleted += gone
             if gone < _EXPIRE_ROWS_MAX:
-                return deleted
+                break
+        with self._writer, self._db.writing() as cursor:
+            totals.expire(cursor, span_s, older_than_s, org)
+        return deleted
 
     def expire_usage(self, older_than_s: float) -> int:
         """Delete what the ledger has of hours that began before `older_than_s`."""
@@ -149,7 +163,7 @@ class PostgresSeries:
         sketches: bool = True,
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
-        some = None if entity is None and entities is None else [*(entities or ()), *([entity] if entity else ())]
+        some = [entity] if entity is not None else None if entities is None else list(entities)
         rows = self._query(
             f"SELECT {_NAMES}, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{table}} "  # noqa: S608
             f"JOIN entities ON id = entity WHERE {{between}} {'' if some is None else _OF_SOME} "
@@ -165,6 +179,29 @@ class PostgresSeries:
             )
             for row in rows
         ]
+
+    def entities(self, org: str | None = None) -> list[Entity]:
+        """Of whom there are (or were) windows."""
+        which, of = ("TRUE", ()) if org is None else ("org = %s", (text(org),))
+        rows = self._query(f"SELECT {_NAMES} FROM entities WHERE {which} ORDER BY {_NAMES}", of)  # noqa: S608
+        return [Entity(*row) for row in rows]
+
+    def sums(
+        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
+    ) -> list[tuple[Entity, WindowStats]]:
+        """Per entity its windows added up, by the server."""
+        with self._db.reading() as cursor:
+            return totals.sums(cursor, span_s, from_s, until_s, org, rows_max)
+
+    def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
+        """The windows of all routes together."""
+        with self._db.reading() as cursor:
+            return totals.totals(cursor, span_s, from_s, until_s, org)
+
+    def stale(self, from_s: float, until_s: float) -> list[float]:
+        """Starts of hours that are not rolled up."""
+        with self._db.reading() as cursor:
+            return totals.stale(cursor, from_s, until_s)
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
         """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""

@@ -37,7 +37,10 @@ NUMBERS = {
 SKETCHES = ("latency", "upstream", "facets")
 COLUMNS = ("start_at", "entity", *NUMBERS, *SKETCHES)
 
-_OTHERS = """
+_STORED = "".join(f"{name} {kind} NOT NULL, " for name, (kind, _) in NUMBERS.items()) + "".join(
+    f"{name} bytea NOT NULL, " for name in SKETCHES
+)
+_OTHERS = f"""
     CREATE TABLE entities (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org text COLLATE "C" NOT NULL,
         service text COLLATE "C" NOT NULL, route text COLLATE "C" NOT NULL, environment text COLLATE "C" NOT NULL,
@@ -47,6 +50,11 @@ _OTHERS = """
         mark bigint GENERATED ALWAYS AS IDENTITY, span_s integer, start_s bigint, entity bigint,
         PRIMARY KEY (span_s, start_s, entity)
     );
+    CREATE TABLE totals (
+        span_s integer, start_s bigint, org text COLLATE "C", environment text COLLATE "C", {_STORED}
+        PRIMARY KEY (span_s, start_s, org, environment)
+    );
+    CREATE TABLE untotalled (start_s bigint PRIMARY KEY);
     CREATE TABLE series_offsets (
         topic text, partition integer, read_to bigint NOT NULL, PRIMARY KEY (topic, partition)
     );
@@ -61,9 +69,7 @@ _OTHERS = """
 
 
 def _windows(cursor: Cursor, layout: Layout) -> None:
-    numbers = "".join(f"{name} {kind} NOT NULL, " for name, (kind, _) in NUMBERS.items())
-    sketches = "".join(f"{name} bytea NOT NULL, " for name in SKETCHES)
-    columns = f"start_at timestamptz, entity bigint, {numbers}{sketches}PRIMARY KEY (start_at, entity)"
+    columns = f"start_at timestamptz, entity bigint, {_STORED} PRIMARY KEY (start_at, entity)"
     for divided in WINDOWS.values():
         layout.divide(cursor, divided, sql.SQL(columns))
         cursor.execute(sql.SQL("CREATE INDEX ON {} (entity, start_at)").format(sql.Identifier(divided.table)))

@@ -12,6 +12,7 @@ from foregate.adapters.distributed.postgres.values import integer, text
 from foregate.wire.entity import Entity
 from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
+QUARTER_S = 900
 _ROWS_MAX = 2_000  # of one statement
 _ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
 _KINDS = {"entity": "bigint", **{name: kind for name, (kind, _) in NUMBERS.items()}, **dict.fromkeys(SKETCHES, "bytea")}
@@ -42,6 +43,7 @@ class Putting:
     def __init__(self, cursor: Cursor, layout: Layout, ids: Mapping[Entity, int], ready: set[Part]) -> None:
         self.new_ids: dict[Entity, int] = {}
         self.new_ready: set[Part] = set()
+        self.changed_quarters_s: list[float] = []
         self._cursor = cursor
         self._layout = layout
         self._ids = ids
@@ -59,6 +61,7 @@ class Putting:
             for begin in range(0, len(of_span), _ROWS_MAX):
                 self._upsert(span_s, of_span[begin : begin + _ROWS_MAX])
         self._mark(last)
+        self.changed_quarters_s += [start_s for span_s, start_s, _ in last if span_s == QUARTER_S]
 
     def _upsert(self, span_s: int, windows: Sequence[StoredWindow]) -> None:
         rows = [self._row(window) for window in windows]
