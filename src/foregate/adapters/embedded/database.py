@@ -5,29 +5,35 @@ replays at the next opening; nothing here ever deletes a file it does not unders
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from foregate.adapters.embedded.locks import exclusive
 
 BUSY_TIMEOUT_S = 5.0
+_LOG_BYTES_MAX = 67_108_864  # a log that had to grow beyond it is cut when it begins anew
+_GIVEN_BACK_PAGES = 2_000  # per transaction
 
 
 class StoreUnusable(OSError):
     """The file is damaged, of another kind or of a newer version: waiting will not help, a person must look."""
 
 
-def open_database(path: Path, migrations: Sequence[str], *, durable: bool) -> sqlite3.Connection:
+def open_database(path: Path, migrations: Sequence[str], *, durable: bool, shrinks: bool = False) -> sqlite3.Connection:
     """Open or make the database and bring it up to date: `migrations[n]` leads from version n to n + 1.
 
     `durable` waits for the disk at every commit (survives power loss); without it a commit survives kill -9.
+    `shrinks`: a file that is made now can be made smaller again, by `give_back`.
     The connection may be used by any thread, one at a time. Raises StoreUnusable or another OSError.
     """
     with failures_of(path), exclusive(path.with_name(path.name + ".lock")):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
+            if shrinks:
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # has no effect on a file with tables in it
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES_MAX}")
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             _migrate(connection, path, migrations)
         except BaseException:
@@ -50,10 +56,32 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
             connection.execute(f"PRAGMA user_version={number + 1}")
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that two writers queue instead of failing half-way."""
+def bytes_used(connection: sqlite3.Connection) -> int:
+    """Of the file, without the pages that deleted rows have left."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def give_back(connection: sqlite3.Connection) -> None:
+    """Give free pages back to the file system, a few thousand per transaction."""
+    free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    for _ in range(-(-free // _GIVEN_BACK_PAGES)):
+        connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_PAGES})").fetchall()
+
+
+def begin_immediate(connection: sqlite3.Connection) -> None:
+    """Begin with the write lock; waits for it by the connection's own patience."""
     connection.execute("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def transaction(
+    connection: sqlite3.Connection, begin: Callable[[sqlite3.Connection], object] = begin_immediate
+) -> Iterator[None]:
+    """All or nothing; takes the write lock at once, so that two writers queue instead of failing half-way."""
+    begin(connection)
     try:
         yield
     except BaseException:

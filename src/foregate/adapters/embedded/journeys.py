@@ -1,0 +1,280 @@
+"""Journeys on one machine: an SQLite file, one row and one compressed blob per journey, one writer beside readers.
+
+Journeys, calls, and how far the bus was read change in one transaction. A commit survives kill -9; after a power loss
+the newest transactions may be missing as a whole, and the bus, which is durable, is read again from the older offsets.
+"""
+
+import base64
+import binascii
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cramjam
+import msgspec
+
+from foregate.adapters.embedded.database import bytes_used, failures_of, give_back, open_database, transaction
+from foregate.kernel.errors import ForegateError
+from foregate.ports.journeys import Dropped, JourneyPage, JourneyStep
+from foregate.wire.journey import Call, CallMinute, JourneyAsk, Stored, Summary, trace_key
+from foregate.wire.span import decode_spans, encode_spans
+
+MergeLatency = Callable[[bytes, bytes], bytes]
+_EXPIRE_ROWS_MAX = 1_000  # per transaction
+_TRIM_TO = 0.95  # of the bound
+_KEY_BYTES = 12
+_ZSTD_LEVEL = 3
+_LOOKED_AT_MAX = 200_000  # journeys of one page's search: beyond it the page ends early, with a cursor to go on
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE journeys (
+        id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, org TEXT NOT NULL, start_s REAL NOT NULL,
+        duration_ms REAL NOT NULL, service TEXT NOT NULL, route TEXT NOT NULL, environment TEXT NOT NULL,
+        failed INTEGER NOT NULL, summary BLOB NOT NULL
+    );
+    CREATE INDEX journeys_by_start ON journeys (org, start_s, id);
+    CREATE INDEX journeys_by_age ON journeys (start_s);
+    CREATE TABLE spans (journey INTEGER PRIMARY KEY, spans BLOB NOT NULL);
+    CREATE TABLE participants (
+        journey INTEGER NOT NULL, service TEXT NOT NULL, environment TEXT NOT NULL,
+        PRIMARY KEY (journey, service, environment)
+    ) WITHOUT ROWID;
+    CREATE TABLE calls (
+        org TEXT NOT NULL, start_s REAL NOT NULL, caller TEXT NOT NULL, caller_environment TEXT NOT NULL,
+        callee TEXT NOT NULL, callee_environment TEXT NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
+        latency BLOB NOT NULL,
+        PRIMARY KEY (org, start_s, caller, caller_environment, callee, callee_environment)
+    ) WITHOUT ROWID;
+    CREATE TABLE dropped (step INTEGER PRIMARY KEY, keys BLOB NOT NULL);
+    CREATE TABLE offsets (
+        topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, needed INTEGER NOT NULL,
+        PRIMARY KEY (topic, partition)
+    ) WITHOUT ROWID;
+    CREATE TABLE counts (what TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID
+    """,
+)
+_PUT = (
+    "INSERT INTO journeys (key, org, start_s, duration_ms, service, route, environment, failed, summary) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET start_s = excluded.start_s, "
+    "duration_ms = excluded.duration_ms, service = excluded.service, route = excluded.route, "
+    "environment = excluded.environment, failed = excluded.failed, summary = excluded.summary RETURNING id"
+)
+_ADD_CALLS = (
+    "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "requests = requests + excluded.requests, errors = errors + excluded.errors, "
+    "latency = merged_latency(latency, excluded.latency)"
+)
+_CALLS = (
+    "SELECT org, caller, caller_environment, callee, callee_environment, start_s, requests, errors, latency "
+    "FROM calls WHERE org = ? AND start_s >= ? AND start_s < ?"
+)
+_LOAD = "SELECT summary, spans FROM journeys JOIN spans ON journey = id WHERE key = ?"
+_encode = msgspec.msgpack.Encoder().encode
+_decode_summary = msgspec.msgpack.Decoder(Summary).decode
+_decode_cursor = msgspec.json.Decoder(tuple[float, int]).decode
+
+
+class EmbeddedJourneys:
+    """Keeps `JourneyWriter` and `JourneyReader` of `foregate.ports.journeys` in the file at `path`.
+
+    `merged_latency` makes one encoded sketch of two; only a writer needs it. Threads may share one.
+    """
+
+    def __init__(self, path: Path, merged_latency: MergeLatency | None = None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db = open_database(path, _MIGRATIONS, durable=False, shrinks=True)
+        if merged_latency is not None:
+            self._db.create_function("merged_latency", 2, merged_latency, deterministic=True)
+
+    # --- writing ---------------------------------------------------------------------------------------------
+
+    def write(self, step: JourneyStep) -> None:
+        """All of a step in one transaction."""
+        blobs = [_compressed(stored) for stored in step.kept]  # before the lock of the file is taken
+        with self._lock, failures_of(self._path), transaction(self._db):
+            for stored, blob in zip(step.kept, blobs, strict=True):
+                self._put(stored.summary, blob)
+            self._db.executemany(_ADD_CALLS, [_call_row(minute) for minute in step.calls])
+            if step.dropped:
+                self._db.execute("INSERT INTO dropped VALUES (?, ?)", (step.number, b"".join(step.dropped)))
+            self._db.execute("DELETE FROM dropped WHERE step < ?", (step.forget_below,))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)",
+                [(*place, offset, step.needed.get(place, offset)) for place, offset in step.offsets.items()],
+            )
+            self._db.executemany(
+                "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET items = items + excluded.items",
+                (step.counts or {}).items(),
+            )
+
+    def _put(self, summary: Summary, blob: bytes) -> None:
+        key = trace_key(summary.org, summary.trace_id)
+        columns = (summary.start_s, summary.duration_ms, summary.service, summary.route, summary.environment)
+        row = (key, summary.org, *columns, summary.failed, _encode(summary))
+        (number,) = self._db.execute(_PUT, row).fetchone()
+        self._db.execute("INSERT OR REPLACE INTO spans VALUES (?, ?)", (number, blob))
+        self._db.executemany(
+            "INSERT OR IGNORE INTO participants VALUES (?, ?, ?)", [(number, *who) for who in summary.participants]
+        )
+
+    def offsets(self, topic: str) -> dict[int, int]:
+        """Partition → up to where it was read."""
+        return self._places("offset", topic)
+
+    def needed(self, topic: str) -> dict[int, int]:
+        """Partition → after which offset spans are of traces that are not decided."""
+        return self._places("needed", topic)
+
+    def _places(self, column: str, topic: str) -> dict[int, int]:
+        with self._lock, failures_of(self._path):
+            return dict(
+                self._db.execute(f"SELECT partition, {column} FROM offsets WHERE topic = ?", (topic,)).fetchall()  # noqa: S608
+            )
+
+    def dropped(self) -> Iterator[Dropped]:
+        """The keys of traces that were not kept, step by step, the oldest first."""
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute("SELECT step, keys FROM dropped ORDER BY step").fetchall()
+        for step, keys in rows:
+            yield Dropped(step, [keys[at : at + _KEY_BYTES] for at in range(0, len(keys), _KEY_BYTES)])
+
+    def kept(self, limit: int) -> list[bytes]:
+        """The keys of the journeys kept last, the newest first."""
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute("SELECT key FROM journeys ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        return [key for (key,) in rows]
+
+    def expire(self, older_than_s: float) -> int:
+        """Delete journeys and calls from before that, some per transaction, and give their disk back."""
+        deleted = 0
+        while gone := self._delete("start_s < ? ORDER BY start_s", (older_than_s,), _EXPIRE_ROWS_MAX):
+            deleted += gone
+        with self._lock, failures_of(self._path):
+            self._db.execute("DELETE FROM calls WHERE start_s < ?", (older_than_s,))
+            give_back(self._db)
+        return deleted
+
+    def trim(self, bytes_max: int) -> int:
+        """When more than `bytes_max` is used, delete the oldest journeys."""
+        deleted = 0
+        if self.bytes_used <= bytes_max:
+            return 0
+        while self.bytes_used > bytes_max * _TRIM_TO:
+            gone = self._delete("TRUE ORDER BY start_s", (), _EXPIRE_ROWS_MAX)
+            if not gone:
+                break
+            deleted += gone
+        with self._lock, failures_of(self._path):
+            give_back(self._db)
+        return deleted
+
+    def _delete(self, which: str, values: Sequence[float], rows_max: int) -> int:
+        with self._lock, failures_of(self._path), transaction(self._db):
+            rows = self._db.execute(f"SELECT id FROM journeys WHERE {which} LIMIT ?", (*values, rows_max)).fetchall()  # noqa: S608
+            self._db.executemany("DELETE FROM spans WHERE journey = ?", rows)
+            self._db.executemany("DELETE FROM participants WHERE journey = ?", rows)
+            self._db.executemany("DELETE FROM journeys WHERE id = ?", rows)
+        return len(rows)
+
+    @property
+    def bytes_used(self) -> int:
+        with self._lock, failures_of(self._path):
+            return bytes_used(self._db)
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    def load(self, org: str, trace_id: str) -> Stored | None:
+        with self._lock, failures_of(self._path):
+            row = self._db.execute(_LOAD, (trace_key(org, trace_id),)).fetchone()
+        if row is None:
+            return None
+        spans = decode_spans(bytes(cramjam.zstd.decompress(row[1])))
+        return Stored(_decode_summary(row[0]), tuple(spans))
+
+    def search(self, ask: JourneyAsk, limit: int, cursor: str = "") -> JourneyPage:
+        """Newest first. A page may be short, and have a cursor, where few of very many fit."""
+        before = _read_cursor(cursor)
+        where, values = _conditions(ask)
+        with self._lock, failures_of(self._path):
+            rows, ended_at = self._page(where, values, ask, limit, before)
+        found = [_decode_summary(row[2]) for row in rows[:limit]]
+        if len(rows) > limit:
+            return JourneyPage(found, _cursor(rows[limit - 1][0], rows[limit - 1][1]))
+        return JourneyPage(found, _cursor(*ended_at) if ended_at is not None else "")
+
+    def _page(
+        self, where: str, values: Sequence[object], ask: JourneyAsk, limit: int, before: tuple[float, int]
+    ) -> tuple[list[tuple[float, int, bytes]], tuple[float, int] | None]:
+        """Up to limit + 1 rows, and where looking for more was given up."""
+        place = "org = ? AND start_s >= ? AND (start_s, id) < (?, ?)"
+        start = (ask.org, ask.from_s, *min(before, (ask.until_s, -1)))
+        last = self._db.execute(
+            f"SELECT start_s, id FROM journeys WHERE {place} "  # noqa: S608
+            "ORDER BY start_s DESC, id DESC LIMIT 1 OFFSET ?",
+            (*start, _LOOKED_AT_MAX),
+        ).fetchone()
+        bound, bounds = ("AND (start_s, id) >= (?, ?)", tuple(last)) if last is not None else ("", ())
+        rows = self._db.execute(
+            f"SELECT start_s, id, summary FROM journeys WHERE {place} {bound} {where} "  # noqa: S608
+            "ORDER BY start_s DESC, id DESC LIMIT ?",
+            (*start, *bounds, *values, limit + 1),
+        ).fetchall()
+        return rows, tuple(last) if last is not None else None
+
+    def calls(self, org: str, from_s: float, until_s: float) -> Sequence[CallMinute]:
+        with self._lock, failures_of(self._path):
+            rows = self._db.execute(_CALLS, (org, from_s, until_s)).fetchall()
+        return [CallMinute(Call(*row[:5]), *row[5:]) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """What became of spans and traces, since ever."""
+        with self._lock, failures_of(self._path):
+            return dict(self._db.execute("SELECT what, items FROM counts").fetchall())
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _compressed(stored: Stored) -> bytes:
+    return bytes(cramjam.zstd.compress(encode_spans(stored.spans), _ZSTD_LEVEL))
+
+
+def _call_row(minute: CallMinute) -> tuple[object, ...]:
+    call = minute.call
+    who = (call.caller, call.caller_environment, call.callee, call.callee_environment)
+    return call.org, minute.start_s, *who, minute.requests, minute.errors, minute.latency
+
+
+def _conditions(ask: JourneyAsk) -> tuple[str, list[object]]:
+    where: list[str] = []
+    values: list[object] = []
+    if ask.service or ask.environment:
+        part = [name for name in ("service", "environment") if getattr(ask, name)]
+        named = " AND ".join(f"p.{name} = ?" for name in part)
+        where.append(f"AND EXISTS (SELECT 1 FROM participants p WHERE p.journey = id AND {named})")  # noqa: S608
+        values += [getattr(ask, name) for name in part]
+    if ask.route:
+        where.append("AND route = ?")
+        values.append(ask.route)
+    if ask.duration_ms_min > 0:
+        where.append("AND duration_ms >= ?")
+        values.append(ask.duration_ms_min)
+    if ask.failed:
+        where.append("AND failed = 1")
+    return " ".join(where), values
+
+
+def _cursor(start_s: float, number: int) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((start_s, number))).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[float, int]:
+    if not cursor:
+        return 9e15, 0
+    try:
+        return _decode_cursor(base64.urlsafe_b64decode(cursor.encode("ascii")))
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        raise ForegateError("invalid_parameter", "cursor: not one that this API gave out.") from None
