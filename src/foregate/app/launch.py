@@ -69,6 +69,9 @@ def prepare(launch: Launch) -> Runtime:
         lab_control_url=launch.lab_control_url,
         bus=config.telemetry.bus.kafka if config.telemetry.bus.kafka.brokers else None,
         retention_days=config.telemetry.retention_days,
+        retention=config.telemetry.retention,
+        archive_bytes_max=config.telemetry.archive_bytes_max,
+        store=config.telemetry.store or "",
         flush_interval_s=config.telemetry.flush_interval_s,
         ingest_workers=config.telemetry.ingest_workers if config.telemetry.ingest_keys else 0,
     )
@@ -190,6 +193,7 @@ def child_specs(
         _spec(launch, "control", stop_order=0),
         _spec(launch, "courier", stop_order=2),
         _spec(launch, "analyzer", stop_order=3),
+        _spec(launch, "keeper", stop_order=3),
     ]
     specs += [
         _spec(launch, "gateway", worker=worker, stop_order=1, sockets=sockets) for worker in range(launch.workers)

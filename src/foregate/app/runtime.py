@@ -23,9 +23,12 @@ class Runtime(msgspec.Struct, frozen=True):
     model_path: str | None = None
     lab_control_url: str | None = None  # only in the demo
     retention_days: int = 30  # of single items
+    store: str = ""  # URL of a PostgreSQL for windows and single items; "": files in the data directory
     flush_interval_s: float = 2.0  # so long readers may collect what is acknowledged
     bus: Kafka | None = None  # None: bus.sqlite
     ingest_workers: int = 0  # processes that take telemetry in; 0: nobody may send any
+    retention: dict[str, int] = {}  # days of single items by organisation, where it is not `retention_days`
+    archive_bytes_max: int | None = None
 
 
 def write_runtime(data: DataDir, runtime: Runtime) -> None:

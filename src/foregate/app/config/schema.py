@@ -67,6 +67,21 @@ def _store(text: str) -> str:
     return text
 
 
+def _postgres(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("postgresql", "postgres") or not (url.netloc or url.query):
+        raise ValueError("is not a URL like postgresql://foregate@127.0.0.1:5432/foregate")
+    return text
+
+
+def _postgres_secret(value: Any) -> Any:
+    """A user may be named; passwords come from the environment."""
+    written = isinstance(value, str) and not isinstance(value, forms.FromEnvironment)
+    if written and re.search(r"://[^/?#]*:[^/?#]*@|[?&](ssl)?password=", value):
+        raise ValueError("holds a password: write ${env:NAME} for it")
+    return value
+
+
 def _store_secret(value: Any) -> Any:
     """Passwords come from the environment."""
     if isinstance(value, str) and not isinstance(value, forms.FromEnvironment) and "@" in value:
@@ -347,6 +362,15 @@ class Telemetry(_Strict):
     )
     bus: Annotated[BusSettings, DERIVED] = Field(default_factory=BusSettings)
     retention_days: int = Field(30, ge=1, le=3_650, description="How long single items are kept. RETENTION_DAYS.")
+    store: Annotated[str, AfterValidator(_postgres), BeforeValidator(_postgres_secret)] | None = Field(
+        None, description="A PostgreSQL for windows and single items (docs/guides/postgresql.md). Default: files here."
+    )
+    retention: dict[str, Annotated[int, Field(ge=1, le=3_650)]] = Field(
+        default_factory=dict, max_length=10_000, description="Days for single organisations, by name."
+    )
+    archive_bytes_max: int | None = Field(
+        None, ge=67_108_864, le=1 << 50, description="Of archive/. Beyond it the oldest items are deleted, and counted."
+    )
 
 
 class Alerts(_Strict):

@@ -101,7 +101,7 @@ class PostgresSeries:
     def roll_up(self, merge: Merge, windows_max: int) -> int:
         """Make what is stale anew, in one transaction: hours before days, what has been stale for longest first."""
         if not self._query("SELECT FROM stale LIMIT 1"):
-            self._total_up(merge)
+            self._total_up(merge, windows_max)
             return 0
         with self._writing() as (cursor, putting):
             # The marks go first: an hour that changes here marks its day again.
@@ -111,13 +111,17 @@ class PostgresSeries:
                 putting.put(merge(parts, span_s, start_s) for span_s, start_s, parts in _parts(cursor, stale))
         return len(stale)
 
-    def _total_up(self, merge: Merge) -> None:
-        """One hour's totals, with its day's."""
+    def _total_up(self, merge: Merge, windows_max: int) -> None:
+        """Quarters of hours, each with its hour's and its day's in a transaction of its own."""
+        merged = 0
+        while merged < windows_max and self._has_untotalled():
+            with self._writing() as (cursor, _):
+                merged += 1 + totals.make_totals(cursor, merge)
+
+    def _has_untotalled(self) -> bool:
+        """Asked without taking the turn of a writer."""
         with self._db.reading() as cursor:
-            if totals.next_hour(cursor) is None:  # asked without taking the turn of a writer
-                return
-        with self._writing() as (cursor, _):
-            totals.make_totals(cursor, merge)
+            return totals.next_quarter(cursor) is not None
 
     def newest_s(self, span_s: int) -> float | None:
         """The start of the newest window of this span, None when there is none."""
@@ -198,10 +202,10 @@ class PostgresSeries:
         with self._db.reading() as cursor:
             return totals.totals(cursor, span_s, from_s, until_s, org)
 
-    def stale(self, from_s: float, until_s: float) -> list[float]:
-        """Starts of hours that are not rolled up."""
+    def stale(self, from_s: float, until_s: float, span_s: int = 3_600) -> list[float]:
+        """Starts of hours that are not rolled up, or of quarters without totals."""
         with self._db.reading() as cursor:
-            return totals.stale(cursor, from_s, until_s)
+            return totals.stale(cursor, from_s, until_s, span_s)
 
     def usage(self, by: UsageBy, from_s: float, until_s: float, *, rows_max: int = 1_000) -> UsageAnswer:
         """The ledger of AI traffic, added up; the first `rows_max` of it, and the total of all."""

@@ -20,9 +20,8 @@ HOUR_S = 3_600
 _SUMMED = tuple(name for name, (_, how) in NUMBERS.items() if how)
 _ADDED = ", ".join(f"{how}({name})::{kind}" for name, (kind, how) in NUMBERS.items() if how)
 _MARK = "INSERT INTO untotalled SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING"
-_NEXT_HOUR = (
-    "SELECT start_s FROM untotalled WHERE start_s + 3600 <= (SELECT extract(epoch FROM max(start_at)) FROM {quarters}) "
-    "AND NOT EXISTS (SELECT FROM stale WHERE span_s = 3600 AND stale.start_s = untotalled.start_s) "
+_NEXT = (
+    "SELECT start_s FROM untotalled WHERE start_s < (SELECT extract(epoch FROM max(start_at)) FROM {quarters}) "
     "ORDER BY start_s LIMIT 1"
 )
 _PARTS = (
@@ -35,38 +34,39 @@ _TOTALS = (
 )
 _PUT = f"INSERT INTO totals VALUES ({', '.join(['%s'] * (4 + len(NUMBERS) + len(SKETCHES)))})"  # noqa: S608
 _STALE = (
-    "SELECT start_s FROM untotalled WHERE start_s >= %s AND start_s < %s UNION "
+    "SELECT start_s / 3600 * 3600 FROM untotalled WHERE start_s >= %s AND start_s < %s UNION "
     "SELECT start_s FROM stale WHERE start_s > %s AND start_s < %s ORDER BY 1"
 )
+_UNTOTALLED = "SELECT start_s FROM untotalled WHERE start_s >= %s AND start_s < %s ORDER BY 1"
 _DAY_S = 86_400
 
 
 def mark(cursor: Cursor, quarters_s: Iterable[float]) -> None:
     """Quarters of hours have changed: their totals have to be made anew."""
-    hours = sorted({int(start_s) // HOUR_S * HOUR_S for start_s in quarters_s})
-    if hours:
-        cursor.execute(_MARK, (hours,))
+    changed = sorted({int(start_s) for start_s in quarters_s})
+    if changed:
+        cursor.execute(_MARK, (changed,))
 
 
-def next_hour(cursor: Cursor) -> int | None:
-    """The oldest hour whose totals have to be made, is over (there is a window of a later one), and is rolled up."""
-    row = cursor.execute(sql.SQL(_NEXT_HOUR).format(quarters=_table(QUARTER_S))).fetchone()
+def next_quarter(cursor: Cursor) -> int | None:
+    """The oldest one whose totals have to be made, and that is over: there is a window of a later one."""
+    row = cursor.execute(sql.SQL(_NEXT).format(quarters=_table(QUARTER_S))).fetchone()
     return None if row is None else int(row[0])
 
 
-def make_totals(cursor: Cursor, merge: Merge) -> None:
-    """Of `next_hour`, of its quarters and of its day."""
-    hour_s = next_hour(cursor)
-    if hour_s is None:
-        return
-    for start_s in range(hour_s, hour_s + HOUR_S, QUARTER_S):
-        cursor.execute(sql.SQL(_PARTS).format(quarters=_table(QUARTER_S), start=moment(start_s)))
-        parts = [_total(QUARTER_S, (*row[:2], start_s, *row[2:])) for row in cursor.fetchall()]
-        _put(cursor, QUARTER_S, start_s, parts, merge)
+def make_totals(cursor: Cursor, merge: Merge) -> int:
+    """Of `next_quarter`, and of its hour and its day as far as they are there. Returns of how many windows."""
+    quarter_s = next_quarter(cursor)
+    if quarter_s is None:
+        return 0
+    cursor.execute(sql.SQL(_PARTS).format(quarters=_table(QUARTER_S), start=moment(quarter_s)))
+    windows = [_total(QUARTER_S, (*row[:2], quarter_s, *row[2:])) for row in cursor.fetchall()]
+    _put(cursor, QUARTER_S, quarter_s, windows, merge)
     for span_s, part_s in ROLLED_UP_FROM.items():
-        start_s = hour_s // span_s * span_s
+        start_s = quarter_s // span_s * span_s
         _put(cursor, span_s, start_s, totals(cursor, part_s, start_s, start_s + span_s, None), merge)
-    cursor.execute("DELETE FROM untotalled WHERE start_s = %s", (hour_s,))
+    cursor.execute("DELETE FROM untotalled WHERE start_s = %s", (quarter_s,))
+    return len(windows)
 
 
 def _put(cursor: Cursor, span_s: int, start_s: int, parts: Sequence[StoredWindow], merge: Merge) -> None:
@@ -96,10 +96,14 @@ def totals(cursor: Cursor, span_s: int, from_s: float, until_s: float, org: str 
     return [_total(span_s, row) for row in cursor.fetchall()]
 
 
-def stale(cursor: Cursor, from_s: float, until_s: float) -> list[float]:
+def stale(cursor: Cursor, from_s: float, until_s: float, span_s: int) -> list[float]:
     """See `SeriesReader.stale`."""
-    from_s, until_s = float(from_s), float(until_s)
-    cursor.execute(_STALE, (from_s, until_s, from_s - _DAY_S, until_s))
+    until_s = float(until_s)
+    if span_s == QUARTER_S:
+        cursor.execute(_UNTOTALLED, (float(from_s), until_s))
+    else:
+        hour_s = float(from_s // HOUR_S * HOUR_S)
+        cursor.execute(_STALE, (hour_s, until_s, from_s - _DAY_S, until_s))
     return [float(row[0]) for row in cursor.fetchall()]
 
 
@@ -132,7 +136,7 @@ def expire(cursor: Cursor, span_s: int, older_than_s: float, org: str | None) ->
         )
     )
     if span_s == QUARTER_S and org is None:
-        cursor.execute("DELETE FROM untotalled WHERE start_s + 3600 <= %s", (float(older_than_s),))
+        cursor.execute("DELETE FROM untotalled WHERE start_s < %s", (float(older_than_s),))
 
 
 def _table(span_s: int) -> sql.Identifier:
