@@ -189,6 +189,13 @@ def hex_id(text: str, digits: int) -> str:
     return text if len(text) == digits and not text.strip(_HEX) and text.strip("0") else ""
 
 
+def id_of(said: bytes | str, digits: int) -> str:
+    """`hex_id` of an id as bytes or as text."""
+    if isinstance(said, bytes):
+        return said.hex() if 2 * len(said) == digits and any(said) else ""
+    return hex_id(said, digits) if said else ""
+
+
 def unix_s(value: Any, latest_s: float) -> float:
     """Unix seconds of a date, or of a number in seconds, milli-, micro- or nanoseconds, as its size says."""
     if isinstance(value, datetime):
