@@ -77,6 +77,7 @@ def test_an_organisation_sees_its_own_alone(archives: Archives) -> None:
     assert [row["path"] for row in everything(reader, org="a'b")] == ["a'b"]
     assert [row["path"] for row in everything(reader, org="A")] == ["A"]
     assert len(reader.orgs()) == 5
+    assert list(writer.orgs()) == list(reader.orgs())
     assert reader.ask(Ask("a", *ALL_S, ("requests",)), rows_max=1).series[0].whole == (1,)
 
 

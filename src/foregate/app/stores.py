@@ -12,8 +12,6 @@ from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.kernel.clock import Clock
 from foregate.ports.archive import ArchiveReader, ArchiveWriter
-from foregate.kernel.clock import Clock
-from foregate.ports.archive import ArchiveReader, ArchiveWriter
 from foregate.ports.series import SeriesReader, SeriesWriter
 
 
@@ -31,6 +29,12 @@ class ArchiveStore(ArchiveWriter, _Closable, Protocol):
 
 class ArchiveAnswers(ArchiveReader, _Closable, Protocol):
     """The asking side of the archive, and its end."""
+
+
+class KeepsOffsets(_Closable, Protocol):
+    """As much of a store as says how far it has read the bus."""
+
+    def offsets(self, topic: str) -> dict[int, int]: ...
 
 
 def open_series(runtime: Runtime, data: DataDir) -> SeriesStore:
@@ -56,40 +60,6 @@ def open_archive_reader(runtime: Runtime, data: DataDir) -> ArchiveAnswers:
     return EmbeddedArchiveReader(data.archive)
 
 
-class ArchiveKept(ArchiveWriter, Protocol):
-    """The writer's side, and its end."""
-
-    def close(self) -> None: ...
-
-
-class ArchiveAsked(ArchiveReader, Protocol):
-    """The reader's side, and its end."""
-
-    def close(self) -> None: ...
-
-
-class KeepsOffsets(Protocol):
-    """As much of a store as says how far it has read the bus."""
-
-    def offsets(self, topic: str) -> dict[int, int]: ...
-
-    def close(self) -> None: ...
-
-
-def open_archive(runtime: Runtime, data: DataDir, clock: Clock) -> ArchiveKept:
-    """To write; one process at a time."""
-    from foregate.adapters.embedded.archive.writer import EmbeddedArchive  # pyarrow: for who writes alone
-
-    return EmbeddedArchive(data.archive, clock)
-
-
-def open_archive_reader(runtime: Runtime, data: DataDir) -> ArchiveAsked:
-    """To ask."""
-    from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader  # DuckDB: for who asks alone
-
-    return EmbeddedArchiveReader(data.archive)
-
-
 def open_archive_offsets(runtime: Runtime, data: DataDir) -> KeepsOffsets:
-    """How far the archive has come, without what it takes to write or ask it."""
+    """How far the single items have come, without what it takes to write or ask them."""
     return Manifest(data.archive)

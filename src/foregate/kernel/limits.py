@@ -68,3 +68,9 @@ ENTITIES_MAX = 20_000  # (org, service, route, environment) kept live; beyond it
 LATE_EVENT_S = 900.0  # an event later than this is counted late, not windowed
 HISTORY_MINUTES_MAX = 240  # how much of its own past an entity is compared with
 OPEN_ALERTS_MAX = 1_000
+
+# --- disk ------------------------------------------------------------------------------------------------------
+DISK_LOW_SHARE = 0.1  # of the data directory's file system: less is free, and it is said; of a small one …
+DISK_LOW_BYTES = 2_147_483_648  # … less than this: said as well
+DISK_CRITICAL_BYTES = 524_288_000  # said as an error
+DISK_RESERVE_BYTES = 268_435_456  # until more is free telemetry is refused (503 `storage_full`), no store written

@@ -31,6 +31,10 @@ class ArchiveWriter(Protocol):
         """Partition → last offset whose items are stored."""
         ...
 
+    def orgs(self) -> Sequence[str]:
+        """Whose items there are."""
+        ...
+
     def compact(self) -> int:
         """Do a bounded piece of tidying; returns how many pieces were made one. Never blocks `append` or readers."""
         ...

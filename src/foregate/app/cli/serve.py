@@ -20,7 +20,8 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     role: Annotated[
-        Literal["gateway", "courier", "ingest", "analyzer", "control"], typer.Option(help="What this process shall be.")
+        Literal["gateway", "courier", "ingest", "analyzer", "keeper", "control"],
+        typer.Option(help="What this process shall be."),
     ],
     data_dir: Annotated[Path, typer.Option("--data-dir", help="A directory that `foregate up` has prepared.")],
     worker: Annotated[int, typer.Option(min=0, max=63, help="Which gateway or ingest process, from 0.")] = 0,

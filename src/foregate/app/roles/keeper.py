@@ -1,15 +1,20 @@
 """The keeper process: the bus's items into archive, journeys and logs, and what is old out of them."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import structlog
 
+from foregate.app.archiving import Archiving, Retention, Upkeep
+from foregate.app.bus import open_bus
+from foregate.app.disk import Disk, DiskWatch, WithRoom
 from foregate.app.keeping import Keeping, keep
 from foregate.app.logs import configure_logs
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.stores import ArchiveStore, open_archive_writer
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
 
@@ -28,19 +33,69 @@ def run(options: RoleOptions) -> int:
 
 
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
-    stop = await stop_event(options.supervised)
+    stop, clock = await stop_event(options.supervised), SystemClock()
+    disk = Disk(options.data.root, clock)
+    archive = _Once(lambda: open_archive_writer(runtime, options.data, clock))
+    stores = {name: _with_room(make, disk) for name, make in _stores(options, runtime, archive.get, clock, log).items()}
     keepings = [
         spawn(keep(make, PAUSE_S, stop, log.bind(store=name)), name=f"keep {name}")
-        for name, make in _stores(options, runtime, SystemClock(), log).items()
+        for name, make in (stores | _upkeep(runtime, archive.get, disk, clock, log)).items()
     ]
-    log.info("keeping", stores=len(keepings))
+    log.info("keeping", stores=len(stores))
     await stop.wait()
     await asyncio.gather(*keepings)
+    archive.close()
     return 0
 
 
 def _stores(
-    options: RoleOptions, runtime: Runtime, clock: Clock, log: structlog.typing.FilteringBoundLogger
+    options: RoleOptions,
+    runtime: Runtime,
+    archive: Callable[[], ArchiveStore],
+    clock: Clock,
+    log: structlog.typing.FilteringBoundLogger,
 ) -> dict[str, Callable[[], Keeping]]:
-    """What is kept, by name."""
-    return {}
+    """What is kept, by name; not while the disk is full."""
+    data, flush_s = options.data, runtime.flush_interval_s
+    return {
+        "archive": lambda: Archiving(lambda: open_bus(data, runtime.bus, clock), archive(), flush_s, clock),
+    }
+
+
+def _upkeep(
+    runtime: Runtime,
+    archive: Callable[[], ArchiveStore],
+    disk: Disk,
+    clock: Clock,
+    log: structlog.typing.FilteringBoundLogger,
+) -> dict[str, Callable[[], Keeping]]:
+    """What is looked after, by name, and goes on while the disk is full."""
+    retention = Retention(runtime.retention_days, runtime.retention, runtime.archive_bytes_max)
+    return {
+        "archive upkeep": lambda: Upkeep(archive(), retention, disk, clock, log),
+        "disk": lambda: DiskWatch(disk, log),
+    }
+
+
+def _with_room(make: Callable[[], Keeping], disk: Disk) -> Callable[[], Keeping]:
+    return lambda: WithRoom(make(), disk)
+
+
+class _Once:
+    """Opened by whoever needs it first, and for all."""
+
+    def __init__(self, open_it: Callable[[], ArchiveStore]) -> None:
+        self._open = open_it
+        self._lock = threading.Lock()
+        self._opened: ArchiveStore | None = None
+
+    def get(self) -> ArchiveStore:
+        """Raises OSError."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()

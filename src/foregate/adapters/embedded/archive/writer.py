@@ -65,6 +65,10 @@ class EmbeddedArchive:
         """Partition → last offset whose items are stored."""
         return self._manifest.offsets(topic)
 
+    def orgs(self) -> Sequence[str]:
+        """Whose items there are."""
+        return self._manifest.orgs()
+
     def compact(self) -> int:
         """Make one of several small segments, and delete what was replaced. Returns how many were made one."""
         with self._tidying:
@@ -90,6 +94,7 @@ class EmbeddedArchive:
     def trim(self, bytes_max: int) -> int:
         """When the segments are larger together, delete the oldest until they are 5 % less; they count as trimmed."""
         with self._tidying:
+            self._sweep()
             chosen = trim(self._manifest.segments(), bytes_max)
             for segment in chosen:
                 self._replace([segment], [], {"trimmed": segment.items})
