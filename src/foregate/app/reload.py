@@ -114,7 +114,8 @@ class Reloader:
         try:
             loaded, snapshot = await asyncio.to_thread(self._read)
             later = tuple(dotted(path) for path in later_changes(self._first, loaded.config))
-            outcome = "unchanged" if snapshot.version == self._version else "applied"
+            keys, before = loaded.config.telemetry.ingest_keys, self._loaded.config.telemetry.ingest_keys
+            outcome = "unchanged" if snapshot.version == self._version and keys == before else "applied"
             self._loaded, self._version = loaded, snapshot.version
             self._nudge()
         except ConfigRefused as refused:

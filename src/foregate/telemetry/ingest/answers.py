@@ -1,9 +1,10 @@
 """Answers, in the words of whoever asks: problem+json, OTLP's Status, gRPC's trailers."""
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+import msgspec
 
 from foregate.http1.headers import HeaderList, encode, reason
 from foregate.http1.trailers import Fields
@@ -50,7 +51,7 @@ def accept(exchange: Answering, endpoint: Endpoint, as_json: bool, parsed: Parse
     """So many items are durable (`fresh` now, else from before); `parsed` says which of the post were not taken."""
     if endpoint.dialect == "telemetry":
         body = {"accepted": items if fresh else 0, "duplicates": 0 if fresh else items, **rejections(parsed)}
-        respond(exchange, 200, JSON, json.dumps(body).encode())
+        respond(exchange, 200, JSON, msgspec.json.encode(body))
     elif endpoint.dialect == "remote_write":
         _accept_remote_write(exchange, parsed, items)
     elif endpoint.dialect == "grpc":
@@ -117,7 +118,7 @@ def _refuse_otlp(
         status = 400  # the specification's own for what cannot be read: not to be sent again
     if as_json:
         said = {"code": grpc.status_of(code), "message": sentence}
-        respond(exchange, status, JSON, json.dumps(said).encode(), lines)
+        respond(exchange, status, JSON, msgspec.json.encode(said), lines)
     else:
         respond(exchange, status, PROTOBUF, grpc.rpc_status(grpc.status_of(code), sentence.encode(), wait_s), lines)
 
@@ -126,7 +127,7 @@ def _export_json(endpoint: Endpoint, parsed: Parsed) -> bytes:
     if not _invalid(parsed):
         return b"{}"
     said = {endpoint.rejected: str(_invalid(parsed)), "errorMessage": _why(parsed)}  # an int64 is a string in JSON
-    return json.dumps({"partialSuccess": said}).encode()
+    return msgspec.json.encode({"partialSuccess": said})
 
 
 def _accept_remote_write(exchange: Answering, parsed: Parsed, items: int) -> None:

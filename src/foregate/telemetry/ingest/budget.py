@@ -7,7 +7,7 @@ RETRY_S = 1.0  # after a bound was reached: a commit takes milliseconds
 
 
 class Budget:
-    """Counted by the loop's thread alone, and shown in `gauges`."""
+    """Counted by the loop's thread alone; `publish` shows it in `gauges`."""
 
     __slots__ = ("_bytes_max", "_gauges", "_items_max", "_requests_max", "held_bytes", "items", "requests")
 
@@ -39,6 +39,9 @@ class Budget:
         self.requests += requests
         self.held_bytes += held_bytes
         self.items += items
+
+    def publish(self) -> None:
+        """Have others see it: not with every post."""
         gauges = self._gauges
         gauges[REQUESTS] = self.requests
         gauges[HELD_BYTES] = self.held_bytes

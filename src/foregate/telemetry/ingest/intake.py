@@ -115,6 +115,7 @@ class Intake:
         elif exchange.method not in (b"GET", b"HEAD"):
             self._refuse(exchange, None, "method_not_allowed", lines=b"allow: GET, HEAD\r\n")
         elif path == b"/metrics":
+            self.budget.publish()
             respond(exchange, 200, b"text/plain; version=0.0.4; charset=utf-8", self._page())
         else:
             well = path == b"/health/live" or (self._ready() and not self.draining)

@@ -59,6 +59,7 @@ class Keys:
         self._pepper = pepper
         self._clock = clock
         self._holders: dict[bytes, Holder] = {}
+        self._known: dict[bytes, Holder] = {}  # by secret: those that were found, so at most as many as there are keys
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -76,15 +77,19 @@ class Keys:
                 holder.changed(key)
             holders[bytes.fromhex(key.hash.removeprefix(f"{HASH_SCHEME}:"))] = holder
         self._holders = holders
+        self._known = {}
 
     def of(self, headers: HeaderList) -> Holder | str:
         """Whose post it is, by `authorization: Bearer …` or `x-api-key`; else the code of the refusal."""
         secret = _secret(headers)
         if secret is None:
             return "key_missing"
-        if len(secret) > _SECRET_BYTES_MAX:
-            return "key_invalid"
-        return self._holders.get(key_digest(secret, self._pepper)) or "key_invalid"
+        holder = self._known.get(secret)
+        if holder is None and len(secret) <= _SECRET_BYTES_MAX:
+            holder = self._holders.get(key_digest(secret, self._pepper))
+            if holder is not None:
+                self._known[secret] = holder
+        return holder or "key_invalid"
 
 
 def _secret(headers: HeaderList) -> bytes | None:

@@ -114,6 +114,7 @@ class IngestServer:
             self._counts.flushed(done.seconds)
         for post, outcome in done.settled:
             post.settle(outcome)
+        self._intake.budget.publish()
 
     def _accepting_paused(self, reason: str) -> None:
         self._log("accepting_paused", {"reason": reason, "connections": len(self._connections)})
