@@ -1,5 +1,6 @@
 """SQLite files: refused with a sentence when they cannot be used, whole again after a crash, never wiped."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -98,9 +99,9 @@ def test_a_full_disk_is_an_os_error_and_the_bus_works_again_afterwards(tmp_path:
     pages = bus._file.db.execute("PRAGMA page_count").fetchone()[0]
     bus._file.db.execute(f"PRAGMA max_page_count={pages + 1}")  # SQLite then says "database or disk is full"
     with pytest.raises(OSError, match="full"):
-        bus.append("events", 0, b"x" * 100_000, 1, producer="p", sequence=1)
+        bus.append("events", 0, os.urandom(100_000), 1, producer="p", sequence=1)
     bus._file.db.execute("PRAGMA max_page_count=1000000")
-    assert bus.append("events", 0, b"x" * 100_000, 1, producer="p", sequence=1)
+    assert bus.append("events", 0, os.urandom(100_000), 1, producer="p", sequence=1)
     bus.close()
 
 

@@ -1,5 +1,6 @@
 """The bus stays within its bound, and what that costs is said."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from foregate.kernel.limits import BUS_RETENTION_S
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_EVENTS, TOPIC_RISKS
 
 BOUND = 1_000_000
+LARGE = random.Random(0).randbytes(20_000)  # cannot be packed
 
 
 def readers(folder: Path) -> list[BusReader]:
@@ -34,7 +36,7 @@ class World:
     def publish(self, batches: int) -> None:
         for _ in range(batches):
             self._sequence += 1
-            self.bus.append(TOPIC_EVENTS, 0, bytes(20_000), 3, producer="p", sequence=self._sequence)
+            self.bus.append(TOPIC_EVENTS, 0, LARGE, 3, producer="p", sequence=self._sequence)
 
     def keep(self) -> None:
         self.clock.advance(LOOK_EVERY_S)
@@ -81,7 +83,7 @@ def test_what_the_analyzer_has_read_is_no_loss(world: World, tmp_path: Path) -> 
 def test_topics_without_a_reader_go_before_any_event(world: World, topic: str) -> None:
     world.publish(10)
     for sequence in range(100):
-        world.bus.append(topic, 0, bytes(20_000), 1, producer="a", sequence=sequence)
+        world.bus.append(topic, 0, LARGE, 1, producer="a", sequence=sequence)
     world.keep()
     assert world.bus.bytes_used <= BOUND
     assert world.oldest == 0
@@ -92,7 +94,7 @@ def test_topics_without_a_reader_go_before_any_event(world: World, topic: str) -
 def test_once_they_are_gone_the_events_follow(world: World) -> None:
     world.publish(100)
     for sequence in range(100):
-        world.bus.append(TOPIC_RISKS, sequence % 4, bytes(20_000), 1, producer="a", sequence=sequence)
+        world.bus.append(TOPIC_RISKS, sequence % 4, LARGE, 1, producer="a", sequence=sequence)
     world.keep()
     assert world.bus.bytes_used <= BOUND
     assert world.bound.lost_items == 3 * world.oldest > 0
@@ -132,7 +134,7 @@ def test_a_batch_goes_first_only_when_all_its_readers_have_read_it(world: World)
 def test_what_was_read_of_one_topic_goes_before_what_was_not_of_another(world: World) -> None:
     world.bound = BusBound(BOUND, [stored_to({"spans": {}, TOPIC_EVENTS: {0: 99}})], world.clock, world.log)
     for sequence in range(20):
-        world.bus.append("spans", 0, bytes(20_000), 3, producer="s", sequence=sequence)
+        world.bus.append("spans", 0, LARGE, 3, producer="s", sequence=sequence)
     world.publish(100)
     world.keep()
     assert world.bus.bytes_used <= BOUND

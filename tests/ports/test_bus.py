@@ -1,5 +1,6 @@
 """The bus: durable, ordered, idempotent."""
 
+import random
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.ports.bus import Append
 
 TOPIC = "events"
+LARGE = random.Random(0).randbytes(20_000)  # cannot be packed
 
 
 def append(bus: EmbeddedBus, sequence: int, *, partition: int = 0, producer: str = "p", topic: str = TOPIC) -> bool:
@@ -127,7 +129,7 @@ def test_a_clock_that_is_set_back_for_less_than_an_hour_changes_no_time(adapter:
 
 def fill(bus: EmbeddedBus, batches: int, partitions: int = 2) -> None:
     for sequence in range(batches):
-        bus.append(TOPIC, sequence % partitions, bytes(20_000), 3, producer="p", sequence=sequence)
+        bus.append(TOPIC, sequence % partitions, LARGE, 3, producer="p", sequence=sequence)
 
 
 def offsets(bus: EmbeddedBus, partition: int) -> list[int]:
@@ -145,7 +147,7 @@ def test_at_the_bound_the_oldest_that_were_read_go_first(adapter: Adapter) -> No
     bus = adapter.open_bus()
     for sequence in range(100):
         adapter.clock.advance(1.0)
-        bus.append(TOPIC, sequence % 2, bytes(20_000), 3, producer="p", sequence=sequence)
+        bus.append(TOPIC, sequence % 2, LARGE, 3, producer="p", sequence=sequence)
     bound = bus.bytes_used - 100_000
     gone = bus.trim(TOPIC, bound, {0: -1, 1: 49})
     assert 0.9 * bound < bus.bytes_used <= 0.95 * bound
@@ -159,7 +161,7 @@ def test_at_the_bound_the_oldest_at_all_go_when_none_was_read(adapter: Adapter) 
     bus = adapter.open_bus()
     for sequence in range(100):
         adapter.clock.advance(1.0)
-        bus.append(TOPIC, sequence % 2, bytes(20_000), 3, producer="p", sequence=sequence)
+        bus.append(TOPIC, sequence % 2, LARGE, 3, producer="p", sequence=sequence)
     gone = bus.trim(TOPIC, bus.bytes_used // 2, {0: 9})
     assert gone.batches > 50
     assert gone.unread_items == 3 * (gone.batches - 10)
@@ -173,7 +175,7 @@ def test_what_a_trim_has_freed_is_used_again(adapter: Adapter) -> None:
     bus = adapter.open_bus()
     bound = 2_000_000
     for sequence in range(1_000):
-        bus.append(TOPIC, sequence % 4, bytes(20_000), 3, producer="p", sequence=sequence)
+        bus.append(TOPIC, sequence % 4, LARGE, 3, producer="p", sequence=sequence)
         bus.trim(TOPIC, bound, {})
     assert bus.bytes_used <= bound
     assert sum(len(offsets(bus, partition)) for partition in range(4)) > 70
@@ -193,7 +195,7 @@ def test_a_bound_that_cannot_be_kept_empties_the_topic_and_no_other(adapter: Ada
 def test_nothing_unread_goes_for_a_bound_that_other_topics_break_alone(adapter: Adapter, other: str) -> None:
     bus = adapter.open_bus()
     fill(bus, 10)
-    bus.append(other, 3, bytes(1_000_000), 1, producer="p", sequence=0)
+    bus.append(other, 3, random.Random(1).randbytes(1_000_000), 1, producer="p", sequence=0)
     gone = bus.trim(TOPIC, 1_000_000, {0: 1})
     assert (gone.batches, gone.unread_items) == (2, 0)
     assert (offsets(bus, 0), offsets(bus, 1)) == ([2, 3, 4], [0, 1, 2, 3, 4])

@@ -11,6 +11,7 @@ from itertools import compress
 from pathlib import Path
 
 from foregate.adapters.embedded.bus.file import BusFile
+from foregate.adapters.embedded.bus.payloads import Packed, packed, unpacked
 from foregate.adapters.embedded.bus.retention import Retention
 from foregate.adapters.embedded.bus.seen import ONCE_ROWS_MAX, is_new
 from foregate.kernel.clock import Clock
@@ -54,9 +55,10 @@ class EmbeddedBus:
         """Store several batches in one transaction. Which of them were new. Raises OSError: then none is stored."""
         for one in appends:
             self._check(one.partition)
+        payloads = [packed(one.payload) for one in appends]  # before anybody has to wait for it
         with self._file.writing() as db:
             new = self._which_are_new(db, appends)
-            self._store(db, list(compress(appends, new)))
+            self._store(db, compress(zip(appends, payloads, strict=True), new))
         return new
 
     def _which_are_new(self, db: sqlite3.Connection, appends: Iterable[Append]) -> list[bool]:
@@ -80,16 +82,17 @@ class EmbeddedBus:
         )
         return noted.rowcount > 0
 
-    def _store(self, db: sqlite3.Connection, appends: Sequence[Append]) -> None:
+    def _store(self, db: sqlite3.Connection, appends: Iterable[tuple[Append, Packed]]) -> None:
         """Give them their offsets: one step of the head for all that are of the same topic and partition."""
-        places: dict[tuple[str, int], list[Append]] = {}
-        for one in appends:
-            places.setdefault((one.topic, one.partition), []).append(one)
+        places: dict[tuple[str, int], list[tuple[int, Packed]]] = {}
+        for one, payload in appends:
+            places.setdefault((one.topic, one.partition), []).append((one.items, payload))
         for place, batches in places.items():
-            first, time_s = self._advance(db, place, len(batches), sum(one.items for one in batches))
+            first, time_s = self._advance(db, place, len(batches), sum(items for items, _ in batches))
             db.executemany(
-                "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, 0)",
-                [(*place, offset, time_s, one.items, one.payload) for offset, one in enumerate(batches, first)],
+                "INSERT INTO batches (topic, partition, offset, time_s, items, payload, packed) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(*place, offset, time_s, items, *payload) for offset, (items, payload) in enumerate(batches, first)],
             )
 
     def _advance(self, db: sqlite3.Connection, place: tuple[str, int], batches: int, items: int) -> tuple[int, float]:
@@ -124,11 +127,11 @@ class EmbeddedBus:
         self._check(partition)
         with self._file.reading() as db:
             rows = db.execute(
-                "SELECT partition, offset, time_s, items, payload FROM batches "
+                "SELECT partition, offset, time_s, items, payload, packed FROM batches "
                 "WHERE topic = ? AND partition = ? AND offset > ? ORDER BY offset LIMIT ?",
                 (topic, partition, after, batches_max),
             ).fetchall()
-        return [Batch._make(row) for row in rows]
+        return [Batch(at, offset, time_s, items, unpacked(*stored)) for at, offset, time_s, items, *stored in rows]
 
     def last_offset(self, topic: str, partition: int) -> int:
         """The newest offset ever given, or -1; it stays when the batch itself has expired."""
