@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from foregate.kernel.errors import ForegateError
 from foregate.ports.series import SeriesReader
-from foregate.telemetry.sketch import Sketch
 from foregate.telemetry.tally import Tally, Window
 from foregate.wire.entity import Entity
 from foregate.wire.window import SPANS_S, MetricsAnswer, StoredWindow, WindowStats
@@ -61,16 +60,8 @@ def _answer(windows: Iterable[StoredWindow], span_s: int, from_s: float, until_s
     for stored in windows:
         series.setdefault(stored.entity, []).append(stored.stats)
         start_s = int(stored.stats.start_s)
-        tally = _tally_of(stored)
+        tally = Tally.of(stored)
         by_start.setdefault(start_s, Window(start_s, span_s)).merge(tally)
         everything.merge(tally)
     total = [by_start[start_s].stats() for start_s in sorted(by_start)]
     return MetricsAnswer(series, total, everything.stats())
-
-
-def _tally_of(stored: StoredWindow) -> Tally:
-    tally = Tally()
-    restored = Window.restore(stored.stats, stored.latency, stored.upstream)
-    tally.numbers, tally.inflight_max = restored.numbers, restored.inflight_max
-    tally.latency, tally.upstream = Sketch.decode(stored.latency), Sketch.decode(stored.upstream)
-    return tally

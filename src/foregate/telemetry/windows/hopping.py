@@ -5,19 +5,19 @@ and quantiles of all rows are found in one sweep. 14 KB per entity.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from foregate.telemetry.sketch import BUCKETS, HEAD_BYTES, QUANTILES, middle_ms, read_head
-from foregate.telemetry.tally import NUMBERS, Tally, Window, window_stats
+from foregate.telemetry.sketch import BUCKETS, HEAD_BYTES, middle_ms, read_head
+from foregate.telemetry.tally import NUMBERS, QUANTILES, Tally, Times, Window, window_stats
+from foregate.telemetry.windows.fold import PANE_S
 from foregate.wire.window import WindowStats
 
-PANE_S = 10
 HOPS_S = (60, 300, 900)
 HOP_MAX_S = HOPS_S[-1]
-_RING = 128  # panes remembered for their highest `inflight`; more than the 90 of the longest hop
+_RING = 128  # panes remembered for their highest `inflight` and latency; more than the 90 of the longest hop
 _LATENCY_COUNT, _LATENCY_US, _UPSTREAM_COUNT, _UPSTREAM_US = range(NUMBERS, NUMBERS + 4)
 _SUMS = NUMBERS + 4
 _ROWS_AT_ONCE = 256  # of the sweep for quantiles: 6 MB of scratch
@@ -40,6 +40,7 @@ class Hopping:
         self._buckets = np.zeros((rows, len(HOPS_S), BUCKETS), np.int32)
         self._sums = np.zeros((rows, len(HOPS_S), _SUMS), np.int64)
         self._inflight = np.zeros((rows, _RING), np.int64)
+        self._slowest = np.zeros((rows, _RING))
         self._free = list(range(rows - 1, -1, -1))
 
     def take_row(self) -> int:
@@ -49,6 +50,7 @@ class Hopping:
             self._buckets = np.concatenate([self._buckets, np.zeros_like(self._buckets)])
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._inflight = np.concatenate([self._inflight, np.zeros_like(self._inflight)])
+            self._slowest = np.concatenate([self._slowest, np.zeros_like(self._slowest)])
             self._free = list(range(2 * rows - 1, rows - 1, -1))
         return self._free.pop()
 
@@ -62,11 +64,13 @@ class Hopping:
         self._buckets[rows] = 0
         self._sums[rows] = 0
         self._inflight[rows] = 0
+        self._slowest[rows] = 0.0
 
     def forget_panes(self, rows: list[int], starts: Iterable[int]) -> None:
         """Make room in the ring for panes that begin at `starts`."""
         for start in starts:
             self._inflight[rows, _slot(start)] = 0
+            self._slowest[rows, _slot(start)] = 0.0
 
     def add_late(self, row: int, start: int, end_s: int, tally: Tally) -> None:
         """Count a tally of a pane that lies inside hops ending at `end_s` already."""
@@ -80,6 +84,7 @@ class Hopping:
         if end_s - HOP_MAX_S <= start < end_s:
             slot = _slot(start)
             self._inflight[row, slot] = max(self._inflight[row, slot], tally.inflight_max)
+            self._slowest[row, slot] = max(self._slowest[row, slot], tally.max_ms)
 
     def move(self, changes: Iterable[tuple[int, int, int, Window]]) -> None:
         """Apply (row, hop, +1 or -1, pane) all at once."""
@@ -95,6 +100,7 @@ class Hopping:
             counts.append(pane_counts)
             if sign > 0 and hop == len(HOPS_S) - 1:
                 self._inflight[row, _slot(pane.start_s)] = pane.inflight_max
+                self._slowest[row, _slot(pane.start_s)] = pane.max_ms
         if not rows:
             return
         lengths = [len(part) for part in indexes]
@@ -114,7 +120,8 @@ class Hopping:
         quantiles = _quantiles(self._buckets[rows], sums[:, :, _LATENCY_COUNT]).tolist()
         means = _means_ms(sums, _LATENCY_US, _LATENCY_COUNT).tolist()
         upstream = _means_ms(sums, _UPSTREAM_US, _UPSTREAM_COUNT).tolist()
-        inflight = self._inflight_max(rows, end_s).tolist()
+        inflight = _highest(self._inflight, rows, end_s).tolist()
+        slowest = _highest(self._slowest, rows, end_s).tolist()
         numbers = sums[:, :, :NUMBERS].tolist()
         for at, row in enumerate(rows):
             one, five, fifteen = (
@@ -123,18 +130,20 @@ class Hopping:
                     span_s,
                     numbers[at][hop],
                     inflight[at][hop],
-                    (means[at][hop], quantiles[at][hop], upstream[at][hop]),
+                    Times(means[at][hop], quantiles[at][hop], upstream[at][hop], slowest[at][hop]),
                 )
                 for hop, span_s in enumerate(HOPS_S)
             )
             yield RowStats(row, (one, five, fifteen))
 
-    def _inflight_max(self, rows: list[int], end_s: int) -> Ints:
-        per_hop = []
-        for span_s in HOPS_S:
-            slots = [_slot(start) for start in range(end_s - span_s, end_s, PANE_S)]
-            per_hop.append(self._inflight[np.ix_(rows, slots)].max(axis=1))
-        return np.stack(per_hop, axis=1)
+
+def _highest(ring: npt.NDArray[Any], rows: list[int], end_s: int) -> npt.NDArray[Any]:
+    """(rows, hops): the highest of each hop's panes."""
+    per_hop = []
+    for span_s in HOPS_S:
+        slots = [_slot(start) for start in range(end_s - span_s, end_s, PANE_S)]
+        per_hop.append(ring[np.ix_(rows, slots)].max(axis=1))
+    return np.stack(per_hop, axis=1)
 
 
 def _quantiles(buckets: npt.NDArray[np.int32], totals: Ints) -> npt.NDArray[np.float64]:
@@ -165,7 +174,7 @@ def _counts(tally: Tally) -> tuple[int, int, int, int]:
 def _arrays_of(pane: Window) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64], list[int]]:
     """Bucket numbers, their counts, and the row of sums."""
     sums = [*pane.numbers, *pane.measured]
-    encoded, _ = pane.encoded
+    encoded = pane.encoded.latency
     if not encoded:
         return _NO_INDEXES, _NO_COUNTS, sums
     letter, size, _ = read_head(encoded)

@@ -29,20 +29,19 @@ class Shelf:
         self._awake: set[Window] = set()
         self._by_end: dict[int, list[tuple[EntityWindows, Window]]] = {}
 
-    def window(self, of: EntityWindows, span_s: int, start_s: int) -> tuple[Window, bool]:
-        """The window, and whether it was just made. It counts as awake from now on."""
-        window = of.windows.get((span_s, start_s))
-        made = window is None
-        if window is None:
-            window = Window(start_s, span_s)
-            self.put(of, window)
-        self._awake.add(window)
-        return window, made
+    def find(self, entity: Entity, span_s: int, start_s: int) -> Window | None:
+        """The window, if it is here."""
+        of = self.entities.get(entity)
+        return None if of is None else of.windows.get((span_s, start_s))
 
     def put(self, of: EntityWindows, window: Window) -> None:
         """Take in a window that is not here yet."""
         of.windows[window.span_s, window.start_s] = window
         self._by_end.setdefault(window.end_s, []).append((of, window))
+
+    def touch(self, window: Window) -> None:
+        """It counts as awake from now on."""
+        self._awake.add(window)
 
     def let_go(self, horizon_s: int) -> list[EntityWindows]:
         """Drop windows that ended at or before `horizon_s`; returns the entities that have none left (dropped too)."""

@@ -2,70 +2,93 @@
 
 Tumbling windows of 10 s, 1 m, 5 m and 15 m per entity in event time, and hopping ones of 1, 5 and 15 minutes every
 10 s. The watermark is the newest event time seen: an event up to `LATE_EVENT_S` older still finds its window, an older
-one is counted late. Nothing depends on how events are cut into batches or ordered (within that bound).
+one is counted late, unless it is said to be of the past. Nothing depends on how events are cut into batches or ordered
+(within that bound). docs/explanations/windows.md is the definition.
 """
 
-from collections.abc import Iterable, Iterator
-from math import inf, log
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
 
 from foregate.kernel.limits import ENTITIES_MAX, LATE_EVENT_S
-from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG
-from foregate.telemetry.tally import (
-    BROKEN,
-    CLIENT_ERRORS,
-    ERRORS,
-    LIMITED,
-    REQUEST_BYTES,
-    REQUESTS,
-    RESPONSE_BYTES,
-    RETRIES,
-    TIMEOUTS,
-    Tally,
-    Window,
-)
-from foregate.telemetry.windows.hopping import HOP_MAX_S, HOPS_S, PANE_S, Hopping
+from foregate.telemetry.facets import Facets
+from foregate.telemetry.tally import REQUESTS, Tally, Window
+from foregate.telemetry.windows.columns import Columns, Encoder, EntityKey, Flags, Floats
+from foregate.telemetry.windows.fold import PANE_S, Folded, fold, possible
+from foregate.telemetry.windows.hopping import HOP_MAX_S, HOPS_S, Hopping
 from foregate.telemetry.windows.shelf import EntityWindows, Minutes, Shelf
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent
 from foregate.wire.window import SPANS_S, StoredWindow, Tick, WindowStats
 
 OTHER_ROUTE = "other"  # takes the events of entities beyond the bound
-_FUTURE_MAX_S = 300.0  # an event further ahead of `now_s` is invalid: its clock is wrong
-_LATENCY_MAX_MS = 1e9  # a longer one (12 days) is not a measurement
-_BYTES_MAX = 1 << 44  # 16 TB in one body is not one either
-_SMALL_MAX = 1 << 24  # nor so many attempts, or requests at once
+FUTURE_MAX_S = 300.0  # an event further ahead of `now_s` is invalid: its clock is wrong
 _STEP_MAX_S = 100  # a tick further on than this is computed from scratch
 _SLACK_S = 120  # windows are kept so much longer than late events need: panes that have yet to leave the longest hop
 _MINUTES_MAX = 200_000  # not yet given by closed_minutes
 _FRESH_MAX = 50_000  # (entity, pane) pairs that events have touched and windows have not yet taken
+_FACETS_FROM_S = 60  # shorter windows have none
 
 RESTORE_S = LATE_EVENT_S + _SLACK_S + SPANS_S[-1]  # what `restore` needs: windows that started so long ago or later
 
-_Key = tuple[str, str, str, str, int]
+
+class WindowKey(NamedTuple):
+    """Which window, of all there are."""
+
+    entity: Entity
+    span_s: int
+    start_s: int
+
+
+_PaneKey = tuple[EntityKey, int]
+
+
+class _Fresh:
+    """What was folded and is not in windows yet."""
+
+    def __init__(self) -> None:
+        self.panes: dict[_PaneKey, Tally] = {}
+        self.minutes: dict[_PaneKey, Facets] = {}
+
+    def take(self, folded: Folded) -> None:
+        for entity, start_s, tally in folded.panes:
+            mine = self.panes.setdefault((entity, start_s), tally)
+            if mine is not tally:
+                mine.merge(tally)
+        for entity, start_s, facets in folded.minutes:
+            known = self.minutes.setdefault((entity, start_s), facets)
+            if known is not facets:
+                known.merge(facets)
 
 
 class Windower:
     """All windows of all entities. One thread.
 
-    `counts`: every event given to `add` is exactly one of "accepted", "late" and "invalid"; "overflow" says how many of
-    the accepted went to route "other" because `entities_max` was reached.
-    `keep_dirty=False` is for those who never call `drain_dirty`.
+    `counts`: every event given to `add` or `add_past` is exactly one of "accepted", "late" and "invalid"; "overflow"
+    says how many of the accepted went to route "other" because `entities_max` was reached.
+    `keep_dirty=False` is for those who never call `drain_dirty` nor `add_past`; they get no facets either.
     """
 
     def __init__(self, *, entities_max: int = ENTITIES_MAX, keep_dirty: bool = True) -> None:
         self.counts = {"accepted": 0, "late": 0, "invalid": 0, "overflow": 0}
         self._entities_max = entities_max
         self._keep_dirty = keep_dirty
+        self._encoder = Encoder()
         self.start_over()
 
     def start_over(self) -> None:
         """Forget all windows and the watermark; `counts` go on. Call `drain_dirty` before, and `restore` after it."""
         self._watermark_s = 0.0
-        self._fresh: dict[_Key, Tally] = {}
+        self._fresh = _Fresh()
+        self._past = _Fresh()
+        self._past_entities: set[Entity] = set()
+        self._ahead_s = 0
         self._shelf = Shelf()
         self._hopping = Hopping()
         self._hop_end_s: int | None = None
-        self._dirty: dict[Window, Entity] = {}
+        self._dirty: dict[WindowKey, Window] = {}
         self._minutes = Minutes(_MINUTES_MAX)
 
     @property
@@ -73,50 +96,89 @@ class Windower:
         """The newest event time seen (Unix seconds), never ahead of the `now_s` given with it; 0 before the first."""
         return self._watermark_s
 
-    def add(self, events: Iterable[RequestEvent], now_s: float) -> None:
-        """Count events, in any order. Those of the far future or with impossible numbers count as invalid."""
-        fresh = self._fresh
-        watermark_s, future_s = self._watermark_s, now_s + _FUTURE_MAX_S
-        accepted = late = invalid = 0
-        for event in events:
-            time_s = event.time_s
-            if not (time_s <= future_s and _possible(event)):  # NaN fails too
-                invalid += 1
-                continue
-            if time_s > watermark_s:
-                watermark_s = max(watermark_s, min(time_s, now_s))
-            elif time_s < watermark_s - LATE_EVENT_S:
-                late += 1
-                continue
-            accepted += 1
-            key = (event.org, event.service, event.route, event.environment, int(time_s) // PANE_S * PANE_S)
-            tally = fresh.get(key)
-            if tally is None:
-                tally = fresh[key] = Tally()
-            _count(tally, event)
-        self._watermark_s = watermark_s
-        self.counts["accepted"] += accepted
-        self.counts["late"] += late
-        self.counts["invalid"] += invalid
-        if len(fresh) > _FRESH_MAX:
+    @property
+    def dirty(self) -> int:
+        """How many windows `drain_dirty` will give at most; more, while there are events they have yet to take."""
+        return len(self._dirty) + len(SPANS_S) * (len(self._fresh.panes) + len(self._past.panes))
+
+    def add(self, events: Sequence[RequestEvent], now_s: float | Floats) -> None:
+        """Count events, in any order. Those of the far future or with impossible numbers count as invalid.
+
+        `now_s`: when they arrived, of all of them or of each.
+        """
+        if not events:
+            return
+        columns, now = self._encoder.columns(events), np.broadcast_to(np.asarray(now_s, np.float64), len(events))
+        fine = possible(columns, now + FUTURE_MAX_S)
+        believed_s = np.where(fine, np.minimum(columns.time_s, now), -inf)
+        newest_s = np.maximum.accumulate(np.concatenate(([self._watermark_s], believed_s)))
+        late = fine & (columns.time_s < newest_s[:-1] - LATE_EVENT_S)
+        self._watermark_s = float(newest_s[-1])
+        self.counts["late"] += int(late.sum())
+        self.counts["invalid"] += len(events) - int(fine.sum())
+        self._take(self._fresh, columns, fine & ~late)
+
+    def add_past(self, events: Sequence[RequestEvent], now_s: float | Floats) -> None:
+        """Count events of the past, however old: none is late, and none moves the watermark.
+
+        Those that `add` would not call late go where it lets its own go. Others change windows that are no longer here:
+        see `unknown`.
+        """
+        if not events:
+            return
+        columns, now = self._encoder.columns(events), np.broadcast_to(np.asarray(now_s, np.float64), len(events))
+        fine = possible(columns, now + FUTURE_MAX_S)
+        live = (columns.time_s >= self._watermark_s - LATE_EVENT_S) & (columns.time_s <= self._watermark_s)
+        self.counts["invalid"] += len(events) - int(fine.sum())
+        self._take(self._fresh, columns, fine & live)
+        self._take(self._past, columns, fine & ~live)
+
+    def _take(self, fresh: _Fresh, columns: Columns, chosen: Flags) -> None:
+        accepted = np.flatnonzero(chosen)
+        self.counts["accepted"] += len(accepted)
+        fresh.take(fold(columns if len(accepted) == columns.events else columns.at(accepted), facets=self._keep_dirty))
+        if len(self._fresh.panes) + len(self._past.panes) > _FRESH_MAX:
             self._settle()
 
     def _settle(self) -> None:
         """Let the windows take what events have touched."""
-        for (org, service, route, environment, start_s), tally in self._fresh.items():
-            of = self._of(Entity(org, service, route, environment), tally)
+        for (key, start_s), tally in self._fresh.panes.items():
+            of = self._of(Entity(*key), tally)
             if of.first_s is None or start_s < of.first_s:
                 of.first_s = start_s
             for span_s in SPANS_S:
-                self._merge(of, span_s, start_s // span_s * span_s, tally)
-            if self._hop_end_s is not None and start_s < self._hop_end_s:
-                self._hopping.add_late(of.row, start_s, self._hop_end_s, tally)
-        self._fresh.clear()
+                self._live(of, span_s, start_s // span_s * span_s).merge(tally)
+            self._hop_late(of, start_s, tally)
+        for (key, start_s), facets in self._fresh.minutes.items():
+            of = self._shelf.entities.get(Entity(*key)) or self._shelf.entities[_other(key)]
+            for span_s in SPANS_S[1:]:
+                self._live(of, span_s, start_s // span_s * span_s).merge_facets(facets)
+        self._fresh = _Fresh()
+        self._settle_past()
         horizon_s = int(self._watermark_s - LATE_EVENT_S - _SLACK_S) // PANE_S * PANE_S
         if horizon_s > self._shelf.horizon_s:
             self._shelf.put_to_sleep(self._watermark_s)
-            for of in self._shelf.let_go(horizon_s):
-                self._hopping.free_row(of.row)
+            for gone in self._shelf.let_go(horizon_s):
+                self._hopping.free_row(gone.row)
+
+    def _settle_past(self) -> None:
+        for (key, start_s), tally in self._past.panes.items():
+            entity = self._past_entity(key, tally)
+            for span_s in SPANS_S:
+                window = self._any(WindowKey(entity, span_s, start_s // span_s * span_s))
+                window.merge(tally)
+            of = self._shelf.entities.get(entity)
+            if of is not None and (PANE_S, start_s) in of.windows:
+                self._hop_late(of, start_s, tally)
+        for (key, start_s), facets in self._past.minutes.items():
+            entity = self._past_entity(key, None)
+            for span_s in SPANS_S[1:]:
+                self._any(WindowKey(entity, span_s, start_s // span_s * span_s)).merge_facets(facets)
+        self._past = _Fresh()
+
+    def _hop_late(self, of: EntityWindows, start_s: int, tally: Tally) -> None:
+        if self._hop_end_s is not None and start_s < self._hop_end_s:
+            self._hopping.add_late(of.row, start_s, self._hop_end_s, tally)
 
     def _of(self, entity: Entity, tally: Tally) -> EntityWindows:
         of = self._shelf.entities.get(entity)
@@ -127,23 +189,72 @@ class Windower:
             of = self._shelf.entities.get(entity)
         return of or self._new(entity)
 
+    def _past_entity(self, key: EntityKey, tally: Tally | None) -> Entity:
+        """The same bound, for entities of the past between two drains."""
+        entity = Entity(*key)
+        if entity in self._shelf.entities or entity in self._past_entities:
+            return entity
+        if len(self._past_entities) < self._entities_max and tally is not None:
+            self._past_entities.add(entity)
+            return entity
+        self.counts["overflow"] += tally.numbers[REQUESTS] if tally is not None else 0
+        return _other(key)
+
     def _new(self, entity: Entity) -> EntityWindows:
         of = self._shelf.entities[entity] = EntityWindows(entity, self._hopping.take_row())
         return of
 
-    def _merge(self, of: EntityWindows, span_s: int, start_s: int, tally: Tally) -> None:
-        window, made = self._shelf.window(of, span_s, start_s)
-        window.merge(tally)
+    def _live(self, of: EntityWindows, span_s: int, start_s: int) -> Window:
+        """A window of the shelf, made when it is not there."""
+        window, key = of.windows.get((span_s, start_s)), WindowKey(of.entity, span_s, start_s)
+        if window is None:
+            window = self._dirty.get(key) or Window(start_s, span_s, whole=start_s >= self._ahead_s)
+            self._shelf.put(of, window)
+            if span_s == 60:
+                self._minutes.put(of.entity, window)
+        self._shelf.touch(window)
         if self._keep_dirty:
-            self._dirty[window] = of.entity
-        if made and span_s == 60:
-            self._minutes.put(of.entity, window)
+            self._dirty[key] = window
+        return window
+
+    def _any(self, key: WindowKey) -> Window:
+        """A window of the shelf, or one that is on its way to the store and has to be added to what is there."""
+        window = self._shelf.find(*key)
+        if window is not None:
+            self._shelf.touch(window)
+        else:
+            window = self._dirty.get(key) or Window(key.start_s, key.span_s, whole=False)
+            self._ahead_s = max(self._ahead_s, window.end_s)
+        self._dirty[key] = window
+        return window
+
+    def unknown(self) -> list[WindowKey]:
+        """The windows that are on their way to the store without what it has of them. Call `learn` before draining."""
+        self._settle()
+        return [key for key, window in self._dirty.items() if not window.whole]
+
+    def learn(self, stored: Iterable[StoredWindow]) -> None:
+        """Add what the store has of those that are `unknown`; of the others there it has nothing."""
+        for found in stored:
+            key = WindowKey(found.entity, found.stats.span_s, int(found.stats.start_s))
+            window = self._dirty.get(key)
+            if window is None or window.whole:
+                continue
+            tally = Tally.of(found)
+            window.merge(tally)
+            of = self._shelf.entities.get(key.entity)
+            if of is not None and key.span_s == PANE_S and (PANE_S, key.start_s) in of.windows:
+                self._hop_late(of, key.start_s, tally)
+        for window in self._dirty.values():
+            window.whole = True
 
     def drain_dirty(self) -> list[StoredWindow]:
-        """The windows that changed since the last call, as they are now."""
-        self._settle()
-        stored = [StoredWindow(entity, window.stats(), *window.encoded) for window, entity in self._dirty.items()]
+        """The windows that changed since the last call, as they are now. Raises ValueError while some are `unknown`."""
+        if self.unknown():
+            raise ValueError("windows of the past must be added to what is stored of them")
+        stored = [StoredWindow(key.entity, window.stats(), *window.encoded) for key, window in self._dirty.items()]
         self._dirty.clear()
+        self._past_entities.clear()
         return stored
 
     def closed_minutes(self, until_s: float) -> list[tuple[Entity, WindowStats]]:
@@ -203,15 +314,17 @@ class Windower:
                     if pane is not None:
                         yield row, hop, sign, pane
 
-    def restore(self, stored: Iterable[StoredWindow], now_s: float = inf) -> None:
+    def restore(self, stored: Iterable[StoredWindow], now_s: float = inf, *, ahead_s: float = 0.0) -> None:
         """Take back windows of any span from the series store, before the first `add`.
 
         All that started within `RESTORE_S` before the start of the newest pane, or before `now_s` when that is earlier,
-        must be among them. The watermark will not be ahead of `now_s`.
+        must be among them. The watermark will not be ahead of `now_s`. `ahead_s`: where the store's windows end: one
+        that is made before it may be in the store already.
         """
+        self._ahead_s = max(self._ahead_s, int(ahead_s))
         for window in stored:
             of = self._shelf.entities.get(window.entity) or self._new(window.entity)
-            asleep = Window.restore(window.stats, window.latency, window.upstream)
+            asleep = Window.restore(window)
             self._shelf.put(of, asleep)
             if asleep.span_s == 60:
                 self._minutes.put(of.entity, asleep)
@@ -220,61 +333,16 @@ class Windower:
                 of.first_s = min(asleep.start_s, of.first_s if of.first_s is not None else asleep.start_s)
         self._hop_end_s = None
 
+    def resume(self, watermark_s: float) -> None:
+        """Go on at this watermark, when it is ahead of what `restore` has found."""
+        self._watermark_s = max(self._watermark_s, watermark_s)
+
 
 def _minutes_seen(of: EntityWindows, end_s: int) -> float:
     first_s = end_s if of.first_s is None else of.first_s
     return max(0.0, min(end_s - first_s, HOP_MAX_S) / 60.0)
 
 
-def _possible(event: RequestEvent) -> bool:
-    """Whether the numbers can have been measured: nothing a hostile or broken sender says may overflow a sum."""
-    return (
-        event.time_s >= 0.0
-        and 0.0 <= event.latency_ms <= _LATENCY_MAX_MS
-        and 0 <= event.request_bytes <= _BYTES_MAX
-        and 0 <= event.response_bytes <= _BYTES_MAX
-        and 0 <= event.attempts <= _SMALL_MAX
-        and 0 <= event.inflight <= _SMALL_MAX
-    )
-
-
-def _count(tally: Tally, event: RequestEvent) -> None:
-    """One event into a tally: `tally`'s docstring says what goes where. This is the hot path, hence its looks."""
-    numbers = tally.numbers
-    status = event.status
-    numbers[REQUESTS] += 1
-    numbers[REQUEST_BYTES] += event.request_bytes
-    numbers[RESPONSE_BYTES] += event.response_bytes
-    attempts = event.attempts
-    refused = attempts == 0 and event.error != ""
-    if attempts > 1:
-        numbers[RETRIES] += attempts - 1
-    if event.limit == "refused":
-        numbers[LIMITED] += 1
-        refused = True
-    elif 400 <= status < 499:
-        numbers[CLIENT_ERRORS] += 1
-    if event.breaker == "open":
-        numbers[BROKEN] += 1
-        refused = True
-    if status >= 500 or (event.error and status < 400):  # `RequestEvent.failed`, without its call
-        numbers[ERRORS] += 1
-        if event.error == "upstream_timeout":
-            numbers[TIMEOUTS] += 1
-    if event.inflight > tally.inflight_max:
-        tally.inflight_max = event.inflight
-    if not refused:
-        _add(tally.latency.buckets, event.latency_ms)
-        tally.latency.sum_us += int(event.latency_ms * 1000.0 + 0.5)
-    upstream_ms = event.upstream_ms
-    if attempts and 0.0 < upstream_ms <= _LATENCY_MAX_MS:
-        _add(tally.upstream.buckets, upstream_ms)
-        tally.upstream.sum_us += int(upstream_ms * 1000.0 + 0.5)
-
-
-def _add(buckets: dict[int, int], value_ms: float) -> None:
-    """`Sketch.add` without its call."""
-    bucket = 0
-    if value_ms > MIN_MS:
-        bucket = min(int(log(value_ms / MIN_MS) * PER_LOG) + 1, BUCKETS - 1)
-    buckets[bucket] = buckets.get(bucket, 0) + 1
+def _other(key: EntityKey) -> Entity:
+    org, service, _, environment = key
+    return Entity(org, service, OTHER_ROUTE, environment)
