@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -24,14 +22,13 @@ from foregate.app.config import forms
 from foregate.app.config.addresses import Address, address, loopback, parse_address, parse_listener, parse_target
 from foregate.app.config.derive import DERIVED, Derived
 from foregate.app.config.problems import Path
-from foregate.kernel.limits import BUS_BYTES_MAX
+from foregate.app.config.strict import Strict
+from foregate.app.config.telemetry import Telemetry
 from foregate.wire import policies, snapshot
 from foregate.wire.abuse import Abuse
 from foregate.wire.ai import AiRoute, Provider
-from foregate.wire.bus import BusSettings
 from foregate.wire.cache import CacheStorage
 from foregate.wire.canary import Canary
-from foregate.wire.ingest import INGEST_WORKERS_MAX, SenderKey
 from foregate.wire.match import HeaderRule, QueryRule, Rule
 
 CANARY_UNITS = 1_000  # a canary's percentages are kept in thousandths
@@ -65,21 +62,6 @@ def _store(text: str) -> str:
     if url.scheme not in ("redis", "rediss", "valkey", "valkeys", "unix") or not (url.hostname or url.path):
         raise ValueError("is not a URL like redis://127.0.0.1:6379/0")
     return text
-
-
-def _postgres(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("postgresql", "postgres") or not (url.netloc or url.query):
-        raise ValueError("is not a URL like postgresql://foregate@127.0.0.1:5432/foregate")
-    return text
-
-
-def _postgres_secret(value: Any) -> Any:
-    """A user may be named; passwords come from the environment."""
-    written = isinstance(value, str) and not isinstance(value, forms.FromEnvironment)
-    if written and re.search(r"://[^/?#]*:[^/?#]*@|[?&](ssl)?password=", value):
-        raise ValueError("holds a password: write ${env:NAME} for it")
-    return value
 
 
 def _store_secret(value: Any) -> Any:
@@ -150,11 +132,7 @@ def no_policies() -> policies.Policies:
     return policies.NO_POLICIES
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ListenOn(_Strict):
+class ListenOn(Strict):
     """One address of the gateway; with certificates it speaks TLS and chooses among them by name (SNI)."""
 
     address: Annotated[str, AfterValidator(address)]
@@ -173,7 +151,7 @@ class ListenOn(_Strict):
         return self
 
 
-class Listen(_Strict):
+class Listen(Strict):
     """Where foregate listens: host:port, unix:/path, or several of them. Nothing but loopback unless asked."""
 
     gateway: Annotated[
@@ -202,7 +180,7 @@ class Listen(_Strict):
         return (*found, (("listen", "console"), Address(*parse_address(self.console))))
 
 
-class Target(_Strict):
+class Target(Strict):
     """An address of a service: http://, https:// or unix:/path.sock[:/prefix]. `weight`: its share among the others."""
 
     url: TargetUrl
@@ -210,7 +188,7 @@ class Target(_Strict):
     zone: str = Field("", max_length=64)
 
 
-class Service(_Strict):
+class Service(Strict):
     """An upstream service with one or several targets."""
 
     targets: Annotated[
@@ -233,14 +211,14 @@ class Service(_Strict):
     ai: Annotated[Provider, DERIVED] | None = None
 
 
-class Share(_Strict):
+class Share(Strict):
     """A service's share of a route's traffic, in proportion to the other weights."""
 
     service: str
     weight: int = Field(1, ge=0, le=1_000_000)
 
 
-class Route(_Strict):
+class Route(Strict):
     """Which requests (path, hosts, methods, headers, queries: all must hold) meet which service or other end.
 
     Closed (auth: api_key) unless opened.
@@ -307,13 +285,13 @@ class Route(_Strict):
         return self
 
 
-class Plan(_Strict):
+class Plan(Strict):
     """What keys have in common."""
 
     policies: PlanPolicies = Field(default_factory=no_policies)
 
 
-class Key(_Strict):
+class Key(Strict):
     """An API key: its secret by reference to the environment, or its hash (`foregate keys hash`)."""
 
     name: Name
@@ -330,63 +308,27 @@ class Key(_Strict):
         return self
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """Where rate limits are counted: on this machine, or in a Valkey or Redis that several machines share."""
 
     store: Annotated[str, AfterValidator(_store), BeforeValidator(_store_secret)] | None = None
     on_failure: Literal["open", "closed"] = "open"  # when that store cannot be reached
 
 
-class Telemetry(_Strict):
-    """What is kept of the events: up to a day of them on the bus, `bus.sqlite`, within a bound."""
-
-    bus_bytes_max: int = Field(
-        BUS_BYTES_MAX,
-        ge=16_777_216,
-        le=1 << 50,
-        description="Of bus.sqlite. Beyond it the oldest events are deleted, those first that the analyzer has read.",
-    )
-    ingest_keys: Annotated[tuple[Annotated[SenderKey, DERIVED], ...], Field(max_length=10_000)] = Field(
-        (), description="Who may send telemetry. Without any, nothing listens for it."
-    )
-    ingest_workers: int = Field(1, ge=1, le=INGEST_WORKERS_MAX, description="Processes that take it in.")
-    batch_size: int = Field(500, ge=1, le=5_000, description="Small posts share a batch of so many. BATCH_SIZE.")
-    flush_interval_s: float = Field(
-        2.0, gt=0, le=60, description="So long readers may collect what is acknowledged. FLUSH_INTERVAL_SECONDS."
-    )
-    buffer_items_max: int = Field(
-        50_000, ge=1_000, le=10_000_000, description="Received and not yet stored; more: 429. MAX_BUFFER_CAPACITY."
-    )
-    body_bytes_max: int = Field(
-        16_777_216, ge=65_536, le=268_435_456, description="Of a post as sent; unpacked four times as much. More: 413."
-    )
-    bus: Annotated[BusSettings, DERIVED] = Field(default_factory=BusSettings)
-    retention_days: int = Field(30, ge=1, le=3_650, description="How long single items are kept. RETENTION_DAYS.")
-    store: Annotated[str, AfterValidator(_postgres), BeforeValidator(_postgres_secret)] | None = Field(
-        None, description="A PostgreSQL for windows and single items (docs/guides/postgresql.md). Default: files here."
-    )
-    retention: dict[str, Annotated[int, Field(ge=1, le=3_650)]] = Field(
-        default_factory=dict, max_length=10_000, description="Days for single organisations, by name."
-    )
-    archive_bytes_max: int | None = Field(
-        None, ge=67_108_864, le=1 << 50, description="Of archive/. Beyond it the oldest items are deleted, and counted."
-    )
-
-
-class Alerts(_Strict):
+class Alerts(Strict):
     """When to tell people, and whom. The environment variable ALERT_THRESHOLD overrides `threshold`."""
 
     threshold: float = Field(0.8, gt=0, lt=1)
     webhook: Annotated[str, AfterValidator(forms.url)] | None = None
 
 
-class Predict(_Strict):
+class Predict(Strict):
     """`model_path`: another model than the bundled one (environment variable MODEL_PATH overrides it)."""
 
     model_path: str | None = None
 
 
-class Config(_Strict):
+class Config(Strict):
     """foregate.yaml."""
 
     listen: Listen = Listen()
