@@ -1,0 +1,91 @@
+"""What a question has added up so far: numbers and sketches of one group in one step, and the measures made of them."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+
+from foregate.telemetry.facets import Facets
+from foregate.telemetry.sketch import Sketch
+from foregate.wire.ask import Ask, Measure
+from foregate.wire.window import StoredWindow, WindowStats
+
+COUNTED: Mapping[Measure, str] = {
+    name: name
+    for name in (
+        "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
+        "response_bytes",
+    )
+}  # fmt: skip
+SHARES: Mapping[Measure, float] = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999}
+OF_LATENCY: frozenset[Measure] = frozenset({"mean_ms", *SHARES})
+OF_UPSTREAM: frozenset[Measure] = frozenset({"upstream_mean_ms"})
+OF_FACETS: frozenset[Measure] = frozenset({"clients"})
+OF_SKETCHES = OF_LATENCY | OF_UPSTREAM | OF_FACETS
+_NAMES: Sequence[str] = tuple(COUNTED)
+
+
+class Cell:
+    """Grows by `add`. `latency`, `upstream` and `facets` are merged only where they are asked for."""
+
+    __slots__ = ("facets", "latency", "max_ms", "numbers", "upstream")
+
+    def __init__(self) -> None:
+        self.numbers = [0] * len(_NAMES)
+        self.max_ms = 0.0
+        self.latency = Sketch()
+        self.upstream = Sketch()
+        self.facets: Facets | None = None
+
+    def count(self, stats: WindowStats) -> None:
+        """Add the numbers of a window."""
+        self.numbers = [mine + getattr(stats, name) for mine, name in zip(self.numbers, _NAMES, strict=True)]
+        self.max_ms = max(self.max_ms, stats.max_ms)
+
+    def add(self, window: StoredWindow, wanted: frozenset[Measure]) -> None:
+        """Add a window: its numbers, and of its sketches those that `wanted` are made of."""
+        self.count(window.stats)
+        if wanted & OF_LATENCY:
+            self.latency.merge(Sketch.decode(window.latency))
+        if wanted & OF_UPSTREAM:
+            self.upstream.merge(Sketch.decode(window.upstream))
+        if wanted & OF_FACETS and window.facets:
+            self._merge_facets(Facets.decode(window.facets))
+
+    def merge(self, other: "Cell") -> None:
+        """Add another cell, which stays as it is."""
+        self.numbers = [mine + more for mine, more in zip(self.numbers, other.numbers, strict=True)]
+        self.max_ms = max(self.max_ms, other.max_ms)
+        self.latency.merge(other.latency)
+        self.upstream.merge(other.upstream)
+        if other.facets is not None:
+            self._merge_facets(other.facets)
+
+    def _merge_facets(self, other: Facets) -> None:
+        self.facets = self.facets or Facets()
+        self.facets.merge(other)
+
+    def value(self, measure: Measure, seconds: float) -> float | None:
+        """`seconds`: what a rate is divided by. None where there is nothing to measure."""
+        requests = self.numbers[0]
+        if measure in COUNTED:
+            return self.numbers[_NAMES.index(COUNTED[measure])]
+        if measure == "rps":
+            return requests / seconds if seconds > 0 else None
+        if measure == "error_rate":
+            return self.numbers[1] / requests if requests else None
+        if measure == "clients":
+            return self.facets.clients.estimate() if self.facets else None
+        if measure == "upstream_mean_ms":
+            return self.upstream.mean_ms() if self.upstream.buckets else None
+        if measure == "max_ms":
+            return self.max_ms or None
+        if not self.latency.buckets:
+            return None
+        return self.latency.mean_ms() if measure == "mean_ms" else self.latency.quantiles([SHARES[measure]])[0]
+
+
+def step_starts(ask: Ask) -> tuple[float, ...]:
+    """The beginnings of the steps that hold the range, on the grid of the epoch."""
+    if not ask.step_s or ask.until_s <= ask.from_s:
+        return ()
+    steps = range(floor(ask.from_s / ask.step_s), ceil(ask.until_s / ask.step_s))
+    return tuple(float(step * ask.step_s) for step in steps)

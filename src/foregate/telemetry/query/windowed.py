@@ -1,0 +1,243 @@
+"""Answers from windows: merged, never averaged.
+
+A question over few routes reads their windows once. One over many first ranks the routes by their numbers alone, and
+then reads the sketches of the largest; one over all routes together reads the totals, and route by route only what has
+none yet.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import ceil, floor
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from foregate.kernel.errors import ForegateError
+from foregate.telemetry.facets import CLASSES, Facets
+from foregate.telemetry.query.cells import OF_FACETS, OF_SKETCHES, Cell, step_starts
+from foregate.telemetry.query.plan import QUARTER_S, Known, Piece, pieces
+from foregate.telemetry.query.recent import RecentReader
+from foregate.telemetry.query.rolled import by_class, chosen, holds, of_all_routes
+from foregate.telemetry.sketch import Sketch
+from foregate.wire.ask import Answer, Ask, Measure, Series
+from foregate.wire.entity import Entity
+from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
+
+FEW_ENTITIES = 200  # so many are read at once, without ranking them first
+PRECISION = 96  # the ends of a range may be moved outwards by its 96th part, to whole windows
+FACETS_SPAN_MIN_S = 60  # panes of 10 s have none
+Group = tuple[str, ...]
+Cells = dict[tuple[Group, int], Cell]  # by group and step, the step's beginning in seconds (0 without steps)
+
+
+class Bounds(NamedTuple):
+    """Beyond either the question is refused with `query_too_large`."""
+
+    windows_max: int = 300_000  # with sketches: some 2 KB and 20 µs each
+    sums_max: int = 2_000_000  # numbers alone
+
+
+class Windowed:
+    """One question. `check` is called between pieces; it raises when the answer is not wanted any more."""
+
+    def __init__(self, reader: RecentReader, ask: Ask, known: Known, bounds: Bounds, check: Callable[[], None]) -> None:
+        self._reader = reader
+        self._bounds = bounds
+        self._check = check
+        self._known = known
+        self._org = None if ask.org == "*" else ask.org
+        self._wanted: frozenset[Measure] = frozenset({*ask.measures, ask.order})
+        self._by_class = by_class(ask)
+        self._by_key = "key_id" in ask.group_by
+        self._ask = self._widened(ask)
+        self.read = 0
+
+    def _widened(self, ask: Ask) -> Ask:
+        """Ends on a grid that is fine enough for the range: fewer windows, and fewer different questions."""
+        from_s, until_s = ask.from_s, ask.until_s
+        fine = [s for s in SPANS_S if s <= (until_s - from_s) / PRECISION and (not ask.step_s or ask.step_s % s == 0)]
+        if not fine:
+            return ask
+        from_s = floor(from_s / fine[-1]) * fine[-1]
+        if until_s < self._known.now_s:
+            until_s = ceil(until_s / fine[-1]) * fine[-1]
+        return replace(ask, from_s=from_s, until_s=until_s)
+
+    def answer(self) -> Answer | None:
+        """None when windows that fit are not kept for all of the range."""
+        ask, known = self._ask, self._known
+        facets = self._by_class or self._by_key or self._wanted & OF_FACETS
+        plan = pieces(ask.from_s, ask.until_s, ask.step_s, known, FACETS_SPAN_MIN_S if facets else 10)
+        if plan is None:
+            return None
+        everybody = self._reader.entities()
+        left = chosen([one for one in everybody if self._org in (None, one.org)], ask.filters)
+        cells, left_out = self._gathered(plan, left, everything=len(left) == len(everybody))
+        open_end = ask.until_s >= known.now_s
+        self._ask = replace(ask, from_s=plan[0].from_s, until_s=ask.until_s if open_end else plan[-1].until_s)
+        return self._answered(cells, left_out)
+
+    def _gathered(self, plan: Sequence[Piece], left: Sequence[Entity], *, everything: bool) -> tuple[Cells, int]:
+        ask = self._ask
+        if of_all_routes(ask):
+            environments = {one.environment for one in left}
+            return self._over_all_routes(plan, None if everything else left, environments), 0
+        if len(left) <= FEW_ENTITIES or ask.order in OF_SKETCHES or self._by_class or self._by_key:
+            return self._scanned(plan, None if everything else left), 0
+        ranked = self._ranked(plan, frozenset(left))
+        groups = set(ranked[: ask.top])
+        largest = [one for one in left if self._group(one) in groups]
+        return self._scanned(plan, largest), len(ranked) - len(groups)
+
+    def _ranked(self, plan: Sequence[Piece], left: Collection[Entity]) -> list[Group]:
+        """The groups by what they are ordered by, the largest first: from numbers alone."""
+        found: dict[Group, Cell] = {}
+        for piece in plan:
+            self._check()
+            sums = self._reader.sums(*piece, org=self._org, rows_max=self._bounds.sums_max - self.read)
+            for entity, stats in sums:
+                if entity in left:
+                    group = self._group(entity)
+                    cell = found.get(group)
+                    if cell is None:
+                        cell = found[group] = Cell()
+                    cell.count(stats)
+            self.read += len(sums)
+        return sorted(found, key=lambda group: _rank(found[group], self._ask.order, group))
+
+    def _over_all_routes(
+        self, plan: Sequence[Piece], left: Sequence[Entity] | None, environments: Collection[str]
+    ) -> Cells:
+        cells: Cells = {}
+        for piece in plan:
+            for part, totalled in self._parts(piece):
+                self._check()
+                if totalled:
+                    found = self._reader.totals(*part, org=self._org)
+                    self._add(cells, (one for one in found if one.entity.environment in environments))
+                else:
+                    self._scan(cells, part, left)
+        return cells
+
+    def _parts(self, piece: Piece) -> Iterable[tuple[Piece, bool]]:
+        """A piece, split where totals are there and where not."""
+        if piece.span_s not in TOTALLED_S:
+            return [(piece, False)]
+        if piece.span_s > QUARTER_S:
+            return [(piece, True)]  # else it would be in quarters
+        parts: list[tuple[Piece, bool]] = []
+        at = piece.from_s
+        for stale_s in map(int, self._reader.stale(piece.from_s, piece.until_s, QUARTER_S)):
+            parts += [(Piece(QUARTER_S, at, stale_s), True)] if at < stale_s else []
+            parts.append((Piece(QUARTER_S, stale_s, stale_s + QUARTER_S), False))
+            at = stale_s + QUARTER_S
+        return parts + ([(Piece(QUARTER_S, at, piece.until_s), True)] if at < piece.until_s else [])
+
+    def _scanned(self, plan: Sequence[Piece], entities: Sequence[Entity] | None) -> Cells:
+        cells: Cells = {}
+        for piece in plan:
+            self._check()
+            self._scan(cells, piece, entities)
+        return cells
+
+    def _scan(self, cells: Cells, piece: Piece, entities: Sequence[Entity] | None) -> None:
+        room = self._bounds.windows_max - self.read
+        sketches = bool(self._wanted & OF_SKETCHES) or self._by_class or self._by_key
+        found = self._reader.scan(*piece, entities=entities, rows_max=room + 1, sketches=sketches)
+        if len(found) > room:
+            raise ForegateError(
+                "query_too_large",
+                f"It would read more than {self._bounds.windows_max:,} windows ({piece.windows:,} windows of "
+                f"{piece.span_s} s of each route): ask for a shorter range, for fewer routes by a filter, or order by "
+                "a count instead of a quantile.",
+            )
+        self.read += len(found)
+        self._add(cells, found)
+
+    def _add(self, cells: Cells, windows: Iterable[StoredWindow]) -> None:
+        step_s = self._ask.step_s
+        for window in windows:
+            step = int(window.stats.start_s) // step_s * step_s if step_s else 0
+            if self._by_key:
+                self._add_keys(cells, window, step)
+            elif self._by_class:
+                self._add_classes(cells, window, step)
+            else:
+                self._cell(cells, self._group(window.entity), step).add(window, self._wanted)
+
+    def _add_classes(self, cells: Cells, window: StoredWindow, step: int) -> None:
+        facets, whole = Facets.decode(window.facets), Sketch.decode(window.latency)
+        given = [one for one in self._ask.filters if one.field == "status_class"]
+        for status_class, requests in zip(CLASSES, facets.counts, strict=True):
+            name = f"{status_class}xx"
+            if requests and all(holds(one, name) for one in given):
+                cell = self._cell(cells, self._group(window.entity, name), step)
+                cell.numbers[0] += requests
+                cell.latency.merge(facets.latency(status_class, whole))
+
+    def _add_keys(self, cells: Cells, window: StoredWindow, step: int) -> None:
+        """A step's keys are merged in one place first: dropping the small ones must not depend on the group."""
+        cell = self._cell(cells, ("",), step)
+        cell.facets = cell.facets or Facets()
+        cell.facets.keys.merge(Facets.decode(window.facets).keys)
+
+    def _cell(self, cells: Cells, group: Group, step: int) -> Cell:
+        cell = cells.get((group, step))
+        if cell is None:
+            cell = cells[group, step] = Cell()
+        return cell
+
+    def _group(self, entity: Entity, status_class: str = "") -> Group:
+        return tuple(status_class if name == "status_class" else getattr(entity, name) for name in self._ask.group_by)
+
+    def _answered(self, cells: Cells, left_out: int) -> Answer:
+        ask = self._ask
+        error = 0
+        if self._by_key:
+            cells, error = _of_keys(cells)
+        whole: dict[Group, Cell] = {}
+        for (group, _), cell in cells.items():
+            whole.setdefault(group, Cell()).merge(cell)
+        ranked = sorted(whole, key=lambda group: _rank(whole[group], ask.order, group))
+        shown = ranked[: ask.top]
+        steps = step_starts(ask)
+        until_s = min(ask.until_s, self._known.now_s)
+        series = [self._series(group, whole[group], cells, steps, until_s) for group in shown]
+        approximate = sorted(self._wanted & OF_FACETS) + (["requests"] if error else [])
+        return Answer(
+            tuple(series), True, left_out + len(ranked) - len(shown), until_s, self.read, ask.from_s, tuple(approximate)
+        )
+
+    def _series(
+        self, group: Group, whole: Cell, cells: Mapping[tuple[Group, int], Cell], steps: Sequence[float], until_s: float
+    ) -> Series:
+        ask = self._ask
+        values = tuple(
+            tuple(
+                cell.value(measure, min(until_s, start_s + ask.step_s) - max(ask.from_s, start_s))
+                if (cell := cells.get((group, int(start_s)))) is not None
+                else None
+                for start_s in steps
+            )
+            for measure in ask.measures
+        )
+        over = tuple(whole.value(measure, until_s - ask.from_s) for measure in ask.measures)
+        return Series(group, over, tuple(steps), values if steps else ())
+
+
+def _of_keys(cells: Cells) -> tuple[Cells, int]:
+    """The keys of each step as groups, and how much too low a count may be."""
+    found: Cells = {}
+    error = 0
+    for (_, step), cell in cells.items():
+        keys = cell.facets.keys if cell.facets else None
+        for name, count in keys.counts.items() if keys else ():
+            made = found[(name,), step] = Cell()
+            made.numbers[0] = count
+        error += keys.error_max if keys else 0
+    return found, error
+
+
+def _rank(cell: Cell, order: Measure, group: Group) -> tuple[float, Group]:
+    """Falling, and by name where they are alike; who has no value comes last."""
+    value = cell.value(order, 1.0)
+    return (float("inf") if value is None else -value), group
