@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import CapturingLogger
 
+from foregate.adapters.embedded.archive.manifest import Manifest
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.bus_bound import EXPIRE_EVERY_S, LOOK_EVERY_S, BusBound
@@ -68,11 +69,13 @@ def test_beyond_the_bound_the_oldest_go_and_it_is_told_that_nobody_had_read_them
     assert (name, args, facts["unread"]) == ("error", ("bus_at_its_bound",), 3 * world.oldest)
 
 
-def test_what_the_analyzer_has_read_is_no_loss(world: World, tmp_path: Path) -> None:
+def test_what_windows_and_archive_have_read_is_no_loss(world: World, tmp_path: Path) -> None:
     world.publish(100)
-    series = EmbeddedSeries(tmp_path / "series.sqlite")
+    series, archive = EmbeddedSeries(tmp_path / "series.sqlite"), Manifest(tmp_path / "archive")
     series.append([], {("events", 0): 99}, {})
+    archive.add([], TOPIC_EVENTS, {0: 99}, "events", {})
     series.close()
+    archive.close()
     world.keep()
     assert world.bus.bytes_used <= BOUND
     assert (world.bound.lost_items, world.log.calls[0].method_name) == (0, "info")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple, Protocol
 
+from foregate.app.archiving import ARCHIVED
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
-from foregate.app.stores import open_series
+from foregate.app.stores import open_archive_offsets, open_series
 from foregate.ports.bus import Bus
 from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY
 
@@ -47,6 +48,7 @@ def bus_readers(data: DataDir, runtime: Runtime) -> list[BusReader]:
     """All stores that follow the bus."""
     return [
         BusReader("windows", (TOPIC_EVENTS, TOPIC_HISTORY), stored(lambda: open_series(runtime, data))),
+        BusReader("archive", tuple(ARCHIVED), stored(lambda: open_archive_offsets(runtime, data))),
     ]
 
 
