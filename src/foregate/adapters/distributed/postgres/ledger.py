@@ -13,7 +13,7 @@ _SUMMED = ("requests", "estimated", "input_tokens", "output_tokens", "cached_tok
 _ADDED = ", ".join(f"{name} = usage.{name} + excluded.{name}" for name in _SUMMED)
 _ADD = (
     f"INSERT INTO usage VALUES ({', '.join(['%s'] * (4 + len(_SUMMED)))}) "  # noqa: S608 - our own names
-    f"ON CONFLICT (hour_s, key_id, service, model) DO UPDATE SET {_ADDED}"
+    f"ON CONFLICT (hour_s, md5(key_id), md5(service), md5(model)) DO UPDATE SET {_ADDED}"
 )
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::{'float8' if name == 'cost' else 'bigint'}" for name in _SUMMED)
 _RANGE = "FROM usage WHERE hour_s >= %s AND hour_s < %s"

@@ -1,7 +1,8 @@
 """Tables divided by time, so that what is old goes without a trace: a whole part at once."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from psycopg import errors, sql
@@ -41,9 +42,12 @@ class Layout(Protocol):
         """Make the parts that begin at `starts`, where they are missing."""
         ...
 
-    def drop(self, database: Database, divided: Divided, older_than_s: float, sole: sql.Composable | None) -> int:
-        """Drop the parts that end by `older_than_s`. Returns how many rows that were. With `sole`, a condition, only
-        those whose rows all meet it; a part that somebody reads just now is left to the next time."""
+    def drop(self, cursor: Cursor, divided: Divided, from_s: float, until_s: float) -> None:
+        """Drop the parts that lie within. Waits for who reads them, and new readers wait behind it."""
+        ...
+
+    def bytes_used(self, cursor: Cursor, divided: Divided) -> int:
+        """On the disk, of the parts that hold anything, with their indexes."""
         ...
 
 
@@ -65,21 +69,35 @@ class Native:
         for start in sorted(wanted)[: max(0, PARTS_MAX - len(known))]:
             _attach(cursor, divided, start)
 
-    def drop(self, database: Database, divided: Divided, older_than_s: float, sole: sql.Composable | None) -> int:
-        with database.reading() as cursor:
-            old = [each for each in _parts(cursor, divided) if each + divided.width_s <= older_than_s]
-        dropped = 0
-        for start in old:
-            part = sql.Identifier(part_name(divided, start))
-            try:
-                with database.writing(lock_s=_DROP_LOCK_S) as cursor:
-                    if sole is None or not _exists(cursor, sql.SQL("{} WHERE NOT ({})").format(part, sole)):
-                        dropped += _count(cursor, part)
-                        cursor.execute(sql.SQL("DROP TABLE {}").format(part))
-            except OSError as error:
-                if not isinstance(error.__cause__, errors.LockNotAvailable):
-                    raise
-        return dropped
+    def drop(self, cursor: Cursor, divided: Divided, from_s: float, until_s: float) -> None:
+        for start in _parts(cursor, divided):
+            if from_s <= start and start + divided.width_s <= until_s:
+                cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(part_name(divided, start))))
+
+    def bytes_used(self, cursor: Cursor, divided: Divided) -> int:
+        cursor.execute(
+            "SELECT coalesce(sum(pg_total_relation_size(relid)), 0)::bigint FROM pg_partition_tree(to_regclass(%s)) "
+            "WHERE isleaf AND pg_relation_size(relid) > 0",
+            (divided.table,),
+        )
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+@contextmanager
+def dropping(database: Database) -> Iterator[Cursor]:
+    """A transaction that drops parts. Raises `InUse` when somebody reads them for longer than others may wait."""
+    try:
+        with database.writing(lock_s=_DROP_LOCK_S) as cursor:
+            yield cursor
+    except OSError as error:
+        if isinstance(error.__cause__, errors.LockNotAvailable):
+            raise InUse(str(error)) from error
+        raise
+
+
+class InUse(OSError):
+    """Somebody reads what is to be dropped: later."""
 
 
 def part_name(divided: Divided, start: int) -> str:
@@ -119,13 +137,3 @@ def _attach(cursor: Cursor, divided: Divided, start: int) -> None:
         "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})",
     ):
         cursor.execute(sql.SQL(statement).format(**names))
-
-
-def _exists(cursor: Cursor, which: sql.Composable) -> bool:
-    row = cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(which)).fetchone()
-    return bool(row and row[0])
-
-
-def _count(cursor: Cursor, table: sql.Composable) -> int:
-    row = cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
-    return int(row[0]) if row else 0

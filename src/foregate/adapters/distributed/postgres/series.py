@@ -15,7 +15,7 @@ from psycopg import sql
 from foregate.adapters.distributed.postgres import ledger, totals
 from foregate.adapters.distributed.postgres.database import Cursor, Database
 from foregate.adapters.distributed.postgres.offsets import Offsets
-from foregate.adapters.distributed.postgres.partitions import moment
+from foregate.adapters.distributed.postgres.partitions import TIME_S_MIN, InUse, dropping, moment
 from foregate.adapters.distributed.postgres.schema import alone, migrated
 from foregate.adapters.distributed.postgres.tables import MIGRATIONS, NUMBERS, WINDOWS
 from foregate.adapters.distributed.postgres.values import text
@@ -25,7 +25,7 @@ from foregate.adapters.distributed.postgres.windows import (
     Part,
     Putting,
     between,
-    names_of,
+    digest,
     stats_of,
 )
 from foregate.ports.series import Merge
@@ -45,9 +45,7 @@ _STALE = (
 )
 _START = "extract(epoch FROM start_at)::float8"
 _NAMES = "org, service, route, environment"
-_OF_SOME = (
-    "AND (org, service, route, environment) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]))"
-)
+_OF_SOME = "AND entity IN (SELECT id FROM entities WHERE digest = ANY(%s::bytea[]))"
 
 
 class PostgresSeries:
@@ -135,7 +133,10 @@ class PostgresSeries:
         of = sql.SQL("TRUE")
         if org is not None:
             of = sql.SQL("entity IN (SELECT id FROM entities WHERE org = {})").format(sql.Literal(org))  # type: ignore[assignment]
-        deleted = self._layout.drop(self._db, WINDOWS[span_s], older_than_s, None if org is None else of)
+        try:
+            deleted = self._drop(span_s, older_than_s) if org is None else 0
+        except InUse:  # deleting row by row would free no disk
+            return 0
         query = sql.SQL(
             "DELETE FROM {table} WHERE (start_at, entity) IN "
             "(SELECT start_at, entity FROM {table} WHERE start_at < {end} AND {of} LIMIT {rows})"
@@ -149,6 +150,20 @@ class PostgresSeries:
         with self._writer, self._db.writing() as cursor:
             totals.expire(cursor, span_s, older_than_s, org)
         return deleted
+
+    def _drop(self, span_s: int, older_than_s: float) -> int:
+        """Parts that are older as a whole. Returns how many windows that were."""
+        divided = WINDOWS[span_s]
+        end = moment(divided.part_of(older_than_s))
+        query = sql.SQL("SELECT count(*) FROM {} WHERE start_at < {}").format(_table(span_s), end)
+        with self._writer, dropping(self._db) as cursor:
+            row = cursor.execute(query).fetchone()
+            if row is None or not row[0]:
+                return 0
+            self._layout.drop(cursor, divided, TIME_S_MIN, divided.part_of(older_than_s))
+            self._ready.clear()
+            cursor.execute(sql.SQL("DELETE FROM {} WHERE start_at < {}").format(_table(span_s), end))
+        return int(row[0])
 
     def expire_usage(self, older_than_s: float) -> int:
         """Delete what the ledger has of hours that began before `older_than_s`."""
@@ -172,7 +187,7 @@ class PostgresSeries:
             f"SELECT {_NAMES}, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{table}} "  # noqa: S608
             f"JOIN entities ON id = entity WHERE {{between}} {'' if some is None else _OF_SOME} "
             f"ORDER BY {_NAMES}, start_at LIMIT %s",
-            (*([] if some is None else names_of(some)), rows_max),
+            (*([] if some is None else [[digest(each) for each in some]]), rows_max),
             table=_table(span_s),
             between=between(from_s, until_s),
         )

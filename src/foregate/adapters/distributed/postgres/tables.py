@@ -42,9 +42,8 @@ _STORED = "".join(f"{name} {kind} NOT NULL, " for name, (kind, _) in NUMBERS.ite
 )
 _OTHERS = f"""
     CREATE TABLE entities (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org text COLLATE "C" NOT NULL,
-        service text COLLATE "C" NOT NULL, route text COLLATE "C" NOT NULL, environment text COLLATE "C" NOT NULL,
-        UNIQUE (org, service, route, environment)
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, digest bytea NOT NULL UNIQUE, org text COLLATE "C" NOT NULL,
+        service text COLLATE "C" NOT NULL, route text COLLATE "C" NOT NULL, environment text COLLATE "C" NOT NULL
     );
     CREATE TABLE stale (
         mark bigint GENERATED ALWAYS AS IDENTITY, span_s integer, start_s bigint, entity bigint,
@@ -60,11 +59,12 @@ _OTHERS = f"""
     );
     CREATE TABLE series_counts (outcome text PRIMARY KEY, items bigint NOT NULL);
     CREATE TABLE usage (
-        hour_s bigint, key_id text COLLATE "C", service text COLLATE "C", model text COLLATE "C",
+        hour_s bigint NOT NULL, key_id text COLLATE "C" NOT NULL, service text COLLATE "C" NOT NULL,
+        model text COLLATE "C" NOT NULL,
         requests bigint NOT NULL, estimated bigint NOT NULL, input_tokens bigint NOT NULL,
-        output_tokens bigint NOT NULL, cached_tokens bigint NOT NULL, cost double precision NOT NULL,
-        PRIMARY KEY (hour_s, key_id, service, model)
-    )
+        output_tokens bigint NOT NULL, cached_tokens bigint NOT NULL, cost double precision NOT NULL
+    );
+    CREATE UNIQUE INDEX ON usage (hour_s, md5(key_id), md5(service), md5(model))
 """
 
 

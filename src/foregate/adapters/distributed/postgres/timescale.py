@@ -1,6 +1,6 @@
 """The same with TimescaleDB's hypertables, which make their parts (chunks) by themselves.
 
-No more of TimescaleDB is used than these three functions, so that all else is the same in either layout. Compression
+No more of TimescaleDB is used than these functions, so that all else is the same in either layout. Compression
 is left to a policy of its owner's: it pays for single events, and stands in docs/guides/postgresql.md.
 """
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from foregate.adapters.distributed.postgres.database import Cursor, Database
+from foregate.adapters.distributed.postgres.database import Cursor
 from foregate.adapters.distributed.postgres.partitions import Divided, moment
 
 
 class Timescale:
-    """Chunks are dropped only where nobody else's rows are asked after: `sole` leaves them to DELETE."""
+    """A `Layout`."""
 
     def divide(self, cursor: Cursor, divided: Divided, columns: sql.Composable) -> None:
         for statement in created(divided, columns):
@@ -22,13 +22,11 @@ class Timescale:
     def prepare(self, cursor: Cursor, divided: Divided, starts: Iterable[int]) -> None:
         return
 
-    def drop(self, database: Database, divided: Divided, older_than_s: float, sole: sql.Composable | None) -> int:
-        if sole is not None:
-            return 0
-        with database.writing() as cursor:
-            cursor.execute(counted(divided, older_than_s))
-            row = cursor.fetchone()
-            cursor.execute(dropped(divided, older_than_s))
+    def drop(self, cursor: Cursor, divided: Divided, from_s: float, until_s: float) -> None:
+        cursor.execute(dropped(divided, from_s, until_s))
+
+    def bytes_used(self, cursor: Cursor, divided: Divided) -> int:
+        row = cursor.execute(measured(divided)).fetchone()
         return int(row[0]) if row else 0
 
 
@@ -43,15 +41,13 @@ def created(divided: Divided, columns: sql.Composable) -> tuple[sql.Composed, sq
     )
 
 
-def counted(divided: Divided, older_than_s: float) -> sql.Composed:
-    """How many rows `dropped` will drop: chunks go whole, by their end."""
-    return sql.SQL("SELECT count(*) FROM {} WHERE {} < {}").format(
-        sql.Identifier(divided.table), sql.Identifier(divided.column), moment(divided.part_of(older_than_s))
+def dropped(divided: Divided, from_s: float, until_s: float) -> sql.Composed:
+    """`drop_chunks` of what lies within."""
+    return sql.SQL("SELECT drop_chunks({}, older_than => {}, newer_than => {})").format(
+        sql.Literal(divided.table), moment(until_s), moment(from_s)
     )
 
 
-def dropped(divided: Divided, older_than_s: float) -> sql.Composed:
-    """`drop_chunks` of what ends by the start of the part that holds `older_than_s`."""
-    return sql.SQL("SELECT drop_chunks({}, older_than => {})").format(
-        sql.Literal(divided.table), moment(divided.part_of(older_than_s))
-    )
+def measured(divided: Divided) -> sql.Composed:
+    """`hypertable_size`: of all chunks with their indexes."""
+    return sql.SQL("SELECT coalesce(hypertable_size({}), 0)").format(sql.Literal(divided.table))

@@ -1,8 +1,10 @@
 """Windows on their way into the tables and out of them."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from psycopg import sql
 
 from foregate.adapters.distributed.postgres.database import Cursor
@@ -21,14 +23,10 @@ _MARK = (
     "ON CONFLICT DO NOTHING"
 )
 _ADD_ENTITIES = (
-    "INSERT INTO entities (org, service, route, environment) "
-    "SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING"
+    "INSERT INTO entities (digest, org, service, route, environment) "
+    "SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING"
 )
-_FIND_ENTITIES = (
-    "SELECT id, org, service, route, environment FROM entities "
-    "JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS given (org, service, route, environment) "
-    "USING (org, service, route, environment)"
-)
+_FIND_ENTITIES = "SELECT digest, id FROM entities WHERE digest = ANY(%s::bytea[])"
 NUMBER_COLUMNS = ", ".join(NUMBERS)
 SKETCH_COLUMNS = ", ".join(SKETCHES)
 Part = tuple[int, int]  # span and start of a part of its table
@@ -100,17 +98,20 @@ class Putting:
         unknown = [entity for entity in entities if entity not in self._ids and entity not in self.new_ids]
         if not unknown:
             return
-        given = names_of(unknown)
-        self._cursor.execute(_ADD_ENTITIES, given)
-        self._cursor.execute(_FIND_ENTITIES, given)
-        found = {Entity(*row[1:]): int(row[0]) for row in self._cursor.fetchall()}
-        for entity, names in zip(unknown, zip(*given, strict=True), strict=True):
-            self.new_ids[entity] = found[Entity(*names)]
+        digests = [digest(entity) for entity in unknown]
+        self._cursor.execute(_ADD_ENTITIES, [digests, *map(list, zip(*map(_names, unknown), strict=True))])
+        self._cursor.execute(_FIND_ENTITIES, (digests,))
+        found = {bytes(row[0]): int(row[1]) for row in self._cursor.fetchall()}
+        self.new_ids |= {entity: found[each] for entity, each in zip(unknown, digests, strict=True)}
 
 
-def names_of(entities: Sequence[Entity]) -> list[list[str]]:
-    """Four columns: orgs, services, routes, environments."""
-    return [[text(getattr(entity, name)) for entity in entities] for name in ("org", "service", "route", "environment")]
+def digest(entity: Entity) -> bytes:
+    """What entities are told apart by: names may be longer than an index takes."""
+    return hashlib.blake2b(msgspec.msgpack.encode(_names(entity)), digest_size=16).digest()
+
+
+def _names(entity: Entity) -> list[str]:
+    return [text(name) for name in (entity.org, entity.service, entity.route, entity.environment)]
 
 
 def stats_of(span_s: int, start_s: float, numbers: Sequence[Any]) -> WindowStats:
