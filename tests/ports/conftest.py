@@ -94,10 +94,31 @@ def series_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S
         yield opened
 
 
-@pytest.fixture(scope="module", params=["embedded"])
+@contextmanager
+def postgres_archives(server: PostgresServer) -> Iterator[MakeArchives]:
+    from foregate.adapters.distributed.postgres.archive import PostgresArchive
+    from foregate.adapters.distributed.postgres.archive_reader import PostgresArchiveReader
+
+    with ExitStack() as opened:
+
+        def made() -> Archives:
+            url = opened.enter_context(server.schema())
+            return Archives(
+                ManualClock(),
+                lambda: opened.enter_context(closing(PostgresArchive(url))),
+                lambda: opened.enter_context(closing(PostgresArchiveReader(url))),
+            )
+
+        yield made
+
+
+@pytest.fixture(scope="module", params=["embedded", "postgres"])
 def make_archives(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeArchives]:
     """Makes an empty archive, of the adapter whose turn it is."""
-    assert request.param == "embedded"
+    if request.param == "postgres":
+        with postgres_archives(request.getfixturevalue("postgres")) as made_there:
+            yield made_there
+        return
     opened: list[EmbeddedArchive | EmbeddedArchiveReader] = []
 
     def made() -> Archives:

@@ -48,6 +48,10 @@ def open_series(runtime: Runtime, data: DataDir) -> SeriesStore:
 
 def open_archive_writer(runtime: Runtime, data: DataDir, clock: Clock) -> ArchiveStore:
     """The single items, for the one process that keeps them."""
+    if runtime.store:
+        from foregate.adapters.distributed.postgres.archive import PostgresArchive
+
+        return PostgresArchive(runtime.store)
     from foregate.adapters.embedded.archive.writer import EmbeddedArchive
 
     return EmbeddedArchive(data.archive, clock)
@@ -55,6 +59,10 @@ def open_archive_writer(runtime: Runtime, data: DataDir, clock: Clock) -> Archiv
 
 def open_archive_reader(runtime: Runtime, data: DataDir) -> ArchiveAnswers:
     """The single items, for whoever asks."""
+    if runtime.store:
+        from foregate.adapters.distributed.postgres.archive_reader import PostgresArchiveReader
+
+        return PostgresArchiveReader(runtime.store)
     from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 
     return EmbeddedArchiveReader(data.archive)
@@ -62,4 +70,8 @@ def open_archive_reader(runtime: Runtime, data: DataDir) -> ArchiveAnswers:
 
 def open_archive_offsets(runtime: Runtime, data: DataDir) -> KeepsOffsets:
     """How far the single items have come, without what it takes to write or ask them."""
+    if runtime.store:
+        from foregate.adapters.distributed.postgres.archive import PostgresArchive
+
+        return PostgresArchive(runtime.store)
     return Manifest(data.archive)
