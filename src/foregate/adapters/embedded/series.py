@@ -31,8 +31,9 @@ _UPSERT = (
 _MARK = "INSERT INTO stale (span_s, start_s, entity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _STALE = (
     "SELECT mark, span_s, start_s, entity, org, service, route, environment FROM stale JOIN entities ON id = entity "
-    "ORDER BY mark LIMIT ?"
+    "{which} ORDER BY mark LIMIT ?"
 )
+_STALE_AND_OVER, _STALE = _STALE.format(which="WHERE start_s + span_s <= ?"), _STALE.format(which="")
 _PARTS = (
     "SELECT stats, latency, upstream, facets FROM windows "
     "WHERE entity = ? AND span_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s"
@@ -58,6 +59,7 @@ _USED_BY: Mapping[UsageBy, str] = {
     "hour": "CAST(hour_s AS TEXT)",
 }
 _ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
+_Stale = tuple[int, int, int, int, str, str, str, str]  # mark, span, start, number of the entity, its names
 _Row = tuple[int, float, int, bytes, bytes, bytes, bytes]
 _OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
 _OF_SOME = (
@@ -132,21 +134,28 @@ class EmbeddedSeries:
             return dict(self._db.execute("SELECT partition, offset FROM read_to WHERE topic = ?", (topic,)).fetchall())
 
     def roll_up(self, merge: Merge, windows_max: int) -> int:
-        """Make what is stale anew, in one transaction: what has been so for longest first, an hour before its day."""
+        """Make what is stale anew, in one transaction: first of hours and days that are over, then the totals, and then
+        of those that are not, which will be stale again; what has been so for longest first.
+        """
         with self._lock, failures_of(self._path):
-            if self._db.execute("SELECT mark FROM stale LIMIT 1").fetchone() is None:
+            over_s = self._db.execute("SELECT max(start_s) FROM windows WHERE span_s = 900").fetchone()[0] or 0.0
+            stale = self._db.execute(_STALE_AND_OVER, (over_s, windows_max)).fetchall()
+            if not stale:
                 self._total_up(merge, windows_max)
-                return 0
-            with transaction(self._db):
                 stale = self._db.execute(_STALE, (windows_max,)).fetchall()
-                for _, span_s, start_s, number, *names in stale:
-                    parts = self._parts(Entity(*names), number, span_s, start_s)
-                    if parts:  # where all have expired, what was made of them stays until it expires itself
-                        made = merge(parts, span_s, float(start_s))
-                        self._put([_row(made, number)])
-                        series_totals.put_sums(self._db, [(number, made.stats)])
-                self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
+            if stale:
+                with transaction(self._db):
+                    self._roll_up(stale, merge)
         return len(stale)
+
+    def _roll_up(self, stale: Sequence[_Stale], merge: Merge) -> None:
+        for _, span_s, start_s, number, *names in stale:
+            parts = self._parts(Entity(*names), number, span_s, start_s)
+            if parts:  # where all have expired, what was made of them stays until it expires itself
+                made = merge(parts, span_s, float(start_s))
+                self._put([_row(made, number)])
+                series_totals.put_sums(self._db, [(number, made.stats)])
+        self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
 
     def _total_up(self, merge: Merge, windows_max: int) -> None:
         """Quarters of hours, each with its hour's and its day's in a transaction of its own."""
