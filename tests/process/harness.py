@@ -76,12 +76,15 @@ def upstream(*, script: str = "upstream.py", arguments: tuple[str, ...] = ()) ->
 
 
 @contextmanager
-def foregate(folder: Path, services: str, *, workers: int = 2) -> Iterator[Foregate]:
-    """`foregate up` with `services` (YAML of services and routes) until the block ends; then it must stop cleanly."""
+def foregate(folder: Path, services: str, *, workers: int = 2, listen: str = "") -> Iterator[Foregate]:
+    """`foregate up` with `services` (YAML of services and routes) until the block ends; then it must stop cleanly.
+
+    `listen`: more addresses, each with a comma before it.
+    """
     gateway_port, console_port = free_ports(2)
     file = folder / "foregate.yaml"
     file.write_text(
-        f"listen: {{gateway: 127.0.0.1:{gateway_port}, console: 127.0.0.1:{console_port}}}\n{services}\n"
+        f"listen: {{gateway: 127.0.0.1:{gateway_port}, console: 127.0.0.1:{console_port}{listen}}}\n{services}\n"
         "keys:\n  - {name: test, secret: ${env:FOREGATE_TEST_KEY}}\n"
     )
     command = ("up", "-c", str(file), "--workers", str(workers))

@@ -27,7 +27,8 @@ async def keep(
     while not stop.is_set():
         wait_s = pause_s
         try:
-            keeping = keeping or await asyncio.to_thread(make)
+            if keeping is None:
+                keeping = await asyncio.to_thread(make)
             wait_s = 0.0 if await asyncio.to_thread(keeping.step) else pause_s
             failure = ""
         except OSError as error:  # a full disk, a locked file: what was not taken is read again

@@ -70,6 +70,7 @@ def prepare(launch: Launch) -> Runtime:
         bus=config.telemetry.bus.kafka if config.telemetry.bus.kafka.brokers else None,
         retention_days=config.telemetry.retention_days,
         retention=config.telemetry.retention,
+        export=config.telemetry.export,
         archive_bytes_max=config.telemetry.archive_bytes_max,
         store=config.telemetry.store or "",
         flush_interval_s=config.telemetry.flush_interval_s,

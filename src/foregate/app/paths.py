@@ -104,8 +104,12 @@ class DataDir:
     def own_log(self, process: str) -> Path:
         return self.own_logs / f"{process}.ndjson"
 
+    @property
+    def spools(self) -> Path:
+        return self.root / "spool"
+
     def spool(self, worker: int) -> Path:
-        return self.root / "spool" / f"w{worker}"
+        return self.spools / f"w{worker}"
 
     def create(self) -> None:
         """Make the directory for its owner alone. Raises OSError when that is not possible."""

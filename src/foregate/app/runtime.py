@@ -7,6 +7,7 @@ import msgspec
 from foregate.app.paths import DataDir, write_private
 from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire.bus import Kafka
+from foregate.wire.export import Export
 from foregate.wire.ingest import Ingest
 
 
@@ -29,6 +30,7 @@ class Runtime(msgspec.Struct, frozen=True):
     ingest_workers: int = 0  # processes that take telemetry in; 0: nobody may send any
     retention: dict[str, int] = {}  # days of single items by organisation, where it is not `retention_days`
     archive_bytes_max: int | None = None
+    export: Export | None = None  # what foregate says of itself
 
 
 def write_runtime(data: DataDir, runtime: Runtime) -> None:

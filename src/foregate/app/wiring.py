@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -17,24 +17,22 @@ from foregate.app.block_desk import BlockDesk
 from foregate.app.bus import open_bus
 from foregate.app.cache_desk import CacheDesk
 from foregate.app.canary_desk import CanaryDesk
+from foregate.app.disk import Disk
+from foregate.app.observe.observer import accounts, families
+from foregate.app.observe.open import open_observed
+from foregate.app.observe.page import render
 from foregate.app.paths import DataDir
+from foregate.app.process_status import read_processes
 from foregate.app.runtime import Runtime
 from foregate.app.stores import open_series
 from foregate.app.watch import Stamp, stamp
-from foregate.control import ControlDeps, ProcessHealth
-from foregate.control.deps import BreakerState
+from foregate.control import ControlDeps
+from foregate.control.deps import BreakerState, DiskHealth
 from foregate.control.lab_client import HttpLabClient
 from foregate.gateway.layout import CIRCUIT_OPEN, target_block
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
 from foregate.wire.snapshot import Snapshot, decode_snapshot
-
-_STATES: Mapping[str, Literal["running", "starting", "restarting", "stopped"]] = {
-    "running": "running",
-    "starting": "starting",
-    "waiting": "restarting",
-    "stopped": "stopped",
-}
 
 
 def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> ControlDeps:
@@ -43,6 +41,8 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     series = open_series(runtime, data)
     snapshot = _snapshot(data.snapshot)
     verdicts = EmbeddedVerdicts(data.abuse)
+    observed = open_observed(data, runtime, clock)
+    disk = Disk(data.root, clock)
     return ControlDeps(
         telemetry=Query(series, open_bus(data, runtime.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
@@ -54,12 +54,15 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         version=__version__,
         lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
         model_card=_model_card(runtime),
-        processes=lambda: _processes(data.processes),
+        accounts=lambda: accounts(observed),
+        own_metrics=lambda: render(families(observed)),
+        processes=lambda: read_processes(data.processes),
         breakers=lambda: _breakers(data, runtime, snapshot()),
         blocks=BlockDesk(data, verdicts, clock, lambda: snapshot().abuse),
         canaries=CanaryDesk(data, verdicts, clock),
         cache=CacheDesk(data),
         config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
+        disk=lambda: DiskHealth(*disk.state()),
     )
 
 
@@ -103,22 +106,3 @@ def _model_card(runtime: Runtime) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return card
-
-
-def _processes(file: Path) -> Sequence[ProcessHealth]:
-    """What the supervisor wrote; nothing when this process runs without one."""
-    try:
-        rows = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return ()
-    return [
-        ProcessHealth(
-            name=row["name"],
-            role=row["name"].partition("-")[0],
-            state=_STATES[row["state"]],
-            pid=row["pid"],
-            since_s=row["started_s"] or None,
-            restarts=row["restarts"],
-        )
-        for row in rows
-    ]

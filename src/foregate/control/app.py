@@ -13,6 +13,7 @@ from foregate.control.access.guard import Guard
 from foregate.control.access.routes import link_router, login_router
 from foregate.control.access.session import Sessions
 from foregate.control.access.shell import Shell
+from foregate.control.api.accounts import accounts_router, own_metrics_router
 from foregate.control.api.ai_usage import ai_usage_router
 from foregate.control.api.alerts import alerts_router
 from foregate.control.api.anomalies import anomalies_router
@@ -79,6 +80,7 @@ def create_app(deps: ControlDeps, assets: Path = ASSETS) -> FastAPI:
     problems.install(app)
     app.include_router(_api(deps, hub, codes))
     app.include_router(health_router(deps))
+    app.include_router(own_metrics_router(deps))
     app.include_router(login_router(deps.console_token, codes, sessions))
     app.include_router(console_router(assets))
     app.add_middleware(Shell, guard=Guard(deps.console_token, deps.hosts, sessions.valid), log=deps.log)
@@ -97,6 +99,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         model_router(deps),
         services_router(deps),
         status_router(deps),
+        accounts_router(deps),
         config_router(deps),
         cache_router(deps),
         blocks_router(deps),

@@ -8,6 +8,7 @@ from foregate.kernel.clock import Clock
 from foregate.ports.cache import Purger
 from foregate.ports.findings import FindingsReader
 from foregate.wire.abuse_overview import AbuseOverview
+from foregate.wire.accounts import Account
 from foregate.wire.canary import CanaryState
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
@@ -76,6 +77,15 @@ class ProcessHealth:
     pid: int | None
     since_s: float | None
     restarts: int
+
+
+@dataclass(frozen=True)
+class DiskHealth:
+    """Of the data directory's file system. `full`: telemetry is refused and not stored until there is more room."""
+
+    level: Literal["ok", "low", "critical", "full"]
+    free_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,10 @@ def _no_processes() -> Sequence[ProcessHealth]:
     return ()
 
 
+def _no_accounts() -> Sequence[Account]:
+    return ()
+
+
 @dataclass(frozen=True)
 class ControlDeps:
     """Everything `create_app` needs. All callables may block; control calls them in its thread pool.
@@ -186,3 +200,6 @@ class ControlDeps:
     canaries: CanaryControl | None = None
     cache: Purger | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)
+    accounts: Callable[[], Sequence[Account]] = _no_accounts
+    own_metrics: Callable[[], str] = str  # in Prometheus' text format
+    disk: Callable[[], DiskHealth] | None = None

@@ -18,6 +18,24 @@ export type AbuseOut = {
   spared: number;
 };
 
+/** Items since ever. received = accepted + duplicate + invalid + shed + late + lost + waiting + missing. `waiting`: on the bus, and not yet in a store. `missing`: what the sums do not explain; not 0 for longer than a minute, and somebody has to look. */
+export type AccountOut = {
+  kind: "events" | "spans" | "logs" | "points";
+  received: number;
+  accepted: number;
+  duplicate: number;
+  invalid: number;
+  shed: number;
+  late: number;
+  lost: number;
+  waiting: number;
+  missing: number;
+};
+
+export type Accounts = {
+  accounts: AccountOut[];
+};
+
 /** One fault that is on, switched `by` the demo's script or a person. `severity` from 0 (slow) to 1 (quick). */
 export type ActiveFault = {
   id: string;

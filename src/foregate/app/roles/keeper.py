@@ -11,6 +11,7 @@ from foregate.app.bus import open_bus
 from foregate.app.disk import Disk, DiskWatch, WithRoom
 from foregate.app.keeping import Keeping, keep
 from foregate.app.logs import configure_logs
+from foregate.app.observe.own import own_keepings
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
@@ -37,9 +38,10 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     disk = Disk(options.data.root, clock)
     archive = _Once(lambda: open_archive_writer(runtime, options.data, clock))
     stores = {name: _with_room(make, disk) for name, make in _stores(options, runtime, archive.get, clock, log).items()}
+    own = own_keepings(options.data, runtime, clock, log)
     keepings = [
         spawn(keep(make, PAUSE_S, stop, log.bind(store=name)), name=f"keep {name}")
-        for name, make in (stores | _upkeep(runtime, archive.get, disk, clock, log)).items()
+        for name, make in (stores | _upkeep(runtime, archive.get, disk, clock, log) | own).items()
     ]
     log.info("keeping", stores=len(stores))
     await stop.wait()
