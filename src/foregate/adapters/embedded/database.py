@@ -68,7 +68,7 @@ def give_back(connection: sqlite3.Connection) -> None:
     """Give free pages back to the file system, a few thousand per transaction."""
     free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     for _ in range(-(-free // _GIVEN_BACK_PAGES)):
-        connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_PAGES})").fetchall()
+        connection.executescript(f"PRAGMA incremental_vacuum({_GIVEN_BACK_PAGES})")  # `execute` would free one page
 
 
 def begin_immediate(connection: sqlite3.Connection) -> None:
