@@ -13,6 +13,7 @@ import uvloop
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.bus import open_bus
 from foregate.app.config.addresses import parse_listener
+from foregate.app.disk import Disk
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
 from foregate.app.roles.follow_keys import KeysFollower
@@ -50,7 +51,7 @@ async def _main(
 ) -> int:
     clock, data = SystemClock(), options.data
     seen = stamp(data.ingest)
-    settings = read_ingest(data)
+    settings, disk = read_ingest(data), Disk(data.root, clock)
     blocks = open_blocks(data.ingest_counts, INTAKE_ROWS, options.worker)
     server = IngestServer(
         settings,
@@ -61,6 +62,7 @@ async def _main(
         log=lambda what, facts: log.warning(what, **facts),
         producer=f"ingest-{options.worker}-{os.getpid()}-{secrets.token_hex(8)}",
         connections_max=connections_max,
+        refuse=lambda: _unstorable(disk),
     )
     follower = KeysFollower(server, data, seen, log)
     stop = await stop_event(options.supervised, follower.nudged)
@@ -77,6 +79,15 @@ async def _main(
     await server.close(DRAIN_S)
     blocks.close()
     return 0
+
+
+def _unstorable(disk: Disk) -> str:
+    """Why nothing may be stored now; "" where it may."""
+    try:
+        state = disk.state()
+    except OSError as error:  # the folder is gone
+        return str(error)
+    return state.reason if state.level == "full" else ""
 
 
 def _listeners(addresses: tuple[str, ...]) -> Iterator[Listener]:

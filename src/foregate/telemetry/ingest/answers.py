@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -11,12 +11,12 @@ from foregate.http1.trailers import Fields
 from foregate.kernel.errors import ERRORS, problem
 from foregate.kernel.ids import new_request_id
 from foregate.telemetry.formats import Parsed
+from foregate.telemetry.formats.otlp.answers import OtlpSignal, exported, failed, reasons
 from foregate.telemetry.ingest import grpc
 from foregate.telemetry.ingest.endpoints import Endpoint
 
 JSON, PROTOBUF = b"application/json", b"application/x-protobuf"
 _PROBLEM = b"application/problem+json"
-_REASONS_SAID = 3  # in a sentence; the answer of /v1/telemetry lists them
 
 
 class Answering(Protocol):
@@ -50,19 +50,18 @@ def respond(exchange: Answering, status: int, content_type: bytes, body: bytes, 
 def accept(exchange: Answering, endpoint: Endpoint, as_json: bool, parsed: Parsed, items: int, fresh: bool) -> None:
     """So many items are durable (`fresh` now, else from before); `parsed` says which of the post were not taken."""
     if endpoint.dialect == "telemetry":
-        body = {"accepted": items if fresh else 0, "duplicates": 0 if fresh else items, **rejections(parsed)}
-        respond(exchange, 200, JSON, msgspec.json.encode(body))
+        said = {"accepted": items if fresh else 0, "duplicates": 0 if fresh else items, **rejections(parsed)}
+        respond(exchange, 200, JSON, msgspec.json.encode(said))
     elif endpoint.dialect == "remote_write":
         _accept_remote_write(exchange, parsed, items)
     elif endpoint.dialect == "grpc":
         exchange.send_head(200, b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n" + exchange.date_line, None)
-        exchange.write(grpc.framed(grpc.export_response(_invalid(parsed), _why(parsed))))
+        exchange.write(grpc.framed(exported(cast("OtlpSignal", endpoint.signal), parsed, json=False)))
         exchange.end([(b"grpc-status", b"0")])
         exchange.flush()
-    elif as_json:
-        respond(exchange, 200, JSON, _export_json(endpoint, parsed))
     else:
-        respond(exchange, 200, PROTOBUF, grpc.export_response(_invalid(parsed), _why(parsed)))
+        body = exported(cast("OtlpSignal", endpoint.signal), parsed, json=as_json)
+        respond(exchange, 200, JSON if as_json else PROTOBUF, body)
 
 
 def refuse(
@@ -116,18 +115,8 @@ def _refuse_otlp(
     """OTLP/HTTP: the body of every error is a Status, in the encoding of the request."""
     if status == 422:
         status = 400  # the specification's own for what cannot be read: not to be sent again
-    if as_json:
-        said = {"code": grpc.status_of(code), "message": sentence}
-        respond(exchange, status, JSON, msgspec.json.encode(said), lines)
-    else:
-        respond(exchange, status, PROTOBUF, grpc.rpc_status(grpc.status_of(code), sentence.encode(), wait_s), lines)
-
-
-def _export_json(endpoint: Endpoint, parsed: Parsed) -> bytes:
-    if not _invalid(parsed):
-        return b"{}"
-    said = {endpoint.rejected: str(_invalid(parsed)), "errorMessage": _why(parsed)}  # an int64 is a string in JSON
-    return msgspec.json.encode({"partialSuccess": said})
+    body = failed(grpc.status_of(code), sentence, json=as_json, retry_after_s=wait_s if wait_s > 0.0 else None)
+    respond(exchange, status, JSON if as_json else PROTOBUF, body, lines)
 
 
 def _accept_remote_write(exchange: Answering, parsed: Parsed, items: int) -> None:
@@ -137,15 +126,10 @@ def _accept_remote_write(exchange: Answering, parsed: Parsed, items: int) -> Non
         exchange.end()
         exchange.flush()
         return
-    detail = f"{items} samples are stored, {_why(parsed)}"
+    detail = f"{items} samples are stored. Of the others: {reasons(parsed)}"
     spec = ERRORS["body_invalid"]
     respond(exchange, spec.status, _PROBLEM, problem(spec, new_request_id(), detail, rejections(parsed)))
 
 
 def _invalid(parsed: Parsed) -> int:
     return sum(parsed.invalid.values())
-
-
-def _why(parsed: Parsed) -> str:
-    said = "; ".join(f"{one.kind} {one.index}: {one.reason}" for one in parsed.rejected[:_REASONS_SAID])
-    return f"{_invalid(parsed)} were not taken: {said}" if said else ""

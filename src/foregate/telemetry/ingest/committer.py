@@ -35,9 +35,9 @@ class Committer:
     """`submit` and `Round`s are of the loop's thread; the bus is opened and used in the thread that `start` begins.
 
     `open_bus` may raise OSError: it is asked again for the next round, and until then posts fail. `deliver` is called
-    in the committer's thread with every round: it has to hand it over to the loop. `refuse()` gives the code of an
-    error while nothing may be stored (a disk that is nearly full), else "". `producer` names this process as no other
-    was ever named.
+    in the committer's thread with every round: it has to hand it over to the loop. `refuse()` says in a sentence why
+    nothing may be stored now (a disk that is nearly full), else "". `producer` names this process as no other was ever
+    named.
     """
 
     def __init__(
@@ -139,17 +139,16 @@ class Committer:
             self._stopping = True
 
     def _commit(self, posts: list[Post]) -> Round:
-        code, detail = self._refuse(), ""
-        if not code:
-            try:
+        try:
+            if not (reason := self._refuse()):
                 return self._store(posts)
-            except OSError as error:
-                self._failed(error)
-                code, detail = "bus_unavailable", error.strerror or ""
-            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the thread that all wait for
-                self._log("commit_failed", {"error": repr(error), "posts": len(posts)})
-                code = "internal"
-        outcome = Outcome(code, detail=detail)
+            outcome = Outcome("storage_full", detail=reason)
+        except OSError as error:
+            self._failed(error)
+            outcome = Outcome("bus_unavailable", detail=error.strerror or "")
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the thread that all wait for
+            self._log("commit_failed", {"error": repr(error), "posts": len(posts)})
+            outcome = Outcome("internal")
         return Round([(post, outcome) for post in posts], -1.0)
 
     def _store(self, posts: list[Post]) -> Round:

@@ -2,12 +2,13 @@
 
 Sources: gRPC's "gRPC over HTTP2" (Length-Prefixed-Message, Responses, Status-Message), and OTLP's own specification
 (Failures, OTLP/gRPC Throttling): a client may send again after UNAVAILABLE, and after RESOURCE_EXHAUSTED only where
-RetryInfo says when. `google.rpc.Status` and `RetryInfo` are small enough to be written by hand.
+RetryInfo says when.
 """
 
 from base64 import b64encode
 
 from foregate.kernel.errors import ForegateError
+from foregate.telemetry.formats.otlp.answers import failed
 
 OK, UNKNOWN, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (
     0, 2, 3, 8, 12, 13, 14, 16,
@@ -30,7 +31,6 @@ _OF_CODE = {
     "internal": INTERNAL,
 }
 HEAD_BYTES = 5  # of a message: whether it is compressed, and its length
-_RETRY_INFO = b"type.googleapis.com/google.rpc.RetryInfo"
 _PLAIN = frozenset(range(0x20, 0x7F)) - {0x25}
 
 
@@ -58,44 +58,9 @@ def status_fields(code: str, sentence: str, wait_s: float) -> list[tuple[bytes, 
     message = f"{code}: {sentence}".encode()
     fields = [(b"grpc-status", b"%d" % status), (b"grpc-message", _percent_encoded(message))]
     if wait_s > 0.0:
-        details = b64encode(rpc_status(status, message, wait_s)).rstrip(b"=")
+        details = b64encode(failed(status, message.decode(), json=False, retry_after_s=wait_s)).rstrip(b"=")
         fields.append((b"grpc-status-details-bin", details))
     return fields
-
-
-def rpc_status(status: int, message: bytes, wait_s: float = 0.0) -> bytes:
-    """A google.rpc.Status: code, message, and RetryInfo where there is something to wait for."""
-    encoded = _varint_field(1, status) + _bytes_field(2, message)
-    if wait_s > 0.0:
-        seconds, nanos = int(wait_s), int(wait_s % 1.0 * 1e9)
-        delay = _varint_field(1, seconds) + _varint_field(2, nanos)
-        any_ = _bytes_field(1, _RETRY_INFO) + _bytes_field(2, _bytes_field(1, delay))
-        encoded += _bytes_field(3, any_)
-    return encoded
-
-
-def export_response(rejected: int, sentence: str) -> bytes:
-    """An Export…ServiceResponse of any signal: their partial_success have the same field numbers."""
-    if not rejected:
-        return b""
-    return _bytes_field(1, _varint_field(1, rejected) + _bytes_field(2, sentence.encode()))
-
-
-def _varint_field(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value) if value else b""
-
-
-def _bytes_field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _percent_encoded(message: bytes) -> bytes:

@@ -16,6 +16,7 @@ from foregate.telemetry.ingest.reading import Reader
 from foregate.telemetry.ingest.rounds import Post
 from foregate.wire.ingest import Ingest
 
+FULL_RETRY_S = 30.0  # people have to free something
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 _GRPC = b"application/grpc"
 
@@ -23,7 +24,7 @@ _GRPC = b"application/grpc"
 class Intake:
     """What all posts of a process share. `submit` takes what is to be stored; `page()` is for Prometheus.
 
-    `ready()`: whether posts would be stored now.
+    `ready()`: whether posts would be stored now; `refuse()`: why none may be, "" where they may.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Intake:
         submit: Callable[[Post], None],
         ready: Callable[[], bool],
         page: Callable[[], bytes],
+        refuse: Callable[[], str],
         log: Log,
     ) -> None:
         self.body_bytes_max = settings.body_bytes_max
@@ -48,6 +50,7 @@ class Intake:
         self._keys = keys
         self._ready = ready
         self._page = page
+        self._unstorable = refuse
         self._log = log
 
     def handle(self, exchange: Any) -> None:
@@ -85,6 +88,8 @@ class Intake:
         elif length > self.body_bytes_max:
             detail = f"A post has {self.body_bytes_max} bytes at most."
             self._refuse(exchange, endpoint, "body_too_large", detail)
+        elif reason := self._unstorable():
+            self._refuse(exchange, endpoint, "storage_full", reason, FULL_RETRY_S)
         elif not self.budget.admits(length):
             self._refuse(exchange, endpoint, "buffer_full", wait_s=RETRY_S)
         elif (wait_s := holder.wait_s(1)) > 0.0:

@@ -29,7 +29,7 @@ class IngestServer:
     """Takes posts in and has them stored. Made and used inside a running loop.
 
     `open_bus` may raise OSError; it is tried again. `blocks` has a row for each process of `settings.workers`.
-    `refuse()`: the code of an error while nothing may be stored, else "".
+    `refuse()`: a sentence while nothing may be stored, else ""; it is asked for every post, in any thread.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class IngestServer:
             self._committer.submit,
             lambda: self._committer.ready,
             lambda: page(blocks),
+            refuse,
             log,
         )
         self._clock = clock
