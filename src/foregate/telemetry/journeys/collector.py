@@ -5,7 +5,7 @@ decided, how far the bus was read, and after which offsets spans are still undec
 the two are read again; those of decided traces are passed over, so nothing is lost and no call is counted twice.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -58,7 +58,7 @@ class Collector:
         self._counts: Counter[str] = Counter()
         self._kept: list[Stored] = []
         self._dropped: list[bytes] = []
-        self._due: list[OpenTrace] = []
+        self._due: deque[OpenTrace] = deque()
         self._owed: JourneyStep | None = None
         self._number = _BEFORE_ALL
         self._offsets: dict[Place, int] = {}
@@ -84,8 +84,8 @@ class Collector:
         self._due += self._open.due(self._clock.monotonic())
         decided = len(self._due)
         while self._due:
-            self._decide(self._due[-1])
-            self._due.pop()
+            self._decide(self._due[0])
+            self._due.popleft()
         if read or decided:
             self._pay(self._written())
         else:
