@@ -54,6 +54,7 @@ def run(folder: Path, file: Path, rejected: list[Malformed] | None = None, **wan
         outcome = import_file(asked, bus, journal, clock, find, lambda at, _: told.append(at), reject)
     finally:
         bus.close()
+        journal.close()
     assert told == sorted(told)
     return outcome
 

@@ -1,12 +1,13 @@
 """`foregate import`: access logs of other gateways and servers, HAR files, into the windows and the archive."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
+from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.bus import open_bus
 from foregate.app.cli.refusal import EXIT_RUNTIME, EXIT_USAGE
 from foregate.app.cli.up import DataDirectory
@@ -19,6 +20,7 @@ from foregate.app.runtime import read_runtime
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.formats.logs import FORMATS, LineFormat, find
 from foregate.telemetry.formats.logs.json_lines import JsonLines
+from foregate.telemetry.ingest.counts import IMPORT_ROW, INTAKE_ROWS, Counts
 
 EXIT_FINDINGS = 1
 
@@ -48,23 +50,17 @@ def import_logs(
     Interrupted, it goes on where it was; a file that has grown is imported from there. Exit status 1 when there were
     malformed lines: they are counted and listed, the others are imported.
     """
-    clock = SystemClock()
-    data = DataDir(data_dir)
     belonging = Belonging(org, service, environment, region, cloud, instance)
-    outcomes: list[Outcome] = []
+    malformed = 0
     with ExitStack() as stack:
         try:
             make = _maker(field)
-            journal, bus = Journal(data.root / "imports.json"), open_bus(data, read_runtime(data).bus, clock)
-            stack.callback(bus.close)
             listed = stack.enter_context(rejects.open("a")) if rejects is not None else None
+            desk = _Desk(DataDir(data_dir), stack)
             for path in files:
-                with typer.progressbar(length=max(1, path.stat().st_size), label=path.name) as bar:
-                    wanted = Wanted(path, belonging, format_name, again)
-                    outcomes.append(
-                        import_file(wanted, bus, journal, clock, make, _teller(bar), _rejecter(path, listed))
-                    )
-                _say(path, outcomes[-1])
+                outcome = desk.take(Wanted(path, belonging, format_name, again), make, _rejecter(path, listed))
+                malformed += outcome.malformed_count
+                _say(path, outcome)
         except (BadImport, ValueError) as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(EXIT_USAGE) from None
@@ -72,7 +68,30 @@ def import_logs(
             typer.echo(f"error: {error}", err=True)
             typer.echo("what was read before is imported; the same command goes on from there.", err=True)
             raise typer.Exit(EXIT_RUNTIME) from None
-    raise typer.Exit(EXIT_FINDINGS if any(outcome.malformed_count for outcome in outcomes) else 0)
+    raise typer.Exit(EXIT_FINDINGS if malformed else 0)
+
+
+class _Desk:
+    """The bus, the journal and the accounts of one data directory. Raises BadImport, OSError."""
+
+    def __init__(self, data: DataDir, stack: ExitStack) -> None:
+        if not data.settings.exists():
+            raise BadImport(
+                f"no foregate has run with {data.root}: start it there once (foregate up), or name --data-dir"
+            )
+        self._clock = SystemClock()
+        self._bus = stack.enter_context(closing(open_bus(data, read_runtime(data).bus, self._clock)))
+        self._journal = stack.enter_context(closing(Journal(data.root / "imports.json")))
+        self._counts = Counts(stack.enter_context(closing(open_blocks(data.ingest_counts, INTAKE_ROWS, IMPORT_ROW))))
+
+    def take(self, wanted: Wanted, make: Callable[[str], LineFormat], reject: Callable[[Malformed], None]) -> Outcome:
+        """Import a file, with a progress bar."""
+        with typer.progressbar(length=max(1, wanted.path.stat().st_size), label=wanted.path.name) as bar:
+            outcome = import_file(wanted, self._bus, self._journal, self._clock, make, _teller(bar), reject)
+        self._counts.stored("events", outcome.imported - outcome.already)
+        self._counts.duplicate("events", outcome.already)
+        self._counts.invalid("events", outcome.malformed_count)
+        return outcome
 
 
 def _maker(fields: list[str]) -> Callable[[str], LineFormat]:

@@ -1,9 +1,11 @@
 """How far each file was imported: `imports.json` in the data directory, replaced after every slice."""
 
+import os
 from pathlib import Path
 
 import msgspec
 
+from foregate.adapters.embedded.locks import try_hold
 from foregate.app.importing.source import Fingerprint, fingerprint
 from foregate.app.paths import write_private
 
@@ -25,9 +27,13 @@ class Progress(msgspec.Struct):
 
 
 class Journal:
-    """Raises OSError where the file cannot be read or written."""
+    """Of one import at a time. Raises OSError where the file cannot be read or written, or another import has it."""
 
     def __init__(self, file: Path) -> None:
+        lock = try_hold(file.with_suffix(".lock"))
+        if lock is None:
+            raise OSError(f"another import is under way with {file}: wait until it is done")
+        self._lock = lock
         self._file = file
         try:
             self._known = msgspec.json.decode(file.read_bytes(), type=list[Progress])
@@ -59,3 +65,7 @@ class Journal:
 
     def save(self) -> None:
         write_private(self._file, msgspec.json.encode(self._known).decode())
+
+    def close(self) -> None:
+        """Let others import."""
+        os.close(self._lock)
