@@ -34,14 +34,18 @@ class Follower(Generic[Item]):
         self._decode = decode
         self._store = store
         self._offsets: dict[int, int] | None = None
+        self._assigned: Sequence[int] = ()
 
     def step(self) -> int:
         """Read what is new and have it stored. Returns how many items the bus gave; 0: nothing new."""
+        assigned = tuple(self._bus.assigned(self._topic))
+        if assigned != self._assigned:  # another reader may have had them, and gone on: the store knows
+            self._assigned, self._offsets = assigned, None
         offsets = dict(self._offsets if self._offsets is not None else self._known())
         self._offsets = None  # until the store has taken them: after a failure it is asked where it stands
         batches = [
             batch
-            for partition in self._bus.assigned(self._topic)
+            for partition in assigned
             for batch in self._bus.read(self._topic, partition, offsets.get(partition, -1), _BATCHES_MAX)
         ]
         items: list[Item] = []
@@ -61,7 +65,8 @@ class Follower(Generic[Item]):
     def _known(self) -> dict[int, int]:
         """A stored offset beyond the end means that the bus was replaced: it is read from its start."""
         stored = self._store.offsets(self._topic)
-        return {at: offset for at, offset in stored.items() if offset <= self._bus.last_offset(self._topic, at)}
+        mine = {at: stored[at] for at in self._assigned if at in stored}
+        return {at: offset for at, offset in mine.items() if offset <= self._bus.last_offset(self._topic, at)}
 
     def _items_of(self, batch: Batch) -> list[Item]:
         try:

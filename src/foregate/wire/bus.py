@@ -23,9 +23,14 @@ class Kafka(Settings, frozen=True):
     brokers: Annotated[
         tuple[_Broker, ...], Meta(max_length=64, description="host:port of some brokers. None: bus.sqlite.")
     ] = ()
-    group: Annotated[_Topic, Meta(description="Machines of one group share the partitions, each read by one.")] = (
-        "foregate"
-    )
+    group: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{0,128}$",
+            description="Machines of one group share the partitions, each read by one of them: for machines that share "
+            "their stores, too. Without it each reads all.",
+        ),
+    ] = ""
     topic_raw: Annotated[_Topic, Meta(description="Of the events of requests. KAFKA_TOPIC_RAW overrides it.")] = (
         "telemetry.raw"
     )
@@ -37,6 +42,9 @@ class Kafka(Settings, frozen=True):
     ] = 8
     replicas: Annotated[int, Meta(ge=1, le=7, description="Of a topic that is made.")] = 1
     retention_hours: Annotated[int, Meta(ge=1, le=8_760, description="Of a topic that is made.")] = 24
+    session_s: Annotated[
+        float, Meta(ge=1, le=300, description="A machine of the group not heard for so long loses its partitions.")
+    ] = 10.0
     delivery_timeout_s: Annotated[
         float, Meta(ge=1, le=120, description="An append not confirmed by then has failed, and is made again.")
     ] = 10.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from foregate.adapters.embedded.bus.schema import MIGRATIONS
 from foregate.adapters.embedded.database import BUSY_TIMEOUT_S, failures_of, open_database, transaction
 
+_CHECKPOINT_PAGES = 256  # of the log, moved into the file by the commit that reaches them: often, but little at a time
 _WAL_BYTES_MAX = 67_108_864  # the write-ahead log is cut to it, when a long read has let it grow
 _TRY_EVERY_S = 0.001  # SQLite itself would wait longer and longer, up to 100 ms, while others come and go
 _TRIES = int(BUSY_TIMEOUT_S / _TRY_EVERY_S)
@@ -21,6 +22,7 @@ class BusFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.db = open_database(path, MIGRATIONS, durable=True)
+        self.db.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         self.db.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_MAX}")
         self._lock = threading.Lock()
 

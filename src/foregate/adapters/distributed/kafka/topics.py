@@ -1,0 +1,75 @@
+"""Kafka's topics for ours: their names, how many partitions they have, and how those that are missing are made."""
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic  # type: ignore[attr-defined]
+
+from foregate.adapters.distributed.kafka.connection import ANSWER_TIMEOUT_S, client_settings, unreachable
+from foregate.adapters.distributed.kafka.counting import COUNTS
+from foregate.wire import TOPIC_EVENTS
+from foregate.wire.bus import Kafka
+
+_COUNTS_SEGMENT_BYTES = 16_777_216  # Kafka compacts whole segments alone
+
+
+class Topics:
+    """Raises OSError where the brokers cannot be asked, or have a topic that does not fit."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._admin = AdminClient(client_settings(kafka))
+        self._known: set[str] = set()  # bounded by the topics that the code names
+        self.partitions = kafka.partitions
+        self.partitions = self._ensure(kafka.topic_raw)
+
+    def kafka_name(self, topic: str) -> str:
+        """What ours is called there; made if it is not there yet, with as many partitions as the events have."""
+        name = self._kafka.topic_raw if topic == TOPIC_EVENTS else self._kafka.topic_prefix + topic
+        if name not in self._known:
+            if (found := self._ensure(name)) != self.partitions:
+                raise unreachable(
+                    self._kafka,
+                    f"the topic {name} has {found} partitions and {self._kafka.topic_raw} has {self.partitions}: "
+                    "they must have the same",
+                )
+            self._known.add(name)
+        return name
+
+    def ours(self) -> list[str]:
+        """Our names of the topics that are there."""
+        raw, prefix = self._kafka.topic_raw, self._kafka.topic_prefix
+        there = set(self._metadata().topics)
+        others = {name.removeprefix(prefix) for name in there if name.startswith(prefix) and name != raw} - {COUNTS}
+        return sorted(others | ({TOPIC_EVENTS} if raw in there else set()))
+
+    def _ensure(self, name: str) -> int:
+        """The topic's partitions, made when it is missing: by us, or where we may not, by the brokers themselves."""
+        found = self._metadata().topics.get(name)
+        if found is not None and found.partitions:
+            return len(found.partitions)
+        self._make(name)
+        made = self._metadata(name).topics[name]
+        if made.error is not None or not made.partitions:
+            raise unreachable(self._kafka, f"the topic {name} is missing, and could not be made: {made.error}")
+        return len(made.partitions)
+
+    def _make(self, name: str) -> None:
+        kafka = self._kafka
+        config = {"retention.ms": str(kafka.retention_hours * 3_600_000)}
+        if name == kafka.topic_prefix + COUNTS:
+            config = {"cleanup.policy": "compact", "segment.bytes": str(_COUNTS_SEGMENT_BYTES)}
+        wanted = NewTopic(name, self.partitions, kafka.replicas, config=config)
+        made = self._admin.create_topics([wanted], operation_timeout=ANSWER_TIMEOUT_S)[name]
+        try:
+            made.result(ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was first
+                raise unreachable(kafka, f"the topic {name} cannot be made: {error.args[0].str()}") from error
+
+    def _metadata(self, topic: str | None = None) -> ClusterMetadata:
+        try:
+            if topic is None:
+                return self._admin.list_topics(timeout=ANSWER_TIMEOUT_S)
+            return self._admin.list_topics(topic, timeout=ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            raise unreachable(self._kafka, error) from error
