@@ -57,6 +57,8 @@ class PostgresServer:
         )
         if done.returncode:
             raise OSError(f"initdb: {done.stderr.strip()}")
+        doors = self._data / "pg_hba.conf"  # `locked` needs a password, the others need none
+        doors.write_text(f"local all locked scram-sha-256\n{doors.read_text()}")
 
     def start(self) -> None:
         settings = {
@@ -134,6 +136,8 @@ def postgres_server() -> Iterator[PostgresServer]:
             server = PostgresServer(Path(name))
             server.initialise()
             server.start()
+            server.execute("CREATE ROLE locked LOGIN PASSWORD 'right'")
+            server.execute("CREATE ROLE reader LOGIN")
         except (OSError, KeyError) as error:
             if server is not None:
                 server.stop()

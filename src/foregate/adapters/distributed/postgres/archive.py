@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import sql
 
-from foregate.adapters.distributed.postgres.database import Cursor, Database
+from foregate.adapters.distributed.postgres.database import Cursor
 from foregate.adapters.distributed.postgres.items import (
     DAY_S,
     ITEMS,
@@ -23,7 +23,7 @@ from foregate.adapters.distributed.postgres.items import (
 )
 from foregate.adapters.distributed.postgres.offsets import Offsets
 from foregate.adapters.distributed.postgres.partitions import InUse, dropping, moment
-from foregate.adapters.distributed.postgres.schema import alone, migrated
+from foregate.adapters.distributed.postgres.schema import alone, opened
 from foregate.adapters.distributed.postgres.values import text
 from foregate.adapters.sql.columns import PER_SECOND, TIMES
 from foregate.wire.accounts import Kind
@@ -50,9 +50,7 @@ class PostgresArchive:
     """
 
     def __init__(self, url: str) -> None:
-        self._db = Database(url)
-        self._layout = migrated(self._db, "archive", MIGRATIONS)
-        add_columns(self._db)
+        self._db, self._layout = opened(url, "archive", MIGRATIONS, add_columns)
         self._offsets = Offsets(self._db, "archive_offsets")
         self._writer = threading.Lock()  # of what follows
         self._ready: set[tuple[Kind, int]] = set()  # kinds and days whose parts are there

@@ -6,10 +6,10 @@ from typing import Any
 
 from psycopg import errors, sql
 
-from foregate.adapters.distributed.postgres.database import READ_TIMEOUT_S, Cursor, Database
+from foregate.adapters.distributed.postgres.database import READ_TIMEOUT_S, Cursor
 from foregate.adapters.distributed.postgres.items import ITEMS, MIGRATIONS, add_columns, divided
 from foregate.adapters.distributed.postgres.partitions import moment
-from foregate.adapters.distributed.postgres.schema import migrated
+from foregate.adapters.distributed.postgres.schema import opened
 from foregate.adapters.distributed.postgres.values import text
 from foregate.adapters.sql import Dialect, Query, answer_of, page_of, page_query, steps_query, whole_query
 from foregate.adapters.sql.paging import check_limit, read_cursor
@@ -31,10 +31,8 @@ class PostgresArchiveReader:
 
     def __init__(self, url: str, *, timeout_s: float = READ_TIMEOUT_S) -> None:
         """`timeout_s`: of one statement. Raises OSError, and so do all calls."""
-        self._db = Database(url)
         self._timeout_s = timeout_s
-        self._layout = migrated(self._db, "archive", MIGRATIONS)
-        add_columns(self._db)
+        self._db, self._layout = opened(url, "archive", MIGRATIONS, add_columns)
 
     def ask(self, ask: Ask, *, rows_max: int) -> Answer:
         """Answer from raw events. Raises ForegateError: query_too_large, query_timeout, invalid_parameter."""

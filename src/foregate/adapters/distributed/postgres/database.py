@@ -94,7 +94,11 @@ class Database:
                 connection.close()
                 self._forget()
         connection = self._connect()
-        connection.execute(statement)
+        try:
+            connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _commit(self, connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """psycopg's errors as OSErrors with the server's name and the way out."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,10 +24,10 @@ _AT_THE_DOOR = (
     ("password authentication failed", "check the user and the password in telemetry.store"),
     ("no password supplied", "give the password in telemetry.store, as ${env:NAME}"),
     ("no pg_hba.conf entry", "allow this host in the server's pg_hba.conf"),
-    ("role ", "create that user, or name another in telemetry.store"),
-    ("database ", "create that database, or name another in telemetry.store"),
+    (r'role ".*" does not exist', "create that user, or name another in telemetry.store"),
+    (r'database ".*" does not exist', "create that database, or name another in telemetry.store"),
     ("server does not support SSL", "switch TLS on there, or take sslmode out of telemetry.store"),
-    ("certificate", "check sslmode, sslrootcert and the host's name in telemetry.store"),
+    ("certificate verify failed|root certificate", "check sslmode, sslrootcert and the host's name in telemetry.store"),
 )
 
 
@@ -62,7 +63,9 @@ def _as_os_error(server: str, error: psycopg.Error) -> OSError:
             return Refused(f"{server}: {said}: the user of telemetry.store must own its tables, and may create them")
         case errors.ReadOnlySqlTransaction():
             return Refused(f"{server} is read-only ({said}): name the primary in telemetry.store")
-        case errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName():
+        case errors.InvalidSchemaName():
+            return Refused(f"{server}: {said}: create the schema that search_path names, for its user")
+        case errors.UndefinedTable() | errors.UndefinedColumn():
             return Refused(f"{server}: {said}: somebody has changed the schema; put a backup in its place")
         case psycopg.OperationalError() if error.sqlstate is None:
             return _at_the_door(server, said)
@@ -72,10 +75,9 @@ def _as_os_error(server: str, error: psycopg.Error) -> OSError:
 
 
 def _at_the_door(server: str, said: str) -> OSError:
-    if "FATAL" in said or "SSL" in said or "certificate" in said:
-        for words, advice in _AT_THE_DOOR:
-            if words in said and not ("starting up" in said or "shutting down" in said):
-                return Refused(f"{server}: {said}: {advice}")
+    for words, advice in _AT_THE_DOOR:
+        if re.search(words, said):
+            return Refused(f"{server}: {said}: {advice}")
     return Unreachable(f"{server} cannot be reached ({said}): is it running, and does telemetry.store name it?")
 
 

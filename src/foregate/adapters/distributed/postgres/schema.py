@@ -15,6 +15,21 @@ _VERSIONS = "CREATE TABLE foregate_stores (store text PRIMARY KEY, version integ
 _LAYOUTS: dict[str, Layout] = {"native": Native(), "timescale": Timescale()}
 
 
+def opened(
+    url: str, store: str, migrations: Sequence[Migration], also: Callable[[Database], None] | None = None
+) -> tuple[Database, Layout]:
+    """The database, once the tables of `store` are up to date and `also` is done. Raises OSError."""
+    database = Database(url)
+    try:
+        layout = migrated(database, store, migrations)
+        if also is not None:
+            also(database)
+    except BaseException:
+        database.close()
+        raise
+    return database, layout
+
+
 def migrated(database: Database, store: str, migrations: Sequence[Migration]) -> Layout:
     """Bring the tables of `store` up to date. Returns how they are laid out, which is decided once, when they are made.
 

@@ -13,10 +13,10 @@ from msgspec.structs import astuple
 from psycopg import sql
 
 from foregate.adapters.distributed.postgres import ledger, totals
-from foregate.adapters.distributed.postgres.database import Cursor, Database
+from foregate.adapters.distributed.postgres.database import Cursor
 from foregate.adapters.distributed.postgres.offsets import Offsets
 from foregate.adapters.distributed.postgres.partitions import TIME_S_MIN, InUse, dropping, moment
-from foregate.adapters.distributed.postgres.schema import alone, migrated
+from foregate.adapters.distributed.postgres.schema import alone, opened
 from foregate.adapters.distributed.postgres.tables import MIGRATIONS, NUMBERS, WINDOWS
 from foregate.adapters.distributed.postgres.values import text
 from foregate.adapters.distributed.postgres.windows import (
@@ -55,8 +55,7 @@ class PostgresSeries:
     """
 
     def __init__(self, url: str) -> None:
-        self._db = Database(url)
-        self._layout = migrated(self._db, "series", MIGRATIONS)
+        self._db, self._layout = opened(url, "series", MIGRATIONS)
         self._offsets = Offsets(self._db, "series_offsets")
         self._writer = threading.Lock()  # of what follows
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the store, which retention bounds
