@@ -18,10 +18,10 @@ _scan = json.JSONDecoder().raw_decode
 
 @dataclass(slots=True)
 class Found:
-    """`documents` are to be taken one by one; when there are no more, `why` says why not."""
+    """`documents` are to be taken one by one; then `why` says why there are no more, "" at the end of all."""
 
     documents: Iterator[Any]
-    why: str = "The body ends here."
+    why: str = ""
 
 
 def json_items(body: bytes, begins: int) -> Found:
@@ -50,7 +50,9 @@ def _json_items(text: str, found: Found) -> Iterator[Any]:
         elif text[at : at + 1] not in ("", "]"):
             found.why = f"From character {at} on the body is not JSON; nothing behind it was read."
             return
-    if text[at : at + 1] == "]":
+    if text[at : at + 1] != "]":
+        found.why = "The body ends before its array does."
+    elif _past_space(text, at + 1) < len(text):
         found.why = "Something follows the end of the array."
 
 
@@ -94,7 +96,8 @@ def _msgpack_items(body: bytes, found: Found) -> Iterator[Any]:
             document = error  # which is no object: rejected as such
         yield document
         at = end
-    found.why = "Something follows the end of the array."
+    if at < len(body):
+        found.why = "Something follows the end of the array."
 
 
 class _Walk:

@@ -7,6 +7,9 @@ piece, and a damaged piece costs only itself.
 
 from typing import NamedTuple
 
+from foregate.kernel.errors import ForegateError
+
+FIELDS_MAX = 250_000  # looked at in a body; one with more is refused, body_too_large
 RUN_BYTES_MAX = 1_048_576  # of several messages; decoded, protobuf can take fifty times as much
 MESSAGE_BYTES_MAX = 4_194_304  # of one; a larger one is not decoded
 
@@ -26,15 +29,32 @@ class Run(NamedTuple):
     messages: int
 
 
+class Body:
+    """Bytes that are walked, and how many more of their fields may be looked at."""
+
+    __slots__ = ("data", "fields_left")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.fields_left = FIELDS_MAX
+
+    def look(self) -> None:
+        """Raises ForegateError, body_too_large."""
+        self.fields_left -= 1
+        if self.fields_left < 0:
+            raise ForegateError("body_too_large", "The body holds too much; send it in parts.")
+
+
 class Walk:
-    """What a stretch of bytes holds. `damaged_at`: where it could not be walked any further, or -1."""
+    """What a stretch of a body holds. `damaged_at`: where it could not be walked any further, or -1."""
 
-    __slots__ = ("_data", "_end", "at", "damaged_at")
+    __slots__ = ("_body", "_data", "_end", "at", "damaged_at")
 
-    def __init__(self, data: bytes, start: int, stop: int) -> None:
-        self._data = data
+    def __init__(self, body: Body, start: int, stop: int) -> None:
+        self._body = body
+        self._data = body.data
         self.at = start
-        self._end = min(stop, len(data))
+        self._end = min(stop, len(body.data))
         self.damaged_at = -1
 
     def frame(self) -> Frame | None:
@@ -42,6 +62,7 @@ class Walk:
         a `stop` beyond the end, as the last."""
         end = self._end
         while self.at < end:
+            self._body.look()
             tag_at = self.at
             tag = self._varint()
             wire = tag & 7
@@ -88,13 +109,14 @@ class Walk:
         return -1
 
 
-def runs(data: bytes, start: int, stop: int, number: int) -> tuple[list[Run], int]:
+def runs(body: Body, start: int, stop: int, number: int) -> tuple[list[Run], int]:
     """The runs of field `number`, and where the damage is that ends them, or -1."""
     found: list[Run] = []
-    walk = Walk(data, start, stop)
+    walk = Walk(body, start, stop)
+    stop = min(stop, len(body.data))
     begin = last = -1
     count = 0
-    while (frame := walk.frame()) is not None and frame.stop <= stop and frame.stop <= len(data):
+    while (frame := walk.frame()) is not None and frame.stop <= stop:
         if frame.number != number:
             continue
         if count and (frame.tag_at != last or frame.stop - begin > RUN_BYTES_MAX):

@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from foregate.kernel.errors import ForegateError
-from foregate.telemetry.formats.framing import MESSAGE_BYTES_MAX, Run, Walk, runs
+from foregate.telemetry.formats.framing import MESSAGE_BYTES_MAX, Body, Run, Walk, runs
 from foregate.telemetry.formats.items import LONG_CHARS_MAX, TEXT_CHARS_MAX, TIME_S_MIN
 from foregate.telemetry.formats.options import Options
 from foregate.telemetry.formats.otlp.values import ATTRIBUTES_MAX, KEY_CHARS_MAX, VALUE_CHARS_MAX
@@ -62,12 +62,19 @@ class _Samples:
     """One body's samples, to `parsed`. `index` counts them, good or not."""
 
     def __init__(self, body: bytes, sender: Sender, options: Options) -> None:
-        self._body = body
+        self._body = Body(body)
         self._sender = sender
         self._left = options.items_max
         self._latest_s = sender.received_s + options.ahead_s_max
         self.parsed = Parsed()
         self.index = 0
+
+    def read(self) -> int:
+        """Where the body is damaged, or -1."""
+        found, damaged_at = runs(self._body, 0, len(self._body.data), _SERIES)
+        for run in found:
+            self.run(run)
+        return damaged_at
 
     def refuse(self, reason: str) -> None:
         self.parsed.reject("points", self.index, reason)
@@ -79,7 +86,7 @@ class _Samples:
             self.refuse(f"Its series has more than {MESSAGE_BYTES_MAX} bytes.")
             return
         try:
-            request = _write_request().FromString(self._body[run.start : run.stop])
+            request = _write_request().FromString(self._body.data[run.start : run.stop])
         except (DecodeError, UnicodeDecodeError):
             if run.messages == 1:
                 self.refuse("Its series is not decodable.")
@@ -148,9 +155,7 @@ class _Samples:
 def read_samples(body: bytes, sender: Sender, options: Options) -> Parsed:
     """`body`: a WriteRequest, no longer in snappy."""
     reading = _Samples(body, sender, options)
-    found, damaged_at = runs(body, 0, len(body), _SERIES)
-    for run in found:
-        reading.run(run)
+    damaged_at = reading.read()
     if damaged_at >= 0:
         reading.parsed.damaged = True
         reading.refuse(f"From byte {damaged_at} on the body is no WriteRequest, or ends.")

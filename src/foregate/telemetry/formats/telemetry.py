@@ -117,16 +117,18 @@ class _Body:
             return None
 
     def salvage(self, found: cut.Found) -> Parsed:
-        """What a body that is cut off or damaged begins with."""
-        parsed = self.parsed = Parsed(damaged=True)
+        """What can be read of a body that is cut off, damaged, or holds what only the thorough way takes."""
+        parsed = self.parsed = Parsed()
         index = 0
         for document in found.documents:
             self.bound(index + 1)
             self.document(index, document)
             index += 1
-        parsed.reject("events", index, found.why)
-        if not parsed.events:
+        if found.why and not parsed.events:
             raise ForegateError("body_invalid", found.why)
+        if found.why:
+            parsed.damaged = True
+            parsed.reject("events", index, found.why)
         return parsed
 
 
@@ -166,7 +168,7 @@ def _whole(reading: _Body, body: bytes, is_array: bool, *, quick: bool) -> Parse
 def read_lines(body: bytes, sender: Sender, options: Options) -> Parsed:
     """A line that is no item costs no other; `index` is its number, from 1."""
     reading = _Body(_JSON, sender, options)
-    reading.bound(body.count(b"\n"))
+    reading.bound(body.count(b"\n") + (not body.endswith(b"\n")))
     lines = body.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()

@@ -23,7 +23,9 @@ _LITERAL_CHARS_MAX = 64
 _JUDGED_CHARS_MAX = 512  # a longer segment is a value without being looked at
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
-_TEMPLATE = re.compile(r"\{[^{}/]{0,62}\}|[:$][A-Za-z_][A-Za-z0-9_]{0,62}|\*{1,2}")
+_TEMPLATE = re.compile(
+    r"\{[A-Za-z_*][A-Za-z0-9_.*:-]{0,61}\}|<[A-Za-z_:]{1,62}>|[:$][A-Za-z_][A-Za-z0-9_]{0,62}|\*{1,2}"
+)
 _EMAIL = re.compile(r"[^@\s/]{1,64}@[^@\s/]{1,190}\.[A-Za-z]{2,24}")
 _DATE = re.compile(r"[12]\d{3}-[01]\d(?:-[0-3]\d(?:[T ][\d:.]{4,18}(?:Z|[+-]\d\d:?\d\d)?)?)?")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,:]\d+)*")
@@ -66,7 +68,7 @@ def _segment(segment: str) -> str:
 @lru_cache(maxsize=16_384)  # at most 512 characters each: names are found again and again
 def _judged(raw: str) -> str:
     text = raw.partition(";")[0] or raw  # RFC 3986 section 3.3: what follows are parameters of the segment
-    if _TEMPLATE.fullmatch(text):
+    if _TEMPLATE.fullmatch(text) and not _UUID.fullmatch(text):
         return text
     if "%" in text:
         text = unquote(text, errors="replace")
@@ -108,7 +110,7 @@ def _identifies(text: str) -> bool:
 
 def _random(text: str) -> bool:
     """Whether upper case, lower case and digits take turns as in something drawn by lot."""
-    kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" if char.islower() else "" for char in text]
+    kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in text if char.isalnum()]
     turns = sum(1 for before, after in pairwise(kinds) if before != after)
     mixed = "u" in kinds and "l" in kinds
     return "d" in kinds and turns >= len(text) * (_MIXED_CASE_TURNS if mixed else _ONE_CASE_TURNS)

@@ -16,7 +16,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
 from foregate.kernel.errors import ForegateError
-from foregate.telemetry.formats.framing import MESSAGE_BYTES_MAX, Run, Walk, runs
+from foregate.telemetry.formats.framing import MESSAGE_BYTES_MAX, Body, Run, Walk, runs
 from foregate.telemetry.formats.options import Options
 from foregate.telemetry.formats.otlp.origins import origin_of
 from foregate.telemetry.formats.otlp.points import PointReader
@@ -40,7 +40,7 @@ class _Request:
     """An export request on its way to a reader. `scope` is the type that holds its items, in field `items`."""
 
     def __init__(self, body: bytes, sender: Sender, options: Options, reader: _Reader, scope: Any, items: str) -> None:
-        self._body = body
+        self._body = Body(body)
         self._sender = sender
         self._items_left = options.items_max
         self._scopes_left = _RESOURCES_MAX
@@ -49,7 +49,7 @@ class _Request:
         self._items = items
 
     def read(self, parsed: Parsed) -> Parsed:
-        walk = Walk(self._body, 0, len(self._body))
+        walk = Walk(self._body, 0, len(self._body.data))
         while (frame := walk.frame()) is not None:
             if frame.number == 1:
                 self._resource(frame.start, frame.stop)
@@ -68,13 +68,11 @@ class _Request:
         walk = Walk(self._body, start, stop)
         while (frame := walk.frame()) is not None:
             if frame.number == 1:
-                resource = self._body[frame.start : frame.stop]
+                resource = self._body.data[frame.start : frame.stop]
             elif frame.number == 2:
                 scopes.append((frame.start, frame.stop))
-                self._scopes_left -= 1
-            if self._scopes_left <= 0:
-                raise ForegateError("body_too_large", f"A body may hold {_RESOURCES_MAX} resources and scopes.")
-        self._scopes_left -= 1
+                self._count_scope()
+        self._count_scope()
         origin = self._origin(resource)
         for begin, end in scopes:
             found, damaged_at = runs(self._body, begin, end, 2)
@@ -84,6 +82,11 @@ class _Request:
                 self._reader.refuse(_DAMAGED)
         if walk.damaged_at >= 0 and not scopes:
             self._reader.refuse(_DAMAGED)
+
+    def _count_scope(self) -> None:
+        self._scopes_left -= 1
+        if self._scopes_left < 0:
+            raise ForegateError("body_too_large", f"A body may hold {_RESOURCES_MAX} resources and scopes.")
 
     def _origin(self, resource: bytes) -> Origin:
         if len(resource) > _RESOURCE_BYTES_MAX:
@@ -101,7 +104,7 @@ class _Request:
             self._reader.refuse(f"It has more than {MESSAGE_BYTES_MAX} bytes.")
             return
         try:
-            said = getattr(self._scope.FromString(self._body[run.start : run.stop]), self._items)
+            said = getattr(self._scope.FromString(self._body.data[run.start : run.stop]), self._items)
         except (DecodeError, UnicodeDecodeError):
             if run.messages == 1:
                 self._reader.refuse(_DAMAGED)

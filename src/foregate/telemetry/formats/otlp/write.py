@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from foregate.telemetry.identity.conventions import SPAN, ai_attributes, resource_attributes
+from foregate.telemetry.identity.conventions import SPAN, ai_attributes, first, resource_attributes
 from foregate.wire.event import RequestEvent
 from foregate.wire.log import LogRecord
 from foregate.wire.point import Point
@@ -98,7 +98,10 @@ def _span(out: Any, span: Span) -> None:
         "route": span.route,
         "peer": span.peer,
     }
-    _attributes(out, {SPAN[field][0]: value for field, value in said.items() if value} | dict(span.attributes))
+    missing = {
+        SPAN[field][0]: value for field, value in said.items() if value and not first(span.attributes, SPAN[field])
+    }
+    _attributes(out, missing | dict(span.attributes))
     for trace_id in span.links:
         out.links.add(trace_id=bytes.fromhex(trace_id))
 
