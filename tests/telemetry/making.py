@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from foregate.telemetry.facets import CLASSES, facets_of, latencies_by_class
+from foregate.telemetry.sketch import Sketch
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent, encode_event
-from foregate.wire.window import WindowStats
+from foregate.wire.window import StoredWindow, WindowStats
 
 T0 = 1_700_000_100.0  # a multiple of 900 s
 ENCODE = msgspec.msgpack.Encoder().encode
@@ -51,10 +53,12 @@ def payload(events: Iterable[RequestEvent]) -> bytes:
     return b"\xdd" + len(listed).to_bytes(4, "big") + b"".join(encode_event(one) for one in listed)
 
 
-def traffic(seed: int, count: int, *, seconds: float = 1_200.0, entities: int = 5) -> list[RequestEvent]:
+def traffic(
+    seed: int, count: int, *, seconds: float = 1_200.0, entities: int = 5, start_s: float = T0
+) -> list[RequestEvent]:
     """Random events of every kind, in order of time."""
     chance = random.Random(seed)
-    times = sorted(T0 + chance.random() * seconds for _ in range(count))
+    times = sorted(start_s + chance.random() * seconds for _ in range(count))
     return [_random_event(chance, time_s, entities) for time_s in times]
 
 
@@ -67,6 +71,8 @@ def _random_event(chance: random.Random, time_s: float, entities: int) -> Reques
         upstream_ms=latency_ms * 0.9,
         inflight=chance.randrange(1, 30),
         attempts=chance.choice((1, 1, 1, 2, 3)),
+        key_id=f"key_{chance.randrange(4)}",
+        client=f"192.0.2.{chance.randrange(40)}",
     )
     kinds = (
         {},
@@ -87,7 +93,7 @@ def counted(events: Sequence[RequestEvent]) -> dict[str, int]:
     """The exact numbers of a window over these events."""
     return {
         "requests": len(events),
-        "errors": sum(one.status >= 500 for one in events),
+        "errors": sum(one.failed for one in events),
         "timeouts": sum(one.status >= 500 and one.error == "upstream_timeout" for one in events),
         "client_errors": sum(400 <= one.status < 499 and one.limit != "refused" for one in events),
         "limited": sum(one.limit == "refused" for one in events),
@@ -114,11 +120,29 @@ def assert_window(stats: WindowStats, events: Sequence[RequestEvent]) -> None:
     expected = counted(events)
     assert {name: getattr(stats, name) for name in expected} == expected
     rising = measured_ms(events)
-    for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
+    shares = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999}
+    for name, share in shares.items():
         exact = exact_quantile(rising, share)
         assert abs(getattr(stats, name) - exact) <= exact * 0.0101, (name, getattr(stats, name), exact)
     mean = sum(rising) / len(rising) if rising else 0.0
     assert abs(stats.mean_ms - mean) <= 0.001
+    assert stats.max_ms == (rising[-1] if rising else 0.0)
+
+
+def assert_facets(window: StoredWindow, events: Sequence[RequestEvent]) -> None:
+    """Exact: the tests have few keys and clients."""
+    facets = facets_of(window)
+    classes = [one.status // 100 for one in events]
+    assert facets.counts == [classes.count(status_class) for status_class in CLASSES]
+    for status_class, sketch in latencies_by_class(window).items():
+        of_class = [one for one in events if one.status // 100 == status_class]
+        exact = Sketch()
+        for latency_ms in measured_ms(of_class):
+            exact.add(latency_ms)
+        assert (sketch.buckets, sketch.sum_us) == (exact.buckets, exact.sum_us)
+    keys = [one.key_id for one in events if one.key_id]
+    assert dict(facets.keys.top(100)) == {key: keys.count(key) for key in keys}
+    assert facets.clients.estimate() == len({one.client for one in events if one.client})
 
 
 def by_window(events: Sequence[RequestEvent], span_s: int) -> dict[tuple[Entity, float], list[RequestEvent]]:

@@ -12,7 +12,8 @@ from tests.telemetry.world import Stores, assert_windows_equal_recomputation
 from foregate.kernel.clock import ManualClock
 from foregate.kernel.limits import BUS_RETENTION_S
 from foregate.ports.bus import Batch
-from foregate.telemetry.consumer import Consumer, events_of
+from foregate.telemetry.consumer import Consumer
+from foregate.telemetry.reading import events_of
 from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.usage import Usage

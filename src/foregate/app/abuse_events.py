@@ -29,7 +29,8 @@ class AbuseEvents:
         self.warm = False  # whether what was there at the start has been read
 
     def read(self) -> list[RequestEvent]:
-        """The next events of all partitions, about in the order of their time; none when there is nothing new."""
+        """The gateway's next events of all partitions, about in the order of their time; none when there is nothing
+        new."""
         batches = []
         for partition, after in self._offsets.items():
             after = self._offsets[partition] = self._ahead(partition, after)
@@ -44,7 +45,8 @@ class AbuseEvents:
                 events += decode_events(batch.payload)
         if not self.warm:
             self._warm_up(len(events))
-        return events
+        # What others have sent in says nothing of who may go on asking here.
+        return [event for event in events if event.source == "gateway"]
 
     def _ahead(self, partition: int, after: int) -> int:
         """Where to go on: not where we were, when that is too far behind."""

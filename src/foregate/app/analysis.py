@@ -71,6 +71,11 @@ class Analysis:
         stored = self._series.scan(60, until_s - HISTORY_MINUTES_MAX * 60, until_s, rows_max=4_000_000)
         self._analyst.learn((window.entity, window.stats) for window in stored)
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last step read all there was: if not, the next one is due at once."""
+        return self._consumer.caught_up
+
     def step(self) -> None:
         """Read the bus, and judge when a tick is due."""
         self._deliver()
@@ -83,6 +88,7 @@ class Analysis:
             self.risks = self._owed.risks
             self._last_tick_s = tick_s
             self._deliver()
+        self._consumer.roll_up()
         if self._clock.monotonic() - self._last_expire_s > EXPIRE_EVERY_S:
             self._last_expire_s = self._clock.monotonic()
             self._tidy(now_s)

@@ -139,3 +139,13 @@ def test_a_restored_windower_goes_on_as_if_it_had_never_stopped() -> None:
 
 def order(stored: object) -> tuple[Entity, int, float]:
     return stored.entity, stored.stats.span_s, stored.stats.start_s  # type: ignore[attr-defined]
+
+
+def test_an_event_of_the_past_leaves_the_longest_hop_as_it_entered_it() -> None:
+    windower = Windower()
+    windower.add([event(time_s=T0)], T0)
+    windower.ticks(T0 + 890)
+    windower.add([event(time_s=T0 + 950)], T0 + 950)
+    windower.add_past([event(time_s=T0)], T0 + 950)
+    (tick,) = windower.ticks(T0 + 960)
+    assert tick.w15.requests == 1

@@ -26,6 +26,7 @@ from foregate.kernel.tasks import spawn
 from foregate.ports.bus import Bus
 from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
 from foregate.telemetry.consumer import Consumer
+from foregate.telemetry.retention import Retention
 from foregate.telemetry.windows import Windower
 
 STEP_S = 0.5
@@ -56,7 +57,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         bus=bus,
         series=series,
         findings=findings,
-        consumer=Consumer(bus, series, series, Windower(), clock),
+        consumer=Consumer(bus, series, series, Windower(), clock, Retention(runtime.retention_days, runtime.retention)),
         analyst=Analyst(_model(runtime, log), threshold=runtime.alert_threshold),
         notifications=notifications,
         clock=clock,
@@ -69,9 +70,9 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         for name, (make, step_s) in _watches(data, clock, analysis, log).items()
     ]
     while not stop.is_set():
-        wait_s = STEP_S
         try:
             await asyncio.to_thread(analysis.step)
+            wait_s = STEP_S if analysis.caught_up else 0.0
         except OSError as error:  # a full disk, a locked file: what was read is owed, and paid when it works again
             log.error("step_failed", error=str(error), again_in_s=RETRY_S)
             wait_s = RETRY_S

@@ -6,6 +6,6 @@ recomputation from their panes; quantiles within 1 %; entities, windows and sket
 """
 
 from foregate.telemetry.sketch import Sketch
-from foregate.telemetry.windows.windower import RESTORE_S, Windower
+from foregate.telemetry.windows.windower import RESTORE_S, Windower, WindowKey
 
-__all__ = ["RESTORE_S", "Sketch", "Windower"]
+__all__ = ["RESTORE_S", "Sketch", "WindowKey", "Windower"]
