@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from tests.process.harness import KEY, Foregate, foregate
 
+from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.listeners import free_ports
@@ -133,8 +134,6 @@ def windows(data: Path) -> tuple[Counter[tuple[str, int]], Counter[tuple[str, in
 
 def archived(data: Path, expected: int) -> Counter[str]:
     """Request ids in the archive, once it has that many."""
-    from foregate.adapters.embedded.archive import EmbeddedArchiveReader
-
     deadline = time.monotonic() + 30
     while True:
         with closing(EmbeddedArchiveReader(data / "archive")) as archive:
