@@ -26,7 +26,7 @@ def main() -> None:
     """Entry point of the `foregate` script."""
     for noun in ("up", "demo", "serve", "import_"):
         importlib.import_module(f"foregate.app.cli.{noun}").register(app)
-    for noun in ("blocks", "cache", "canary", "config", "keys", "predict"):
+    for noun in ("blocks", "cache", "canary", "config", "data", "keys", "predict"):
         app.add_typer(importlib.import_module(f"foregate.app.cli.{noun}").app, name=noun)
     importlib.import_module("foregate.app.cli.replay")  # one more of config's commands
     try:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from foregate.adapters.embedded.copying import open_unchanged
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.wire.accounts import Kind
 
@@ -57,12 +58,15 @@ class Segment(NamedTuple):
 class Manifest:
     """One handle. Threads may share it; each process opens its own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises OSError."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        """`read_only` touches nothing, not even to bring an old one up to date. Raises OSError."""
         self._path = folder / FILE
         self._lock = threading.Lock()
-        self._db = open_database(self._path, _MIGRATIONS, durable=True)
+        if read_only:
+            self._db = open_unchanged(self._path)
+        else:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db = open_database(self._path, _MIGRATIONS, durable=True)
 
     def add(
         self,
