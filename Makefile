@@ -17,7 +17,7 @@ help: ## Show this help.
 run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services with faults to switch on. Ctrl-C stops it. ARGS="--help" for more.
 	@$(BIN)/foregate demo $(ARGS)
 
-test: $(BIN)/.dev $(ASSETS) ## Run all tests: real sockets, processes, stores and a real browser.
+test: $(BIN)/.dev $(ASSETS) tests/node/node_modules/.installed ## Run all tests: real sockets, processes, stores and a real browser.
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 check: $(BIN)/.dev web/node_modules/.installed ## Lint, types, import contracts and house rules (under a minute).
@@ -76,6 +76,10 @@ $(BIN)/.dev: $(BIN)/.run requirements/dev.lock
 web/node_modules/.installed: web/package-lock.json
 	@command -v npm >/dev/null || { echo "the console needs Node.js 20 or newer with npm to be built" >&2; exit 1; }
 	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+tests/node/node_modules/.installed: tests/node/package-lock.json
+	npm --prefix tests/node ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(ASSETS): web/node_modules/.installed $(WEB_SOURCES)
