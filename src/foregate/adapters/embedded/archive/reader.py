@@ -32,13 +32,15 @@ DUCKDB = Dialect("?", lambda expression, share: f"quantile_disc({expression}, {s
 class EmbeddedArchiveReader:
     """Keeps `foregate.ports.archive.ArchiveReader`. Threads may share it."""
 
-    def __init__(self, folder: Path, *, timeout_s: float = QUERY_TIMEOUT_S) -> None:
+    def __init__(
+        self, folder: Path, *, timeout_s: float = QUERY_TIMEOUT_S, memory_bytes_max: int = MEMORY_BYTES_MAX
+    ) -> None:
         """Raises OSError."""
         self._folder = folder.resolve()
         self._timeout_s = timeout_s
         self._manifest = Manifest(folder)
         self._turns = threading.BoundedSemaphore(QUERIES_MAX)
-        self._duckdb = _open(self._folder)
+        self._duckdb = _open(self._folder, memory_bytes_max)
 
     def ask(self, ask: Ask, *, rows_max: int) -> Answer:
         """Answer from raw events. Raises ForegateError: query_too_large, query_timeout, invalid_parameter."""
@@ -124,13 +126,13 @@ class EmbeddedArchiveReader:
         self._manifest.close()
 
 
-def _open(folder: Path) -> duckdb.DuckDBPyConnection:
+def _open(folder: Path, memory_bytes_max: int) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     for statement in (
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
         f"SET threads = {THREADS}",
-        f"SET memory_limit = '{MEMORY_BYTES_MAX}B'",
+        f"SET memory_limit = '{memory_bytes_max}B'",
         "SET temp_directory = ''",
         "SET parquet_metadata_cache = true",
         f"SET allowed_directories = [{_text(str(folder))}]",
