@@ -11,6 +11,7 @@ import structlog
 from foregate import __version__
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.logs import EmbeddedLogs
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
@@ -18,11 +19,13 @@ from foregate.app.bus import open_bus
 from foregate.app.cache_desk import CacheDesk
 from foregate.app.canary_desk import CanaryDesk
 from foregate.app.disk import Disk
+from foregate.app.journeys import journey_answers
 from foregate.app.observe.observer import accounts, families
 from foregate.app.observe.open import open_observed
 from foregate.app.observe.page import render
 from foregate.app.paths import DataDir
 from foregate.app.process_status import read_processes
+from foregate.app.questions import open_questions, parquet_rows
 from foregate.app.runtime import Runtime
 from foregate.app.stores import open_series
 from foregate.app.watch import Stamp, stamp
@@ -43,6 +46,7 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     verdicts = EmbeddedVerdicts(data.abuse)
     observed = open_observed(data, runtime, clock)
     disk = Disk(data.root, clock)
+    asks, items = open_questions(data, runtime, series, clock)
     return ControlDeps(
         telemetry=Query(series, open_bus(data, runtime.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
@@ -61,6 +65,11 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         blocks=BlockDesk(data, verdicts, clock, lambda: snapshot().abuse),
         canaries=CanaryDesk(data, verdicts, clock),
         cache=CacheDesk(data),
+        asks=asks,
+        items=items,
+        parquet=parquet_rows,
+        journeys=journey_answers(data),
+        logs=EmbeddedLogs(data.logs, clock),
         config=SupervisorConfig(data, runtime, snapshot, clock, time.sleep),
         disk=lambda: DiskHealth(*disk.state()),
     )

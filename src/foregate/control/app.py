@@ -22,21 +22,28 @@ from foregate.control.api.cache import cache_router
 from foregate.control.api.canaries import canaries_router
 from foregate.control.api.config import config_router
 from foregate.control.api.events import events_router
+from foregate.control.api.export import export_router
 from foregate.control.api.health import health_router
+from foregate.control.api.journeys import journeys_router
 from foregate.control.api.lab import lab_router
 from foregate.control.api.live import live_router
+from foregate.control.api.logs import logs_router
 from foregate.control.api.metrics import metrics_router
 from foregate.control.api.model import model_router
+from foregate.control.api.query import query_router
+from foregate.control.api.requests import requests_router
 from foregate.control.api.risks import risks_router
 from foregate.control.api.services import services_router
 from foregate.control.api.shapes import Problem
 from foregate.control.api.status import status_router
+from foregate.control.api.tail import tail_router
 from foregate.control.console.files import ASSETS, console_router
 from foregate.control.deps import ControlDeps
 from foregate.control.live.hub import Hub
 from foregate.control.live.producer import produce
 from foregate.control.openapi import describe
 from foregate.control.parameters import known_parameters
+from foregate.control.turns import Turns
 from foregate.kernel.tasks import spawn
 
 API = "/api/v1"
@@ -89,6 +96,7 @@ def create_app(deps: ControlDeps, assets: Path = ASSETS) -> FastAPI:
 
 
 def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
+    turns = Turns(deps.clock)
     api = APIRouter(prefix=API, dependencies=[Depends(known_parameters)], responses=_ERRORS)
     for router in (
         metrics_router(deps),
@@ -105,7 +113,13 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         blocks_router(deps),
         canaries_router(deps),
         ai_usage_router(deps),
+        query_router(deps, turns),
+        requests_router(deps, turns),
+        tail_router(deps, hub),
+        export_router(deps),
         live_router(hub),
+        journeys_router(deps),
+        logs_router(deps),
         lab_router(deps),
         link_router(codes),
     ):

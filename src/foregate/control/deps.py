@@ -1,17 +1,22 @@
 """What control needs from others: plain values, ports, and small Protocols that `app/wiring.py` joins."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from foregate.kernel.clock import Clock
+from foregate.ports.archive import Page
 from foregate.ports.cache import Purger
 from foregate.ports.findings import FindingsReader
+from foregate.ports.journeys import JourneyPage
+from foregate.ports.logs import LogAsk, LogPage
 from foregate.wire.abuse_overview import AbuseOverview
 from foregate.wire.accounts import Account
+from foregate.wire.ask import Answer, Ask, Filter
 from foregate.wire.canary import CanaryState
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
+from foregate.wire.journey import Edge, Journey, JourneyAsk
 from foregate.wire.snapshot import Snapshot
 from foregate.wire.usage import UsageAnswer, UsageBy
 from foregate.wire.window import MetricsAnswer
@@ -54,6 +59,78 @@ class TelemetryQuery(Protocol):
 
     def lag_events(self) -> int | None:
         """Events in the log that no stored window covers yet; None when that is not known."""
+        ...
+
+
+class Asks(Protocol):
+    """Questions about traffic (`wire.ask`). Blocking. `check` is called now and then, and may raise.
+
+    Raises ForegateError (invalid_parameter, query_too_large, query_timeout), OSError.
+    """
+
+    def ask(self, ask: Ask, check: Callable[[], None]) -> Answer: ...
+
+    def compared(self, ask: Ask, shift_s: float, check: Callable[[], None]) -> tuple[Answer, Answer]:
+        """The answer, and that of the same range `shift_s` earlier about the same groups."""
+        ...
+
+
+class Tailed(Protocol):
+    """What one read of a tail gave; `place` is where the next one begins."""
+
+    @property
+    def events(self) -> list[RequestEvent]: ...
+
+    @property
+    def skipped(self) -> int: ...
+
+    @property
+    def skipped_batches(self) -> int: ...
+
+    @property
+    def place(self) -> str: ...
+
+
+class FilteredTail(Protocol):
+    """A reader's own place in the log of events. Blocking."""
+
+    def read(self) -> Tailed: ...
+
+
+class ItemsQuery(Protocol):
+    """Single items. Blocking. Raises ForegateError (invalid_parameter, not_found, query_timeout), OSError."""
+
+    def requests(
+        self, org: str, from_s: float, until_s: float, filters: Sequence[Filter], limit: int, cursor: str
+    ) -> Page: ...
+
+    def scan(
+        self,
+        kind: Literal["spans", "points"],
+        org: str,
+        from_s: float,
+        until_s: float,
+        filters: Sequence[Filter],
+        limit: int,
+        cursor: str = "",
+    ) -> Page: ...
+
+    def tail(self, org: str, filters: Sequence[Filter], place: str) -> FilteredTail: ...
+
+    def columns(self, kind: Literal["events", "spans", "points", "windows"]) -> Sequence[Any]:
+        """(name, type) of what `rows` have."""
+        ...
+
+    def rows(
+        self,
+        kind: Literal["events", "spans", "points", "windows"],
+        org: str,
+        from_s: float,
+        until_s: float,
+        filters: Sequence[Filter],
+        span_s: int,
+    ) -> Iterator[list[Mapping[str, Any]]]:
+        """Everything of a range, in bounded pieces."""
         ...
 
 
@@ -157,6 +234,26 @@ class CanaryControl(Protocol):
         ...
 
 
+class JourneyAnswers(Protocol):
+    """Questions about journeys. Blocking; may raise OSError."""
+
+    def search(self, ask: JourneyAsk, limit: int, cursor: str = "") -> JourneyPage:
+        """Newest first. Raises ForegateError("invalid_parameter") for a cursor that is none."""
+        ...
+
+    def journey(self, org: str, trace_id: str) -> Journey | None: ...
+
+    def service_map(self, org: str, from_s: float, until_s: float) -> Sequence[Edge]: ...
+
+
+class LogAnswers(Protocol):
+    """Questions about log records. Blocking; may raise OSError."""
+
+    def search(self, ask: LogAsk, limit: int, cursor: str = "") -> LogPage:
+        """Newest first. Raises ForegateError("invalid_parameter") for a cursor that is none."""
+        ...
+
+
 class Log(Protocol):
     """The part of a structlog logger that control uses."""
 
@@ -199,7 +296,12 @@ class ControlDeps:
     blocks: BlockControl | None = None
     canaries: CanaryControl | None = None
     cache: Purger | None = None
+    asks: Asks | None = None
+    items: ItemsQuery | None = None
+    parquet: Callable[[Sequence[Any]], Any] | None = None  # columns → a `control.export.RowEncoder`
     hosts: frozenset[str] = field(default_factory=frozenset)
     accounts: Callable[[], Sequence[Account]] = _no_accounts
     own_metrics: Callable[[], str] = str  # in Prometheus' text format
     disk: Callable[[], DiskHealth] | None = None
+    journeys: JourneyAnswers | None = None
+    logs: LogAnswers | None = None

@@ -31,7 +31,8 @@ def install(app: FastAPI) -> None:
 
     def foregate_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ForegateError)  # noqa: S101 - starlette's signature is wider than what it calls
-        return problem_response(request.state.request_id, error.spec.code, error.detail)
+        again = {"Retry-After": "1"} if error.spec.retryable and error.spec.status in (429, 503) else None
+        return problem_response(request.state.request_id, error.spec.code, error.detail, again)
 
     def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101

@@ -46,7 +46,7 @@ def series(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def asker(series: EmbeddedSeries, bounds: Bounds | None = None) -> Asker:
-    return Asker(series, None, ManualClock(NOW_S), KEPT_S, bounds)
+    return Asker(series, None, ManualClock(NOW_S), lambda span, _: KEPT_S[span], bounds)
 
 
 def assert_right(answer: Answer, ask: Ask) -> None:

@@ -49,6 +49,7 @@ class Hub:
         self._subscriptions: set[Subscription] = set()
         self._newest: dict[str, Message] = {}
         self._closed = False
+        self.closing = asyncio.Event()  # set when all streams are to end
         self.wanted = asyncio.Event()  # set while somebody listens
         self.dropped = 0  # subscribers dropped because they were too slow
 
@@ -92,6 +93,7 @@ class Hub:
     def close(self) -> None:
         """End all streams, so that a server can stop."""
         self._closed = True
+        self.closing.set()
         for subscription in list(self._subscriptions):
             subscription.end(Message("closing", b'{"reason":"the console is stopping"}'))
         self._subscriptions.clear()

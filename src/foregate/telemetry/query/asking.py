@@ -29,21 +29,21 @@ def never() -> None:
 
 
 class Asker:
-    """Blocking; threads may share it. `kept_s`: span → how long its windows are kept, in seconds."""
+    """Blocking; threads may share it. `kept_s`: how long windows of a span (and an org) are kept, in seconds."""
 
     def __init__(
         self,
         series: SeriesReader,
         archive: ArchiveReader | None,
         clock: Clock,
-        kept_s: Mapping[int, float],
+        kept_s: Callable[[int, str | None], float],
         bounds: Bounds | None = None,
     ) -> None:
         self._recent = Recent(clock)
         self._reader = RecentReader(series, clock, self._recent)
         self._archive = archive
         self._clock = clock
-        self._kept_s = {span: kept_s[span] for span in ALL_SPANS_S if span in kept_s}
+        self._kept_s = kept_s
         self._bounds = bounds or Bounds()
 
     def ask(self, ask: Ask, check: Callable[[], None] = never) -> Answer:
@@ -59,7 +59,7 @@ class Asker:
                 raise
             return self._of_events(ask, error.detail)
         if answer is None:
-            return self._of_events(ask, _not_kept(ask, self._kept_s))
+            return self._of_events(ask, _not_kept(ask, self._kept(ask)))
         return answer
 
     def compared(self, ask: Ask, shift_s: float, check: Callable[[], None] = never) -> tuple[Answer, Answer]:
@@ -88,8 +88,12 @@ class Asker:
     def _of_windows(self, ask: Ask, check: Callable[[], None]) -> Answer | None:
         now_s = self._clock.now()
         stale_s = self._reader.stale(ask.from_s // 86_400 * 86_400, ask.until_s + 86_400, 3_600)
-        oldest_s = {span: now_s - kept for span, kept in self._kept_s.items()}
+        oldest_s = {span: now_s - kept for span, kept in self._kept(ask).items()}
         return Windowed(self._reader, ask, Known(now_s, oldest_s, stale_s), self._bounds, check).answer()
+
+    def _kept(self, ask: Ask) -> dict[int, float]:
+        org = None if ask.org == "*" else ask.org
+        return {span: self._kept_s(span, org) for span in ALL_SPANS_S}
 
     def _of_events(self, ask: Ask, why: str) -> Answer:
         if self._archive is None:
