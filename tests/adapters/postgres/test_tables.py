@@ -12,7 +12,7 @@ from tests.ports.postgres_server import PostgresServer
 from tests.ports.test_series import PAY, window
 from tests.telemetry.making import T0, event
 
-from foregate.adapters.distributed.postgres import items, tables
+from foregate.adapters.distributed.postgres import items, partitions, tables
 from foregate.adapters.distributed.postgres.archive import PostgresArchive
 from foregate.adapters.distributed.postgres.archive_reader import PostgresArchiveReader
 from foregate.adapters.distributed.postgres.failures import Refused
@@ -67,7 +67,7 @@ def test_processes_that_open_an_empty_database_at_once_make_its_tables_once(url:
 def test_a_newer_schema_is_refused_and_left_alone(postgres: PostgresServer, url: str) -> None:
     PostgresSeries(url).close()
     postgres.execute("UPDATE foregate_stores SET version = 99", url)
-    with pytest.raises(Refused, match="series was written by a newer foregate .schema 99"):
+    with pytest.raises(Refused, match="series was written by a newer foregate"):
         PostgresSeries(url)
     assert postgres.execute("SELECT store, version FROM foregate_stores", url) == [("series", 99)]
 
@@ -128,8 +128,6 @@ def test_days_have_parts_of_their_own_made_before_they_begin(postgres: PostgresS
 def test_what_lies_in_the_default_part_moves_to_the_part_that_is_made_for_it(
     postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from foregate.adapters.distributed.postgres import partitions
-
     with closing(PostgresArchive(url)) as archive, closing(PostgresArchiveReader(url)) as reader:
         monkeypatch.setattr(partitions, "PARTS_MAX", 0)
         archive.append("events", [event(time_s=float(n * DAY_S)) for n in range(3)], "events", {}, {})
@@ -153,10 +151,12 @@ def test_days_that_are_over_are_dropped_and_their_disk_is_free(postgres: Postgre
         gone += archive.expire("events", "default", border_s)
         assert gone > 1_000
         assert len(parts(postgres, url, "events")) == len(files) - 2
-        assert reader.bytes_used < 0.6 * before
+        assert reader.bytes_used < 0.7 * before
         assert reader.items("events") == 3_000 - gone
         archive.append("events", [event(time_s=T0)], "events", {}, {})  # a late one: its day has a part again
-        assert len(parts(postgres, url, "events")) == len(files) - 1
+        assert len(parts(postgres, url, "events")) == len(files)
+        assert archive.expire("events", "default", border_s) == 1
+        assert len(parts(postgres, url, "events")) == len(files) - 2
 
 
 def test_a_day_of_windows_is_dropped_whole(postgres: PostgresServer, url: str) -> None:
@@ -173,9 +173,12 @@ def test_a_day_of_windows_is_dropped_whole(postgres: PostgresServer, url: str) -
         assert len(series.scan(60, 0, 1e9)) == 13
 
 
-def test_what_is_being_read_is_dropped_the_next_time(postgres: PostgresServer, url: str) -> None:
+def test_what_is_being_read_is_dropped_the_next_time(
+    postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import psycopg
 
+    monkeypatch.setattr(partitions, "_DROP_LOCK_S", 0.05)
     with closing(PostgresSeries(url)) as series, closing(PostgresArchive(url)) as archive:
         series.append([window(start_s=0.0)], {}, {})
         archive.append("events", [event(time_s=5.0)], "events", {}, {})
@@ -219,10 +222,10 @@ class TestTimescale:
     def test_tables_become_hypertables(self, postgres: PostgresServer) -> None:
         from psycopg import sql
 
+        width = "chunk_time_interval => make_interval(secs => 86400)"
         assert self.said(postgres, *created(self.DAYS, sql.SQL("at timestamptz NOT NULL"))) == [
             'CREATE TABLE "events" (at timestamptz NOT NULL)',
-            "SELECT create_hypertable('events', 'at', chunk_time_interval => make_interval(secs => 86400), "
-            "create_default_indexes => false)",
+            f"SELECT create_hypertable('events', 'at', {width}, create_default_indexes => false)",
         ]
 
     def test_chunks_are_dropped_by_time_and_measured(self, postgres: PostgresServer) -> None:

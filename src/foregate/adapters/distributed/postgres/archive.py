@@ -40,6 +40,7 @@ _ADD_COUNTS = (
 )
 _CUT_DAY = "UPDATE archive_days SET items = items - %s, first_s = %s WHERE kind = %s AND org = %s AND day = %s"
 _OTHERS = "SELECT count(*) FROM archive_days WHERE kind = %s AND org <> %s AND day = %s"
+_AFTER_OLDER = "SELECT max(day) + 1 FROM archive_days WHERE kind = %s AND day < %s"
 _OLDEST = "SELECT kind, day, sum(items)::bigint FROM archive_days GROUP BY kind, day ORDER BY day, kind LIMIT 1"
 
 
@@ -141,10 +142,11 @@ class PostgresArchive:
         return gone
 
     def _drop_day(self, cursor: Cursor, kind: Kind, day: int) -> int:
-        """All of a kind's items of a day, whoever's. Returns how many."""
+        """All of a kind's items of a day, whoever's, and the empty parts before it. Returns how many."""
         items = _number(cursor, "SELECT sum(items)::bigint FROM archive_days WHERE kind = %s AND day = %s", (kind, day))
-        self._layout.drop(cursor, divided(kind), day * DAY_S, (day + 1) * DAY_S)
-        self._ready.discard((kind, day))
+        first = _number(cursor, _AFTER_OLDER, (kind, day))
+        self._layout.drop(cursor, divided(kind), first * DAY_S, (day + 1) * DAY_S)
+        self._ready = {part for part in self._ready if part[0] != kind}
         cursor.execute(
             sql.SQL("DELETE FROM {} WHERE at >= {} AND at < {}").format(
                 sql.Identifier(divided(kind).table), moment(day * DAY_S), moment((day + 1) * DAY_S)
