@@ -6,7 +6,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.fuzz import http2, websocket
+from tests.fuzz import http2, telemetry, websocket
 from tests.fuzz.gateway_rig import GatewayRig
 from tests.fuzz.judge import Finding, case
 from tests.fuzz.rig import Rig
@@ -44,6 +44,20 @@ def websocket_batch(first: int) -> tuple[int, int, int, list[str]]:
     return sent, passed, refused, findings
 
 
+def telemetry_batch(first: int) -> tuple[int, int, int, list[str]]:
+    """Likewise of bodies of telemetry: items sent, items that were taken, bodies that were refused."""
+    sent = taken = refused = 0
+    findings = []
+    for seed in range(first, first + _BATCH):
+        try:
+            outcome = telemetry.case(seed)
+        except Finding as finding:
+            findings.append(str(finding))
+            continue
+        sent, taken, refused = sent + outcome.sent, taken + outcome.taken, refused + outcome.refused
+    return sent, taken, refused, findings
+
+
 def http2_batch(first: int) -> tuple[int, int, int, list[str]]:
     """Likewise of HTTP/2: frames sent, requests that reached an upstream, connections that were refused something."""
     sent = reached = refused = 0
@@ -70,6 +84,7 @@ def main() -> int:
     parser.add_argument("--engine", action="store_true", help="without routing and policies between the two ends")
     parser.add_argument("--websocket", action="store_true", help="frames through the WebSocket relay instead")
     parser.add_argument("--http2", action="store_true", help="frames of HTTP/2 through the gateway instead")
+    parser.add_argument("--telemetry", action="store_true", help="bodies of telemetry through their readers instead")
     asked = parser.parse_args()
     asked.cases = asked.cases or (60_000 if asked.websocket else 100_000 if asked.http2 else 1_000_000)
     begun_s = time.monotonic()
@@ -81,6 +96,8 @@ def main() -> int:
             work = functools.partial(websocket_batch)
         elif asked.http2:
             work = functools.partial(http2_batch)
+        elif asked.telemetry:
+            work = functools.partial(telemetry_batch)
         for sums in pool.map(work, range(asked.seed, asked.seed + asked.cases, _BATCH)):
             done, sent, reached, refused = done + _BATCH, sent + sums[0], reached + sums[1], refused + sums[2]
             findings += sums[3]
@@ -89,8 +106,8 @@ def main() -> int:
             if done % 50_000 == 0:
                 rate = done / (time.monotonic() - begun_s)
                 print(f"{done:>9,} cases  {rate:,.0f}/s  {len(findings)} findings", flush=True)
-    what = "frames" if asked.websocket or asked.http2 else "plain requests"
-    came = "messages passed on" if asked.websocket else "reached an upstream"
+    what = "frames" if asked.websocket or asked.http2 else "items" if asked.telemetry else "plain requests"
+    came = "messages passed on" if asked.websocket else "were taken" if asked.telemetry else "reached an upstream"
     print(
         f"{done:,} mutated inputs in {time.monotonic() - begun_s:.0f} s: {sent:,} {what} in them, {reached:,} "
         f"{came}, {refused:,} inputs refused, {len(findings)} findings"

@@ -12,6 +12,7 @@ import msgspec
 
 _STEPS_MAX = 1_000_000  # values looked at in damaged MessagePack, about half a second; what lies beyond is given up
 _DEPTH_MAX = 64
+_SALVAGED_BYTES_MAX = 16_777_216  # of damaged JSON, which takes four times as much as text; the rest is given up
 _SPACE = re.compile(r"[ \t\r\n]*")
 _scan = json.JSONDecoder().raw_decode
 
@@ -27,7 +28,7 @@ class Found:
 def json_items(body: bytes, begins: int) -> Found:
     """Items of the array that begins at byte `begins`, up to the first that is not JSON (or ends the body)."""
     found = Found(iter(()))
-    found.documents = _json_items(body[begins:].decode("utf-8", "replace"), found)
+    found.documents = _json_items(body[begins : begins + _SALVAGED_BYTES_MAX].decode("utf-8", "replace"), found)
     return found
 
 

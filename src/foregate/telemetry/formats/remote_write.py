@@ -18,7 +18,7 @@ from foregate.kernel.errors import ForegateError
 from foregate.telemetry.formats.framing import MESSAGE_BYTES_MAX, Body, Run, Walk, runs
 from foregate.telemetry.formats.items import LONG_CHARS_MAX, TEXT_CHARS_MAX, TIME_S_MIN
 from foregate.telemetry.formats.options import Options
-from foregate.telemetry.formats.otlp.values import ATTRIBUTES_MAX, KEY_CHARS_MAX, VALUE_CHARS_MAX
+from foregate.telemetry.formats.otlp.values import ATTRIBUTES_MAX, KEY_CHARS_MAX, VALUE_CHARS_MAX, bounded
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.wire.point import Point
 
@@ -102,7 +102,10 @@ class _Samples:
         self._left -= len(series.samples) + len(series.histograms)
         if self._left < 0:
             raise ForegateError("body_too_large", "The body holds too many samples; send it in parts.")
-        labels = {label.name[:KEY_CHARS_MAX]: _bounded(label.value) for label in series.labels[:ATTRIBUTES_MAX]}
+        labels = {
+            bounded(label.name, KEY_CHARS_MAX): bounded(label.value, VALUE_CHARS_MAX)
+            for label in series.labels[:ATTRIBUTES_MAX]
+        }
         name = labels.pop("__name__", "")[:LONG_CHARS_MAX]
         service = labels.pop("job", "") or _NO_SERVICE
         instance = labels.pop("instance", "")
@@ -162,10 +165,6 @@ def read_samples(body: bytes, sender: Sender, options: Options) -> Parsed:
         if not reading.parsed.points:
             raise ForegateError("body_invalid", "The body is no WriteRequest.")
     return reading.parsed
-
-
-def _bounded(text: str) -> str:
-    return text[:VALUE_CHARS_MAX].replace("\0", "\ufffd")
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:

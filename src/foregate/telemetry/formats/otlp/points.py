@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from foregate.kernel.errors import ForegateError
 from foregate.telemetry.formats.items import LONG_CHARS_MAX, TIME_S_MIN
 from foregate.telemetry.formats.options import Options
-from foregate.telemetry.formats.otlp.values import attributes_of
+from foregate.telemetry.formats.otlp.values import attributes_of, bounded
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.telemetry.identity.conventions import Origin
 from foregate.wire.event import Source
@@ -41,10 +42,17 @@ class PointReader:
 
     def refuse(self, reason: str) -> None:
         self._into.reject("points", self.index, reason)
+        self._count()
+
+    def _count(self) -> None:
+        """A metric may have any number of points, a body may not."""
         self.index += 1
+        if self.index > self._items_max:
+            raise ForegateError("body_too_large", f"A body may hold {self._items_max} points.")
 
     def take(self, origin: Origin, said: Any) -> None:
-        """`said`: a Metric of protobuf or of JSON, with all its points."""
+        """`said`: a Metric of protobuf or of JSON, with all its points. One without any counts as an invalid one."""
+        before = self.index
         for point in said.gauge.data_points:
             self._number(origin, said, point, "gauge")
         for point in said.sum.data_points:
@@ -55,6 +63,8 @@ class PointReader:
             self._histogram(origin, said, point, said.exponential_histogram)
         for point in said.summary.data_points:
             self._one(origin, said, point, "summary", *_summary(point))
+        if self.index == before:
+            self.refuse("Its metric has no points of a kind that is known.")
 
     def _number(self, origin: Origin, metric: Any, point: Any, kind: PointKind, of: Any = None) -> None:
         which = point.WhichOneof("value") if hasattr(point, "WhichOneof") else point.which()
@@ -94,11 +104,11 @@ class PointReader:
                 self._sender.org,
                 origin.environment,
                 origin.service,
-                metric.name[:LONG_CHARS_MAX].replace("\0", "\ufffd"),
+                bounded(metric.name, LONG_CHARS_MAX),
                 kind,
                 time_s or self._sender.received_s,
                 value,
-                metric.unit[:_UNIT_CHARS_MAX].replace("\0", ""),
+                bounded(metric.unit, _UNIT_CHARS_MAX),
                 kind == "sum" and bool(of.is_monotonic),
                 of is not None and of.aggregation_temporality in _DELTA,
                 start_s if TIME_S_MIN <= start_s <= self._latest_s else 0.0,
@@ -113,7 +123,7 @@ class PointReader:
                 attributes,
             )
         )
-        self.index += 1
+        self._count()
 
     def _reason(self, metric: Any, point: Any, value: float, time_s: float) -> str:
         """Why it is invalid, or ""."""

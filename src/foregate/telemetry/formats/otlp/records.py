@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from foregate.telemetry.formats.items import TEXT_CHARS_MAX, TIME_S_MIN, id_of
 from foregate.telemetry.formats.options import Options
-from foregate.telemetry.formats.otlp.values import attributes_of, text_of
+from foregate.telemetry.formats.otlp.values import attributes_of, bounded, text_of
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.telemetry.identity.conventions import SPAN, Origin, first
 from foregate.wire.event import Source
@@ -59,7 +59,7 @@ class LogReader:
                 origin.service,
                 time_ns,
                 _severity(said.severity_number, said.severity_text),
-                body[:BODY_CHARS_MAX].replace("\0", "\ufffd"),
+                bounded(body, BODY_CHARS_MAX),
                 id_of(said.trace_id, 32),
                 id_of(said.span_id, 16),
                 first(attributes, SPAN["request_id"])[:TEXT_CHARS_MAX],

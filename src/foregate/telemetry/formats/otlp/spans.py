@@ -16,7 +16,7 @@ from foregate.telemetry.formats.items import (
     timed_out,
 )
 from foregate.telemetry.formats.options import Options
-from foregate.telemetry.formats.otlp.values import VALUE_CHARS_MAX, attributes_of
+from foregate.telemetry.formats.otlp.values import VALUE_CHARS_MAX, attributes_of, bounded
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.telemetry.identity.conventions import SPAN, Origin, ai_usage, first, http_status, whole
 from foregate.wire.event import EVENT_PATH_BYTES_MAX, RequestEvent, Source
@@ -93,12 +93,12 @@ class SpanReader:
             ids[0],
             ids[1],
             id_of(said.parent_span_id, 16),
-            _bounded(said.name, LONG_CHARS_MAX),
+            bounded(said.name, LONG_CHARS_MAX),
             kind,
             times[0],
             times[1],
             _STATUSES.get(said.status.code, "unset"),
-            _bounded(message, VALUE_CHARS_MAX),
+            bounded(message, VALUE_CHARS_MAX),
             self._route(origin.service, said.name, method, attributes) if kind in _SERVING else "",
             method[:32],
             status,
@@ -171,10 +171,6 @@ class SpanReader:
             instance=span.instance,
             source=self._source,
         )
-
-
-def _bounded(text: str, chars_max: int) -> str:
-    return text[:chars_max].replace("\0", "\ufffd")
 
 
 def _exception(events: Any) -> str:

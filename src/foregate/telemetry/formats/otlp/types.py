@@ -5,11 +5,14 @@ Source: OTLP specification, "JSON Protobuf Encoding", and the messages of opente
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 Item = TypeVar("Item")
+Whole = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # uint64, less what no store has a place for
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Int32 = Annotated[int, msgspec.Meta(ge=-(1 << 31), le=(1 << 31) - 1)]
 
 
 class _Camel(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -21,7 +24,7 @@ class AnyValue(_Camel, frozen=True):
 
     string_value: str = ""
     bool_value: bool | None = None
-    int_value: int | None = None
+    int_value: Int64 | None = None
     double_value: float | None = None
     array_value: Any = None
     kvlist_value: Any = None
@@ -63,8 +66,8 @@ class Span(_Camel, frozen=True):
     parent_span_id: str = ""
     name: str = ""
     kind: int | str = 0
-    start_time_unix_nano: int = 0
-    end_time_unix_nano: int = 0
+    start_time_unix_nano: Whole = 0
+    end_time_unix_nano: Whole = 0
     attributes: list[KeyValue] = []
     events: list[Event] = []
     links: list[Link] = []
@@ -72,8 +75,8 @@ class Span(_Camel, frozen=True):
 
 
 class LogRecord(_Camel, frozen=True):
-    time_unix_nano: int = 0
-    observed_time_unix_nano: int = 0
+    time_unix_nano: Whole = 0
+    observed_time_unix_nano: Whole = 0
     severity_number: int | str = 0
     severity_text: str = ""
     body: AnyValue = AnyValue()
@@ -83,37 +86,37 @@ class LogRecord(_Camel, frozen=True):
 
 
 class _Point(_Camel, frozen=True):
-    start_time_unix_nano: int = 0
-    time_unix_nano: int = 0
-    flags: int = 0
+    start_time_unix_nano: Whole = 0
+    time_unix_nano: Whole = 0
+    flags: Whole = 0
     attributes: list[KeyValue] = []
 
 
 class NumberDataPoint(_Point, frozen=True):
     as_double: float | None = None
-    as_int: int | None = None
+    as_int: Int64 | None = None
 
     def which(self) -> str | None:
         return "as_double" if self.as_double is not None else "as_int" if self.as_int is not None else None
 
 
 class HistogramDataPoint(_Point, frozen=True):
-    count: int = 0
+    count: Whole = 0
     sum: float = 0.0
-    bucket_counts: list[int] = []
+    bucket_counts: list[Whole] = []
     explicit_bounds: list[float] = []
 
 
 class Buckets(_Camel, frozen=True):
-    offset: int = 0
-    bucket_counts: list[int] = []
+    offset: Int32 = 0
+    bucket_counts: list[Whole] = []
 
 
 class ExponentialHistogramDataPoint(_Point, frozen=True):
-    count: int = 0
+    count: Whole = 0
     sum: float = 0.0
-    scale: int = 0
-    zero_count: int = 0
+    scale: Int32 = 0
+    zero_count: Whole = 0
     zero_threshold: float = 0.0
     positive: Buckets = Buckets()
     negative: Buckets = Buckets()
@@ -125,7 +128,7 @@ class ValueAtQuantile(_Camel, frozen=True):
 
 
 class SummaryDataPoint(_Point, frozen=True):
-    count: int = 0
+    count: Whole = 0
     sum: float = 0.0
     quantile_values: list[ValueAtQuantile] = []
 

@@ -6,6 +6,7 @@ import base64
 import math
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -22,21 +23,22 @@ _INT64: Final = re.compile(r"-?[0-9]{1,19}")
 def attributes_of(pairs: Iterable[Any], chars_max: int = VALUE_CHARS_MAX) -> dict[str, str]:
     """The first `ATTRIBUTES_MAX`; of a key that comes twice the last. Values that are no text are written as JSON."""
     found: dict[str, str] = {}
-    for pair in pairs:
+    for pair in islice(pairs, ATTRIBUTES_MAX):
         value = pair.value
         text = value.string_value
         if not text:
             text = str(value.int_value) if value.int_value else text_of(value, chars_max)
-        if len(text) > chars_max:
-            text = text[:chars_max]
         key = pair.key
+        if len(key) > KEY_CHARS_MAX or len(text) > chars_max or "\0" in key or "\0" in text:
+            key, text = bounded(key, KEY_CHARS_MAX), bounded(text, chars_max)
         if key:
-            found[key if len(key) <= KEY_CHARS_MAX else key[:KEY_CHARS_MAX]] = (
-                text if "\0" not in text else text.replace("\0", "\ufffd")
-            )
-        if len(found) >= ATTRIBUTES_MAX:
-            break
+            found[key] = text
     return found
+
+
+def bounded(text: str, chars_max: int) -> str:
+    """Cut, and without NUL, which not every store can keep."""
+    return text[:chars_max].replace("\0", "\ufffd")
 
 
 def text_of(value: Any, chars_max: int = VALUE_CHARS_MAX) -> str:
@@ -45,7 +47,7 @@ def text_of(value: Any, chars_max: int = VALUE_CHARS_MAX) -> str:
     if said is None:
         return ""
     text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-    return text[:chars_max].replace("\0", "\ufffd")
+    return bounded(text, chars_max)
 
 
 def plain(value: Any, depth: int) -> Any:
