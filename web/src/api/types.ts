@@ -93,6 +93,21 @@ export type AnomalyOut = {
   sentence: string;
 };
 
+/** Requests of `org` (this console's; `*`: of all) from `from` until `until` (now), or of the `range` before it. Times are Unix seconds or RFC 3339, durations like `15m`. `step`: `auto`, `0` for one number over the whole range, or a duration. `compare`: `previous` for the range before this one, or how much earlier it begins, like `7d`. */
+export type AskIn = {
+  org?: string | null;
+  range?: string;
+  from?: string | number | null;
+  until?: string | number | null;
+  step?: string | number;
+  measures?: ("requests" | "rps" | "errors" | "error_rate" | "timeouts" | "client_errors" | "limited" | "broken" | "retries" | "request_bytes" | "response_bytes" | "mean_ms" | "p50_ms" | "p90_ms" | "p95_ms" | "p99_ms" | "p999_ms" | "max_ms" | "upstream_mean_ms" | "clients" | "keys")[];
+  group_by?: ("org" | "service" | "route" | "environment" | "status_class" | "method" | "status" | "key_id" | "client" | "host" | "path" | "region" | "cloud" | "instance" | "source" | "error" | "cache" | "protocol" | "target" | "trace_id" | "request_id")[];
+  filters?: FilterIn[];
+  order?: "requests" | "rps" | "errors" | "error_rate" | "timeouts" | "client_errors" | "limited" | "broken" | "retries" | "request_bytes" | "response_bytes" | "mean_ms" | "p50_ms" | "p90_ms" | "p95_ms" | "p99_ms" | "p999_ms" | "max_ms" | "upstream_mean_ms" | "clients" | "keys";
+  top?: number;
+  compare?: string | null;
+};
+
 /** Somebody who asks much; never too few. */
 export type AskingOut = {
   subject: string;
@@ -188,6 +203,36 @@ export type ContributionOut = {
   sentence: string;
 };
 
+/** Bytes. `low` and `critical` are warnings; `full`: telemetry is refused and not stored until there is more. */
+export type DiskOut = {
+  level: "ok" | "low" | "critical" | "full";
+  free_bytes: number;
+  total_bytes: number;
+};
+
+/** The same of the range before: `change` is how much larger it is now, as a share (0.1: by a tenth). */
+export type EarlierOut = {
+  whole: Record<string, number | null>;
+  values: Record<string, (number | null)[]>;
+  change: Record<string, number | null>;
+};
+
+/** Calls of `caller` ("": from outside) to `callee` (environment "": it does not report itself). Durations are the caller's where its span is there; quantiles within 1 %. */
+export type EdgeOut = {
+  caller: string;
+  caller_environment: string;
+  callee: string;
+  callee_environment: string;
+  requests: number;
+  errors: number;
+  rps: number;
+  error_rate: number;
+  mean_ms: number;
+  p50_ms: number;
+  p95_ms: number;
+  p99_ms: number;
+};
+
 /** The watched thing: one route of one service. */
 export type EntityOut = {
   service: string;
@@ -243,6 +288,53 @@ export type FaultKind = {
   services: string[];
 };
 
+/** `values`: one, or several for `in` and `not_in`. */
+export type FilterIn = {
+  field: string;
+  op?: "eq" | "ne" | "in" | "not_in" | "prefix" | "contains" | "lt" | "le" | "gt" | "ge";
+  values: string[];
+};
+
+/** One page, newest first. `next_cursor` gets the next page; null on the last one. A page may be short before it. */
+export type JourneyList = {
+  now_s: number;
+  journeys: JourneySummary[];
+  next_cursor: string | null;
+};
+
+/** A journey whole. `logs`: where its log records are. `cycles`: links between spans that could not be. */
+export type JourneyOut = {
+  summary: JourneySummary;
+  rows: SpanRow[];
+  critical_path: PathPiece[];
+  breakdown: TimeSpent[];
+  missing_parents: number;
+  roots: number;
+  duplicates: number;
+  cycles: number;
+  logs: string;
+};
+
+/** A kept journey. `reason`: why it was kept. `truncated`: spans that were cut. `skew_ms`: the largest correction of a clock. Service, environment, route, method and status are those of its first span. */
+export type JourneySummary = {
+  trace_id: string;
+  start_s: number;
+  duration_ms: number;
+  service: string;
+  environment: string;
+  route: string;
+  name: string;
+  method: string;
+  status: number;
+  failed: boolean;
+  spans: number;
+  reason: "error" | "slow" | "rare" | "share";
+  truncated: number;
+  skew_ms: number;
+  request_id: string;
+  participants: Participant[];
+};
+
 /** The catalogue, what is on now, and what comes next, soonest first. */
 export type LabFaults = {
   kinds: FaultKind[];
@@ -250,10 +342,53 @@ export type LabFaults = {
   schedule: ScheduledFault[];
 };
 
+/** One page, newest first. `next_cursor` gets the next page; null on the last one. */
+export type LogList = {
+  now_s: number;
+  logs: LogOut[];
+  next_cursor: string | null;
+};
+
+/** One record. `severity`: 1 to 24 as in OpenTelemetry (9 info, 13 warning, 17 error), 0 where nobody said. `journey`: where the journey is that it belongs to, if that is kept; null without a trace. */
+export type LogOut = {
+  time_s: number;
+  severity: number;
+  service: string;
+  environment: string;
+  region: string;
+  cloud: string;
+  instance: string;
+  body: string;
+  trace_id: string;
+  span_id: string;
+  request_id: string;
+  key_id: string;
+  attributes: Record<string, string>;
+  journey: string | null;
+};
+
 /** A link that signs one browser in. */
 export type LoginLink = {
   url: string;
   expires_in_s: number;
+};
+
+/** `points`: how many were looked at. */
+export type MetricOut = {
+  name: string;
+  kind: "gauge" | "sum" | "histogram" | "summary";
+  unit: string;
+  points: number;
+};
+
+/** `values[i]` is of the step that begins at `starts_s[i]`: of a gauge the last value; of a sum that only rises how much it rose per second (a counter that begins anew counts from 0); of another sum its last value, of deltas their sum; of a histogram or summary the mean of the values in it. */
+export type MetricSeriesOut = {
+  service: string;
+  environment: string;
+  instance: string;
+  attributes: Record<string, string>;
+  starts_s: number[];
+  values: number[];
 };
 
 /** `total` merges all series per window, `summary` merges everything: sketches are merged, quantiles never averaged. `summary` covers the whole range; in the live stream it covers the last minute. */
@@ -271,6 +406,19 @@ export type ModelCard = {
   version: string;
   threshold: number;
   card: Record<string, unknown>;
+};
+
+/** `environment` is "" for whoever was asked and never reported itself. */
+export type Participant = {
+  service: string;
+  environment: string;
+};
+
+/** A piece of the critical path: nothing but this span kept the journey from ending earlier. */
+export type PathPiece = {
+  span_id: string;
+  offset_ms: number;
+  duration_ms: number;
 };
 
 /** One window. Rates are shares from 0 to 1; quantiles in ms from a mergeable sketch (1 % relative error). `rps` of the window that is still open counts only the time it has been open. `complete` tells it apart. */
@@ -291,6 +439,16 @@ export type Point = {
   retries: number;
   inflight_max: number;
   complete: boolean;
+};
+
+/** Without a `name` the metrics there are, else the series of that one. */
+export type PointsOut = {
+  now_s: number;
+  from_s: number;
+  until_s: number;
+  step_s: number;
+  metrics: MetricOut[];
+  series: MetricSeriesOut[];
 };
 
 /** RFC 9457 problem details; each `code` has a page in docs/errors. */
@@ -328,6 +486,23 @@ export type PurgeOut = {
   org: string | null;
 };
 
+/** `from_s` is where it really begins: the beginning of a window. `until_s`: what is newer is not in yet. `starts_s[i]` begins the step of `values[…][i]`. `left_out`: groups beyond `top`. `from_windows`: quantiles within 1 %; else exact, from the single events. `approximate`: measures that are estimated. `read`: windows or events. */
+export type QueryOut = {
+  now_s: number;
+  org: string;
+  from_s: number;
+  until_s: number;
+  step_s: number;
+  earlier_s: number | null;
+  starts_s: number[];
+  series: SeriesOut[];
+  left_out: number;
+  from_windows: boolean;
+  approximate: string[];
+  read: number;
+  took_ms: number;
+};
+
 /** The last attempt to read the configuration. `later`: keys whose change waits for a restart. */
 export type ReloadOut = {
   outcome: "started" | "applied" | "unchanged" | "refused";
@@ -336,6 +511,15 @@ export type ReloadOut = {
   problems: string[];
   later: string[];
   took_ms: number;
+};
+
+/** Each with the fields of a request event; newest first. `cursor` asks for the next page; "" at the end. The first page has also what came a moment ago, and may so be a little longer than `limit`. */
+export type RequestsOut = {
+  now_s: number;
+  from_s: number;
+  until_s: number;
+  requests: Record<string, unknown>[];
+  cursor: string;
 };
 
 /** Give the canary of this route its share again. */
@@ -407,6 +591,22 @@ export type Series = {
   points: Point[];
 };
 
+/** `whole`: each measure over the whole range; `values`: by step, None where nothing was. `earlier`: None where the group had no traffic, or nothing is compared. */
+export type SeriesOut = {
+  group: Record<string, string>;
+  whole: Record<string, number | null>;
+  values: Record<string, (number | null)[]>;
+  earlier: EarlierOut | null;
+};
+
+/** Every call between services, also of journeys that were not kept, in whole minutes. The most frequent first. */
+export type ServiceMap = {
+  now_s: number;
+  from_s: number;
+  until_s: number;
+  edges: EdgeOut[];
+};
+
 export type ServiceOut = {
   name: string;
   timeout_s: number;
@@ -426,6 +626,33 @@ export type Services = {
   services: ServiceOut[];
 };
 
+/** A span in the waterfall, parents first: `depth` levels in, `offset_ms` after the beginning. `self_ms`: in no child of it. `critical_ms`: on the critical path. `skew_ms`: how much earlier it is shown than its own clock said. `missing_parent`: the span that asked was never seen. */
+export type SpanRow = {
+  span_id: string;
+  parent_id: string;
+  depth: number;
+  service: string;
+  environment: string;
+  region: string;
+  cloud: string;
+  instance: string;
+  source: string;
+  name: string;
+  kind: "internal" | "server" | "client" | "producer" | "consumer";
+  offset_ms: number;
+  duration_ms: number;
+  self_ms: number;
+  critical_ms: number;
+  failed: boolean;
+  message: string;
+  status: number;
+  peer: string;
+  skew_ms: number;
+  missing_parent: boolean;
+  attributes: Record<string, string>;
+  links: string[];
+};
+
 /** `windows_age_s` and `judgement_age_s`: seconds since the newest window began and since the newest verdict. Null means that there is none within the last 15 minutes. `accounts` counts every telemetry item by outcome. */
 export type Status = {
   now_s: number;
@@ -441,12 +668,22 @@ export type Status = {
   judgement_age_s: number | null;
   judgement_stale: boolean;
   accounts: Record<string, number>;
+  disk: DiskOut | null;
 };
 
 /** One upstream address. `breaker` is null when its state is not known here. */
 export type TargetOut = {
   url: string;
   breaker: "closed" | "half_open" | "open" | null;
+};
+
+/** Where time went: in a `service`, on the `network` to it, or at an `external` peer. Together the whole journey. */
+export type TimeSpent = {
+  kind: string;
+  service: string;
+  environment: string;
+  duration_ms: number;
+  share: number;
 };
 
 /** The dearest thousand; hours in their order. Whole hours: the first one may have begun before `from_s`. */

@@ -21,6 +21,14 @@ class ProcessOut(Out):
     restarts: int
 
 
+class DiskOut(Out):
+    """Bytes. `low` and `critical` are warnings; `full`: telemetry is refused and not stored until there is more."""
+
+    level: Literal["ok", "low", "critical", "full"]
+    free_bytes: int
+    total_bytes: int
+
+
 class Status(Out):
     """`windows_age_s` and `judgement_age_s`: seconds since the newest window began and since the newest verdict.
 
@@ -40,6 +48,7 @@ class Status(Out):
     judgement_age_s: float | None
     judgement_stale: bool
     accounts: dict[str, int]
+    disk: DiskOut | None
 
 
 def status_router(deps: ControlDeps) -> APIRouter:
@@ -74,7 +83,17 @@ def status_out(deps: ControlDeps) -> Status:
         judgement_age_s=judgement_age_s,
         judgement_stale=judgement_age_s is None or judgement_age_s > JUDGEMENT_STALE_S,
         accounts=dict(deps.telemetry.counts()),
+        disk=_disk(deps),
     )
+
+
+def _disk(deps: ControlDeps) -> DiskOut | None:
+    """None where that is not known."""
+    try:
+        found = deps.disk() if deps.disk is not None else None
+    except OSError:
+        return None
+    return DiskOut(level=found.level, free_bytes=found.free_bytes, total_bytes=found.total_bytes) if found else None
 
 
 def _age(time_s: float | None, now_s: float) -> float | None:
