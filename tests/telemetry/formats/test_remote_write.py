@@ -31,9 +31,10 @@ def test_what_is_no_sample_is_told_and_costs_no_other() -> None:
     request.timeseries[2].samples[0].timestamp = 2**62
     del request.timeseries[3].labels[0]
     request.timeseries[4].histograms.add()
+    request.timeseries.add()
     parsed = took("remote_write", PROTOBUF, request.SerializeToString())
     assert [point.value for point in parsed.points] == [0, 4, 5]
-    assert [one.index for one in parsed.rejected] == [1, 2, 3, 5]
+    assert [one.index for one in parsed.rejected] == [1, 2, 3, 5, 7]
 
 
 def test_damage_costs_only_its_series_and_a_cut_what_follows() -> None:

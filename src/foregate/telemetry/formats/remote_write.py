@@ -141,6 +141,8 @@ class _Samples:
                 )
             )
             self.index += 1
+        if not series.samples and not series.histograms:
+            self.refuse("Its series has no samples.")
         for _ in series.histograms:
             self.refuse("Native histograms are not taken; classic ones are.")
 
