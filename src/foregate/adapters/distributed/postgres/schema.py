@@ -12,6 +12,11 @@ from foregate.adapters.distributed.postgres.timescale import Timescale
 Migration = Callable[[Cursor, Layout], None]  # from version n to n + 1
 
 _VERSIONS = "CREATE TABLE foregate_stores (store text PRIMARY KEY, version integer NOT NULL, layout text NOT NULL)"
+# Not to_regclass: that may answer from before another process made it, while we waited for our turn.
+_MADE = (
+    "SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+    "WHERE relname = 'foregate_stores' AND nspname = current_schema())"
+)
 _LAYOUTS: dict[str, Layout] = {"native": Native(), "timescale": Timescale()}
 
 
@@ -71,7 +76,7 @@ def statements(text: str) -> Migration:
 
 
 def _found(cursor: Cursor, store: str) -> tuple[int, str]:
-    if _one(cursor, "SELECT to_regclass('foregate_stores') IS NULL"):
+    if not _one(cursor, _MADE):
         return 0, ""
     cursor.execute("SELECT version, layout FROM foregate_stores WHERE store = %s", (store,))
     row = cursor.fetchone()
@@ -79,7 +84,7 @@ def _found(cursor: Cursor, store: str) -> tuple[int, str]:
 
 
 def _remember(cursor: Cursor, store: str, version: int, layout: str) -> None:
-    if _one(cursor, "SELECT to_regclass('foregate_stores') IS NULL"):
+    if not _one(cursor, _MADE):
         cursor.execute(_VERSIONS)
     cursor.execute(
         "INSERT INTO foregate_stores VALUES (%s, %s, %s) ON CONFLICT (store) DO UPDATE SET version = excluded.version",
