@@ -9,6 +9,7 @@ from structlog.testing import CapturingLogger
 
 from foregate.adapters.embedded.archive.manifest import Manifest
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.journeys import EmbeddedJourneys
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.bus_bound import EXPIRE_EVERY_S, LOOK_EVERY_S, BusBound
 from foregate.app.bus_readers import BusReader, Lag, bus_readers, lags
@@ -16,6 +17,7 @@ from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.kernel.clock import ManualClock
 from foregate.kernel.limits import BUS_RETENTION_S
+from foregate.ports.journeys import JourneyStep
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_EVENTS, TOPIC_RISKS
 
 BOUND = 1_000_000
@@ -69,13 +71,15 @@ def test_beyond_the_bound_the_oldest_go_and_it_is_told_that_nobody_had_read_them
     assert (name, args, facts["unread"]) == ("error", ("bus_at_its_bound",), 3 * world.oldest)
 
 
-def test_what_windows_and_archive_have_read_is_no_loss(world: World, tmp_path: Path) -> None:
+def test_what_windows_archive_and_journeys_have_read_is_no_loss(world: World, tmp_path: Path) -> None:
     world.publish(100)
     series, archive = EmbeddedSeries(tmp_path / "series.sqlite"), Manifest(tmp_path / "archive")
     series.append([], {("events", 0): 99}, {})
     archive.add([], TOPIC_EVENTS, {0: 99}, "events", {})
-    series.close()
-    archive.close()
+    journeys = EmbeddedJourneys(tmp_path / "journeys.sqlite")
+    journeys.write(JourneyStep(1, {(TOPIC_EVENTS, 0): 99}, needed={(TOPIC_EVENTS, 0): 99}))
+    for store in (series, archive, journeys):
+        store.close()
     world.keep()
     assert world.bus.bytes_used <= BOUND
     assert (world.bound.lost_items, world.log.calls[0].method_name) == (0, "info")

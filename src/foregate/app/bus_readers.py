@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple, Protocol
 
+from foregate.adapters.embedded.logs import EmbeddedLogs
 from foregate.app.archiving import ARCHIVED
+from foregate.app.journeys import JOURNEY_TOPICS, NeededByJourneys
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.app.stores import open_archive_offsets, open_series
+from foregate.kernel.clock import SystemClock
 from foregate.ports.bus import Bus
-from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY
+from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_LOGS
 
 Offsets = Callable[[str], Mapping[int, int]]  # of a topic: partition → last offset that is stored. Raises OSError
 
@@ -46,10 +49,14 @@ class Lag(NamedTuple):
 
 def bus_readers(data: DataDir, runtime: Runtime) -> list[BusReader]:
     """All stores that follow the bus."""
-    return [
+    readers = [
         BusReader("windows", (TOPIC_EVENTS, TOPIC_HISTORY), stored(lambda: open_series(runtime, data))),
         BusReader("archive", tuple(ARCHIVED), stored(lambda: open_archive_offsets(runtime, data))),
+        BusReader("logs", (TOPIC_LOGS,), stored(lambda: EmbeddedLogs(data.logs, SystemClock()))),
     ]
+    if runtime.journeys.enabled:
+        readers.append(BusReader("journeys", JOURNEY_TOPICS, stored(lambda: NeededByJourneys(data))))
+    return readers
 
 
 def lags(bus: Bus, readers: Sequence[BusReader]) -> list[Lag]:

@@ -74,6 +74,8 @@ def prepare(launch: Launch) -> Runtime:
         archive_bytes_max=config.telemetry.archive_bytes_max,
         store=config.telemetry.store or "",
         flush_interval_s=config.telemetry.flush_interval_s,
+        journeys=config.telemetry.journeys,
+        logs=config.telemetry.logs,
         ingest_workers=config.telemetry.ingest_workers if config.telemetry.ingest_keys else 0,
     )
     try:

@@ -9,6 +9,7 @@ from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire.bus import Kafka
 from foregate.wire.export import Export
 from foregate.wire.ingest import Ingest
+from foregate.wire.survey import Journeys, Logs
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -31,6 +32,8 @@ class Runtime(msgspec.Struct, frozen=True):
     retention: dict[str, int] = {}  # days of single items by organisation, where it is not `retention_days`
     archive_bytes_max: int | None = None
     export: Export | None = None  # what foregate says of itself
+    journeys: Journeys = Journeys()
+    logs: Logs = Logs()
 
 
 def write_runtime(data: DataDir, runtime: Runtime) -> None:

@@ -64,8 +64,11 @@ class JourneyWriter(Protocol):
 
     def load(self, org: str, trace_id: str) -> Stored | None: ...
 
-    def expire(self, older_than_s: float) -> int:
-        """Delete journeys that began, and calls that were made before that, and free their disk. Returns how many."""
+    def expire(self, older_than_s: float, org: str | None = None) -> int:
+        """Delete journeys that began, and calls that were made before that, of one org or of all, and free their disk.
+
+        Returns how many journeys.
+        """
         ...
 
     def trim(self, bytes_max: int) -> int:

@@ -45,8 +45,11 @@ class LogWriter(Protocol):
 
     def offsets(self, topic: str) -> dict[int, int]: ...
 
-    def expire(self, older_than_s: float) -> int:
-        """Delete what was stored before that, and free its disk. Returns how many records, about a day's at a time."""
+    def expire(self, older_than_s: float, org: str | None = None) -> int:
+        """Delete what was stored before that, of one org or of all, about a day's at a time, and free its disk.
+
+        Returns how many records.
+        """
         ...
 
     def trim(self, bytes_max: int) -> int:

@@ -12,6 +12,7 @@ KeptBecause = Literal["error", "slow", "rare", "share"]
 class Journeys(Settings, frozen=True):
     """Which traces are kept whole, once they are quiet: those with errors, the slow, the rare, and some of the rest."""
 
+    enabled: bool = True  # without it spans and events are archived alone
     share: Annotated[float, Meta(ge=0, le=1)] = 0.1  # of the rest; a hash of the trace id decides
     rest_per_minute_max: Annotated[int, Meta(ge=0)] = 600  # of the rest; beyond it the share sinks
     slow_quantile: Annotated[float, Meta(ge=0.5, lt=1)] = 0.99  # slower than so many of its own route is slow

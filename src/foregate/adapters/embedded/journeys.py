@@ -96,7 +96,8 @@ class EmbeddedJourneys:
         with self._lock, failures_of(self._path), transaction(self._db):
             for stored, blob in zip(step.kept, blobs, strict=True):
                 self._put(stored.summary, blob)
-            self._db.executemany(_ADD_CALLS, [_call_row(minute) for minute in step.calls])
+            if step.calls:
+                self._db.executemany(_ADD_CALLS, [_call_row(minute) for minute in step.calls])
             if step.dropped:
                 self._db.execute("INSERT INTO dropped VALUES (?, ?)", (step.number, b"".join(step.dropped)))
             self._db.execute("DELETE FROM dropped WHERE step < ?", (step.forget_below,))
@@ -146,13 +147,16 @@ class EmbeddedJourneys:
             rows = self._db.execute("SELECT key FROM journeys ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
         return [key for (key,) in rows]
 
-    def expire(self, older_than_s: float) -> int:
+    def expire(self, older_than_s: float, org: str | None = None) -> int:
         """Delete journeys and calls from before that, some per transaction, and give their disk back."""
+        which, values = (
+            ("start_s < ?", [older_than_s]) if org is None else ("start_s < ? AND org = ?", [older_than_s, org])
+        )
         deleted = 0
-        while gone := self._delete("start_s < ? ORDER BY start_s", (older_than_s,), _EXPIRE_ROWS_MAX):
+        while gone := self._delete(f"{which} ORDER BY start_s", values, _EXPIRE_ROWS_MAX):
             deleted += gone
         with self._lock, failures_of(self._path):
-            self._db.execute("DELETE FROM calls WHERE start_s < ?", (older_than_s,))
+            self._db.execute(f"DELETE FROM calls WHERE {which}", values)  # noqa: S608
             give_back(self._db)
         return deleted
 
@@ -170,7 +174,7 @@ class EmbeddedJourneys:
             give_back(self._db)
         return deleted
 
-    def _delete(self, which: str, values: Sequence[float], rows_max: int) -> int:
+    def _delete(self, which: str, values: Sequence[object], rows_max: int) -> int:
         with self._lock, failures_of(self._path), transaction(self._db):
             rows = self._db.execute(f"SELECT id FROM journeys WHERE {which} LIMIT ?", (*values, rows_max)).fetchall()  # noqa: S608
             self._db.executemany("DELETE FROM spans WHERE journey = ?", rows)

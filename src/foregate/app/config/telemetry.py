@@ -13,6 +13,7 @@ from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire.bus import BusSettings
 from foregate.wire.export import Export
 from foregate.wire.ingest import INGEST_WORKERS_MAX, SenderKey
+from foregate.wire.survey import Journeys, Logs
 
 
 def _postgres(text: str) -> str:
@@ -64,6 +65,8 @@ class Telemetry(Strict):
     retention: dict[str, Annotated[int, Field(ge=1, le=3_650)]] = Field(
         default_factory=dict, max_length=10_000, description="Days for single organisations, by name."
     )
+    journeys: Annotated[Journeys, DERIVED] = Field(default_factory=Journeys)
+    logs: Annotated[Logs, DERIVED] = Field(default_factory=Logs)
     archive_bytes_max: int | None = Field(
         None, ge=67_108_864, le=1 << 50, description="Of archive/. Beyond it the oldest items are deleted, and counted."
     )

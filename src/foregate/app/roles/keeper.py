@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import structlog
 
+from foregate.adapters.embedded.journeys import EmbeddedJourneys
+from foregate.adapters.embedded.logs import EmbeddedLogs
 from foregate.app.archiving import Archiving, Retention, Upkeep
 from foregate.app.bus import open_bus
 from foregate.app.disk import Disk, DiskWatch, WithRoom
+from foregate.app.expiry import Expiry
+from foregate.app.journeys import JourneyKeeping, LogKeeping
 from foregate.app.keeping import Keeping, keep
 from foregate.app.logs import configure_logs
 from foregate.app.observe.own import own_keepings
@@ -41,7 +45,9 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     own = own_keepings(options.data, runtime, clock, log)
     keepings = [
         spawn(keep(make, PAUSE_S, stop, log.bind(store=name)), name=f"keep {name}")
-        for name, make in (stores | _upkeep(runtime, archive.get, disk, clock, log) | own).items()
+        for name, make in (
+            stores | _upkeep(runtime, archive.get, disk, clock, log) | _expiries(options, runtime, clock, log) | own
+        ).items()
     ]
     log.info("keeping", stores=len(stores))
     await stop.wait()
@@ -59,9 +65,14 @@ def _stores(
 ) -> dict[str, Callable[[], Keeping]]:
     """What is kept, by name; not while the disk is full."""
     data, flush_s = options.data, runtime.flush_interval_s
-    return {
-        "archive": lambda: Archiving(lambda: open_bus(data, runtime.bus, clock), archive(), flush_s, clock),
+    bus = lambda: open_bus(data, runtime.bus, clock)  # noqa: E731
+    stores: dict[str, Callable[[], Keeping]] = {
+        "archive": lambda: Archiving(bus, archive(), flush_s, clock),
+        "logs": lambda: LogKeeping(bus, data, clock),
     }
+    if runtime.journeys.enabled:
+        stores["journeys"] = lambda: JourneyKeeping(bus, data, runtime.journeys, clock)
+    return stores
 
 
 def _upkeep(
@@ -76,6 +87,21 @@ def _upkeep(
     return {
         "archive upkeep": lambda: Upkeep(archive(), retention, disk, clock, log),
         "disk": lambda: DiskWatch(disk, log),
+    }
+
+
+def _expiries(
+    options: RoleOptions, runtime: Runtime, clock: Clock, log: structlog.typing.FilteringBoundLogger
+) -> dict[str, Callable[[], Keeping]]:
+    """What lets go of what is old, by name, and goes on while the disk is full."""
+    data, orgs, journeys, logs = options.data, runtime.retention, runtime.journeys, runtime.logs
+    return {
+        "journeys expiry": lambda: Expiry(
+            EmbeddedJourneys(data.journeys), journeys.retention_days, journeys.journeys_bytes_max, orgs, clock, log
+        ),
+        "logs expiry": lambda: Expiry(
+            EmbeddedLogs(data.logs, clock), logs.retention_days, logs.logs_bytes_max, orgs, clock, log
+        ),
     }
 
 

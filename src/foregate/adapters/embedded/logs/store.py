@@ -112,9 +112,11 @@ class EmbeddedLogs:
         with self._lock, failures_of(self._path):
             return dict(self._db.execute("SELECT partition, offset FROM offsets WHERE topic = ?", (topic,)).fetchall())
 
-    def expire(self, older_than_s: float) -> int:
+    def expire(self, older_than_s: float, org: str | None = None) -> int:
         """Drop the parts whose last record arrived before that."""
-        return self._drop("closed_s < ? ORDER BY number", (older_than_s,))
+        if org is None:
+            return self._drop("closed_s < ? ORDER BY number", (older_than_s,))
+        return self._drop("closed_s < ? AND org = ? ORDER BY number", (older_than_s, org))
 
     def trim(self, bytes_max: int) -> int:
         """When more than `bytes_max` is used, drop the oldest part of the org that has most records."""
@@ -131,7 +133,7 @@ class EmbeddedLogs:
             dropped += gone
         return dropped
 
-    def _drop(self, which: str, values: Sequence[float]) -> int:
+    def _drop(self, which: str, values: Sequence[object]) -> int:
         """One transaction per part: who appends waits for no more than one."""
         with self._lock, failures_of(self._path):
             parts = [Part(*row) for row in self._db.execute(f"SELECT * FROM parts WHERE {which}", values)]  # noqa: S608

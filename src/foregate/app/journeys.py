@@ -1,0 +1,71 @@
+"""The bus's spans and events into journeys, and its log records into their store."""
+
+from collections.abc import Callable
+
+from foregate.adapters.embedded.journeys import EmbeddedJourneys
+from foregate.adapters.embedded.logs import EmbeddedLogs
+from foregate.app.paths import DataDir
+from foregate.kernel.clock import Clock
+from foregate.ports.bus import Bus
+from foregate.telemetry.follow import Follower
+from foregate.telemetry.journeys import Collector, Query
+from foregate.telemetry.journeys.service_map import merged_latency
+from foregate.wire import TOPIC_EVENTS, TOPIC_LOGS, TOPIC_SPANS
+from foregate.wire.log import LogRecord, decode_logs
+from foregate.wire.survey import Journeys
+
+JOURNEY_TOPICS = (TOPIC_EVENTS, TOPIC_SPANS)
+
+
+class JourneyKeeping:
+    """A `Keeping`: spans and events become journeys. One process for all partitions: a trace may lie in any of them."""
+
+    def __init__(self, open_bus: Callable[[], Bus], data: DataDir, settings: Journeys, clock: Clock) -> None:
+        self._store = EmbeddedJourneys(data.journeys, merged_latency)
+        self._bus = open_bus()
+        self._collector = Collector(self._bus, self._store, settings, clock)
+
+    def step(self) -> int:
+        """Raises OSError."""
+        return self._collector.step()
+
+    def close(self) -> None:
+        """Traces that are still open are read again by the next one."""
+        self._bus.close()
+        self._store.close()
+
+
+class LogKeeping:
+    """A `Keeping`: log records into the store that searches them."""
+
+    def __init__(self, open_bus: Callable[[], Bus], data: DataDir, clock: Clock) -> None:
+        self._store = EmbeddedLogs(data.logs, clock)
+        self._bus = open_bus()
+        self._follower: Follower[LogRecord] = Follower(self._bus, TOPIC_LOGS, decode_logs, self._store)
+
+    def step(self) -> int:
+        """Raises OSError."""
+        return self._follower.step()
+
+    def close(self) -> None:
+        self._bus.close()
+        self._store.close()
+
+
+class NeededByJourneys:
+    """The store of journeys as the bound of the bus sees it: spans of traces that are not decided are needed still."""
+
+    def __init__(self, data: DataDir) -> None:
+        self._store = EmbeddedJourneys(data.journeys)
+
+    def offsets(self, topic: str) -> dict[int, int]:
+        """Partition → up to where nothing is needed."""
+        return self._store.needed(topic)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def journey_answers(data: DataDir) -> Query:
+    """Journeys for whoever asks. Raises OSError."""
+    return Query(EmbeddedJourneys(data.journeys))
