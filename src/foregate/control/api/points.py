@@ -46,7 +46,7 @@ def series_of(rows: Iterable[Row], step_s: int) -> list[MetricSeriesOut]:
     """Points of one metric, newest first."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        attributes = tuple(sorted(row["attributes"].items()))
+        attributes = tuple(sorted((row["attributes"] or {}).items()))
         found.setdefault((row["service"], row["environment"], row["instance"], attributes), []).append(row)
     largest = sorted(found, key=lambda key: (-len(found[key]), key))[:SERIES_MAX]
     return [_series(key, found[key][::-1], step_s) for key in sorted(largest)]
