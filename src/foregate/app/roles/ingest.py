@@ -12,10 +12,10 @@ import uvloop
 
 from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.bus import open_bus
-from foregate.app.config.addresses import parse_listener
 from foregate.app.disk import Disk
 from foregate.app.listeners import listen_at
 from foregate.app.logs import configure_logs
+from foregate.app.paths import located
 from foregate.app.roles.follow_keys import KeysFollower
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
@@ -52,7 +52,10 @@ async def _main(
     clock, data = SystemClock(), options.data
     seen = stamp(data.ingest)
     settings, disk = read_ingest(data), Disk(data.root, clock)
-    blocks = open_blocks(data.ingest_counts, INTAKE_ROWS, options.worker)
+    try:
+        blocks = open_blocks(data.ingest_counts, INTAKE_ROWS, options.worker)
+    except OSError as error:
+        raise located(error, data.ingest_counts) from error
     server = IngestServer(
         settings,
         open_bus=lambda: open_bus(data, runtime.bus, clock),
@@ -91,6 +94,10 @@ def _unstorable(disk: Disk) -> str:
 
 
 def _listeners(addresses: tuple[str, ...]) -> Iterator[Listener]:
+    """The configuration has judged them; reading them here spares this process all of `app.config`."""
     for text in addresses:
-        address = parse_listener(text)
-        yield Listener(address.host, address.port, address.socket)
+        if text.startswith("unix:"):
+            yield Listener("", 0, text.removeprefix("unix:"))
+        else:
+            host, _, port = text.rpartition(":")
+            yield Listener(host.strip("[]"), int(port))
