@@ -22,7 +22,7 @@ from foregate.wire.event import BreakerOutcome, CacheOutcome, LimitOutcome, Prot
 
 # Field → its names, the first that an item has holds. docs/reference/telemetry-formats.md is the table for people.
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    "time": ("time", "timestamp", "@timestamp", "ts", "time_s", "time_ms", "datetime", "date"),
+    "time": ("time", "timestamp", "@timestamp", "ts", "time_s", "time_ms", "datetime"),
     "service": ("service", "service.name", "service_name", "api", "app"),
     "route": ("route", "http.route", "endpoint", "route_template"),
     "path": ("path", "url.path", "http.target", "request_path", "uri", "url", "request_uri"),
@@ -130,7 +130,10 @@ def _time(field: str, value: Any) -> float | datetime:
             return msgspec.convert(value.strip(), datetime)
         except (msgspec.ValidationError, ValueError):
             pass
-    return _number(field, value, math.inf)
+    try:
+        return _number(field, value, math.inf, -math.inf)
+    except Unreadable:
+        raise Unreadable("time is neither a date of RFC 3339 nor a number.") from None
 
 
 def _service(field: str, value: Any) -> str:
