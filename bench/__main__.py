@@ -2,8 +2,9 @@
 the last two.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-cache, ingest, cache-tests, soak. Options go to the one that is named; `python -m bench latency --help` lists them. Exit status:
-0, or 1 where a goal is missed or a figure is not valid. JSON lands in bench/out/.
+cache, ingest, imports, cache-tests, soak. Options go
+to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
+figure is not valid. JSON lands in bench/out/.
 """
 
 import importlib
@@ -28,6 +29,7 @@ ALL = (
     "abuse",
     "cache",
     "ingest",
+    "imports",
 )
 NAMES = (*ALL, "cache-tests", "soak")
 
