@@ -159,7 +159,8 @@ def test_stopping_stores_what_was_submitted(bench: Bench) -> None:
     assert sum(bench.outcomes[f"post {number}"].fresh for number in range(100)) == 40
 
 
-def test_a_bus_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+def test_a_bus_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foregate.telemetry.ingest.committer._REOPEN_S", 0.05)
     bus = FailingBus(EmbeddedBus(tmp_path / "bus.sqlite", CLOCK))
     attempts = iter([OSError("locked"), OSError("locked"), None])
     opened = threading.Event()
