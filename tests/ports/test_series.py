@@ -157,6 +157,15 @@ def test_a_window_that_changes_makes_its_roll_ups_stale_and_no_others(series_ada
     assert requests_of(series, 86_400)["payments", 86_400.0] == 106
 
 
+def test_a_day_is_made_again_when_its_hour_was_in_the_same_call(series_adapter: SeriesAdapter) -> None:
+    series = series_adapter.open_series()
+    series.append([window(PAY, 0.0, 900)], {}, {})
+    series.roll_up(summed, 1)  # the hour: now its day is stale
+    series.append([window(PAY, 900.0, 900, 10)], {}, {})  # and the hour again, behind it
+    roll_up_all(series)
+    assert requests_of(series, 86_400) == {("payments", 0.0): 11}
+
+
 def test_a_roll_up_keeps_all_that_a_window_is(series_adapter: SeriesAdapter) -> None:
     series = series_adapter.open_series()
     series.append([window(PAY, 0.0, 900)], {}, {})

@@ -1,4 +1,4 @@
-"""The analyzer reduced to its consumer: steps until it is killed. Argument: the folder of the stores."""
+"""The analyzer reduced to its consumer: steps and rolls up until it is killed. Argument: the folder of the stores."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,9 @@ def main(folder: str) -> None:
     consumer = stores.consumer()
     (Path(folder) / "ready").touch()
     while True:
+        stores.clock.advance(0.001)  # by hand, so that events are late or not as they are in the test
         consumer.step()
+        consumer.roll_up()
 
 
 if __name__ == "__main__":

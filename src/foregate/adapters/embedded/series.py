@@ -149,13 +149,14 @@ class EmbeddedSeries:
         return len(stale)
 
     def _roll_up(self, stale: Sequence[_Stale], merge: Merge) -> None:
+        """The marks go first: a day among them may be marked again by one of its hours."""
+        self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
         for _, span_s, start_s, number, *names in stale:
             parts = self._parts(Entity(*names), number, span_s, start_s)
             if parts:  # where all have expired, what was made of them stays until it expires itself
                 made = merge(parts, span_s, float(start_s))
                 self._put([_row(made, number)])
                 series_totals.put_sums(self._db, [(number, made.stats)])
-        self._db.executemany("DELETE FROM stale WHERE mark = ?", [(row[0],) for row in stale])
 
     def _total_up(self, merge: Merge, windows_max: int) -> None:
         """Quarters of hours, each with its hour's and its day's in a transaction of its own."""
