@@ -2,7 +2,7 @@
 the last two.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-cache, ingest, imports, cache-tests, soak. Options go
+cache, formats, ingest, imports, cache-tests, soak. Options go
 to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
 figure is not valid. JSON lands in bench/out/.
 """
@@ -28,6 +28,7 @@ ALL = (
     "ai",
     "abuse",
     "cache",
+    "formats",
     "ingest",
     "imports",
 )

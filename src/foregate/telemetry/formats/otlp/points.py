@@ -53,16 +53,17 @@ class PointReader:
     def take(self, origin: Origin, said: Any) -> None:
         """`said`: a Metric of protobuf or of JSON, with all its points. One without any counts as an invalid one."""
         before = self.index
-        for point in said.gauge.data_points:
-            self._number(origin, said, point, "gauge")
-        for point in said.sum.data_points:
-            self._number(origin, said, point, "sum", said.sum)
-        for point in said.histogram.data_points:
-            self._histogram(origin, said, point, said.histogram)
-        for point in said.exponential_histogram.data_points:
-            self._histogram(origin, said, point, said.exponential_histogram)
-        for point in said.summary.data_points:
-            self._one(origin, said, point, "summary", *_summary(point))
+        which = said.WhichOneof("data") if hasattr(said, "WhichOneof") else said.which()
+        points = getattr(said, which).data_points if which else ()
+        for point in points:
+            if which == "gauge":
+                self._number(origin, said, point, "gauge")
+            elif which == "sum":
+                self._number(origin, said, point, "sum", said.sum)
+            elif which == "summary":
+                self._one(origin, said, point, "summary", *_summary(point))
+            else:
+                self._histogram(origin, said, point, getattr(said, which))
         if self.index == before:
             self.refuse("Its metric has no points of a kind that is known.")
 

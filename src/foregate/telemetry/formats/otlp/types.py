@@ -166,6 +166,10 @@ class Metric(_Camel, frozen=True):
     exponential_histogram: ExponentialHistogram = ExponentialHistogram()
     summary: Summary = Summary()
 
+    def which(self) -> str | None:
+        kinds = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+        return next((kind for kind in kinds if getattr(self, kind).data_points), None)
+
 
 class ScopeSpans(_Camel, Generic[Item], frozen=True):
     """`items`: however the signal calls them. They may be `msgspec.Raw`: not decoded yet."""
