@@ -1,5 +1,6 @@
 """The whole foregate with its telemetry in PostgreSQL, which is restarted under it."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,9 @@ def test_traffic_is_told_from_postgres_and_none_is_lost_while_it_is_away(
             try:
                 asked(20)  # who proxies does not ask it
                 time.sleep(1.0)
+                token = (running.data / "console.token").read_text().strip()
+                status, _, body = get(f"{running.console}/api/v1/metrics", Authorization=f"Bearer {token}")
+                assert (status, json.loads(body)["code"]) == (503, "store_unavailable")
             finally:
                 postgres.start()
             until(lambda: told(50), running)

@@ -34,6 +34,9 @@ def install(app: FastAPI) -> None:
         again = {"Retry-After": "1"} if error.spec.retryable and error.spec.status in (429, 503) else None
         return problem_response(request.state.request_id, error.spec.code, error.detail, again)
 
+    def store_error(request: Request, error: Exception) -> Response:
+        return problem_response(request.state.request_id, "store_unavailable", str(error), {"Retry-After": "1"})
+
     def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         detail = describe_validation(list(error.errors()))
@@ -46,5 +49,6 @@ def install(app: FastAPI) -> None:
         return problem_response(request.state.request_id, code, headers=headers)
 
     app.add_exception_handler(ForegateError, foregate_error)
+    app.add_exception_handler(OSError, store_error)  # who asks is told which and why; it is in the writers' logs
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(HTTPException, http_error)

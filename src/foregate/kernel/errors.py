@@ -98,6 +98,7 @@ ERRORS = _table(
     ErrorSpec("buffer_full", 429, "ours", "More telemetry has come than could be stored yet.", retryable=True),
     ErrorSpec("bus_unavailable", 503, "ours", "Telemetry cannot be stored at the moment.", retryable=True),
     ErrorSpec("storage_full", 503, "ours", "There is too little free disk to keep more.", retryable=True),
+    ErrorSpec("store_unavailable", 503, "ours", "A store of telemetry does not answer.", retryable=True),
     ErrorSpec("query_timeout", 503, "ours", "The question took too long to answer.", retryable=True),
     ErrorSpec("shed", 503, "ours", "Too much is asked here: more important requests go first.", retryable=True),
     ErrorSpec("bulkhead_full", 503, "ours", "Too many requests to this service are under way.", retryable=True),
