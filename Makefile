@@ -1,6 +1,6 @@
 # Everything a person does with this checkout. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt web bench cache-tests train soak fuzz lock wheel clean
+.PHONY: help run test check fmt web bench cache-tests kafka-test train soak fuzz lock wheel clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -45,6 +45,9 @@ soak: $(BIN)/.dev ## Half an hour of streams, aborts and 100,000 keys: does memo
 
 fuzz: $(BIN)/.dev ## Send a million mutated requests through the gateway. ARGS="--cases 50000 --seed 1 --engine" for others.
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+kafka-test: $(BIN)/.dev ## Run the bus's suite against a real Kafka 4 broker (fetched by Maven into bench/out, needs Java 17).
+	$(BIN)/python -m tests.kafka $(ARGS)
 
 train: $(BIN)/.dev ## Train the bundled model anew from lab runs, with its card.
 	$(BIN)/foregate predict train $(ARGS)

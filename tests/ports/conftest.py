@@ -18,7 +18,8 @@ from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.adapters.embedded.spool import Spool
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.stores import SeriesStore
-from foregate.kernel.clock import ManualClock
+from foregate.kernel.clock import ManualClock, SystemClock
+from foregate.ports.bus import Bus
 
 MakeArchives = Callable[[], Archives]
 
@@ -56,6 +57,45 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]
     )
     for handle in opened:
         handle.close()
+
+
+@dataclass
+class BusAdapter:
+    """As `Adapter`, of the bus alone. `keeps_repeats`: what another handle sent again is stored, and read as empty."""
+
+    clock: ManualClock
+    open_bus: Callable[[], Bus]
+    keeps_repeats: bool
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def bus_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusAdapter]:
+    """An empty bus per test, of the adapter whose turn it is."""
+    clock = ManualClock()
+    with ExitStack() as opened:
+        if request.param == "embedded":
+            path = tmp_path / "bus.sqlite"
+            yield BusAdapter(clock, lambda: opened.enter_context(closing(EmbeddedBus(path, clock))), False)
+            return
+        from foregate.adapters.distributed.kafka import KafkaBus
+
+        kafka = request.getfixturevalue("kafka").fresh()
+        ticking = TickingClock(clock)
+        yield BusAdapter(clock, lambda: opened.enter_context(closing(KafkaBus(kafka, ticking))), True)
+
+
+class TickingClock:
+    """The test's time of day, with a real stopwatch: who waits for a server must come to an end."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._stopwatch = SystemClock()
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._stopwatch.monotonic()
 
 
 @dataclass

@@ -45,8 +45,9 @@ class Kafka(Settings, frozen=True):
     session_s: Annotated[
         float, Meta(ge=1, le=300, description="A machine of the group not heard for so long loses its partitions.")
     ] = 10.0
-    delivery_timeout_s: Annotated[
-        float, Meta(ge=1, le=120, description="An append not confirmed by then has failed, and is made again.")
+    timeout_s: Annotated[
+        float,
+        Meta(ge=1, le=120, description="For an answer of the brokers; an append not confirmed by then is made again."),
     ] = 10.0
     tls: bool = False
     ca_file: _File | None = None

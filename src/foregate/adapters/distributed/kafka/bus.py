@@ -26,7 +26,7 @@ class KafkaBus:
         self._kafka = kafka
         self._clock = clock
         self._reader_name = reader
-        self._topics = Topics(kafka)
+        self._topics = Topics(kafka, clock)
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer: Writer | None = None
         self._reader: Reader | None = None

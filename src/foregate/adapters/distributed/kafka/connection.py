@@ -8,8 +8,6 @@ from confluent_kafka import KafkaException
 
 from foregate.wire.bus import Kafka
 
-ANSWER_TIMEOUT_S = 10.0  # of a question to the brokers: an OSError beyond it
-
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:
     """What every client of the library needs to connect and to sign in."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from foregate.adapters.distributed.kafka.connection import ANSWER_TIMEOUT_S, client_settings, failures_of, unreachable
+from foregate.adapters.distributed.kafka.connection import client_settings, failures_of, unreachable
 from foregate.adapters.distributed.kafka.repeats import BATCHES_MAX, Repeats
 from foregate.kernel.clock import Clock
 from foregate.ports.bus import Batch
@@ -50,7 +50,7 @@ class Reader:
     def bounds(self, name: str, partition: int) -> tuple[int, int]:
         """The oldest offset kept, and the next one to be given."""
         with failures_of(self._kafka):
-            found = self._asking.get_watermark_offsets(TopicPartition(name, partition), timeout=ANSWER_TIMEOUT_S)
+            found = self._asking.get_watermark_offsets(TopicPartition(name, partition), timeout=self._kafka.timeout_s)
         if found is None:
             raise unreachable(self._kafka, f"{name}/{partition} has no offsets")
         return int(found[0]), int(found[1])

@@ -1,21 +1,26 @@
 """Kafka's topics for ours: their names, how many partitions they have, and how those that are missing are made."""
 
+import time
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic  # type: ignore[attr-defined]
 
-from foregate.adapters.distributed.kafka.connection import ANSWER_TIMEOUT_S, client_settings, unreachable
+from foregate.adapters.distributed.kafka.connection import client_settings, unreachable
 from foregate.adapters.distributed.kafka.counting import COUNTS
+from foregate.kernel.clock import Clock
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.bus import Kafka
 
+_LOOK_EVERY_S = 0.05
 _COUNTS_SEGMENT_BYTES = 16_777_216  # Kafka compacts whole segments alone
 
 
 class Topics:
     """Raises OSError where the brokers cannot be asked, or have a topic that does not fit."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, clock: Clock) -> None:
         self._kafka = kafka
+        self._clock = clock
         self._admin = AdminClient(client_settings(kafka))
         self._known: set[str] = set()  # bounded by the topics that the code names
         self.partitions = kafka.partitions
@@ -47,10 +52,13 @@ class Topics:
         if found is not None and found.partitions:
             return len(found.partitions)
         self._make(name)
-        made = self._metadata(name).topics[name]
-        if made.error is not None or not made.partitions:
-            raise unreachable(self._kafka, f"the topic {name} is missing, and could not be made: {made.error}")
-        return len(made.partitions)
+        until_s = self._clock.monotonic() + self._kafka.timeout_s
+        while self._clock.monotonic() < until_s:
+            made = self._metadata(name).topics[name]
+            if made.error is None and made.partitions:
+                return len(made.partitions)
+            time.sleep(_LOOK_EVERY_S)  # the brokers tell one another first
+        raise unreachable(self._kafka, f"the topic {name} was made, but is not there: {made.error}")
 
     def _make(self, name: str) -> None:
         kafka = self._kafka
@@ -58,9 +66,9 @@ class Topics:
         if name == kafka.topic_prefix + COUNTS:
             config = {"cleanup.policy": "compact", "segment.bytes": str(_COUNTS_SEGMENT_BYTES)}
         wanted = NewTopic(name, self.partitions, kafka.replicas, config=config)
-        made = self._admin.create_topics([wanted], operation_timeout=ANSWER_TIMEOUT_S)[name]
+        made = self._admin.create_topics([wanted], operation_timeout=kafka.timeout_s)[name]
         try:
-            made.result(ANSWER_TIMEOUT_S)
+            made.result(kafka.timeout_s)
         except KafkaException as error:
             code = error.args[0].code()
             if code != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was first
@@ -69,7 +77,7 @@ class Topics:
     def _metadata(self, topic: str | None = None) -> ClusterMetadata:
         try:
             if topic is None:
-                return self._admin.list_topics(timeout=ANSWER_TIMEOUT_S)
-            return self._admin.list_topics(topic, timeout=ANSWER_TIMEOUT_S)
+                return self._admin.list_topics(timeout=self._kafka.timeout_s)
+            return self._admin.list_topics(topic, timeout=self._kafka.timeout_s)
         except KafkaException as error:
             raise unreachable(self._kafka, error) from error

@@ -37,7 +37,7 @@ class Writer:
                 "linger.ms": 0,  # who appends has collected already
                 "compression.type": "zstd",
                 "message.max.bytes": _MESSAGE_BYTES_MAX,
-                "delivery.timeout.ms": int(kafka.delivery_timeout_s * 1_000),
+                "delivery.timeout.ms": int(kafka.timeout_s * 1_000),
             }
         )
 
@@ -45,7 +45,7 @@ class Writer:
         """Which of them this handle had not sent before. Raises OSError unless all of them are confirmed: some may
         be stored then, and are dropped by readers when they come again."""
         ids = _ids(appends)
-        new = [batch_id not in self._sent for batch_id in ids]
+        new = [batch_id not in self._sent and batch_id not in ids[:index] for index, batch_id in enumerate(ids)]
         sending = [(one, batch_id) for one, batch_id, is_new in zip(appends, ids, new, strict=True) if is_new]
         if sending:
             said = after(self._said, (one for one, _ in sending))
@@ -79,7 +79,7 @@ class Writer:
         except (BufferError, KafkaException) as error:
             self._producer.purge()
             raise unreachable(self._kafka, error) from error
-        until_s = self._clock.monotonic() + self._kafka.delivery_timeout_s + _LATER_S
+        until_s = self._clock.monotonic() + self._kafka.timeout_s + _LATER_S
         while confirmed <= len(sending) and self._clock.monotonic() < until_s:
             self._producer.poll(_POLL_S)
         if confirmed <= len(sending):
