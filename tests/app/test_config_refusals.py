@@ -210,6 +210,9 @@ def test_a_route_without_auth_is_closed(tmp_path: Path) -> None:
         ("routes:", "alerts: {webhook: http://127.0.0.1:99999/h}\nroutes:", "foregate.yaml:9: alerts.webhook: "),
         ("routes:", "alerts: {webhook: http://127.0.0.1/höök}\nroutes:", "must be ASCII, without spaces"),
         ("routes:", "limits: {store: 'redis://:hunter2@h:1'}\nroutes:", "limits.store: holds a password"),
+        ("routes:", "telemetry: {store: 'postgresql://u:pw@h/d'}\nroutes:", "telemetry.store: holds a password"),
+        ("routes:", "telemetry: {store: 'postgresql://h/d?password=x'}\nroutes:", "store: holds a password"),
+        ("routes:", "telemetry: {store: 'mysql://h/d'}\nroutes:", "store: is not a URL like postgresql://foregate@"),
         ("routes:", "trusted_proxies: [10.0.0.1/8]\nroutes:", "do you mean 10.0.0.0/8?"),
         ("services:\n  ai:", "services:\n  'a i':", 'services.a i: "a i" is not a name'),
         (
