@@ -179,7 +179,7 @@ def saturate(
     script = folder / "post.lua"
     script.write_text(_POST.format(last=len(sent) - 1, count=len(sent), folder=folder, kind=kind, secret=SECRET))
     before_cpu_s, before = server.running.cpu_s(), server.stored()
-    argv = [process.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "10s"]
+    argv = [process.tool("wrk"), "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--latency", "--timeout", "10s"]
     url = f"http://127.0.0.1:{server.port}/v1/telemetry"
     done = subprocess.run([*argv, "-s", str(script), url], check=True, capture_output=True, text=True)
     found = wrk.read(done.stdout, server.running.cpu_s() - before_cpu_s)

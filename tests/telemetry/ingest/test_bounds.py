@@ -3,9 +3,11 @@
 import asyncio
 import errno
 import gzip
+import random
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.telemetry.ingest.world import SECRET, World, item, run, world
 
@@ -212,6 +214,49 @@ def test_who_waits_for_a_go_ahead_is_given_one_or_the_refusal(tmp_path: Path) ->
             assert (await raw(running, wrong + expecting)).startswith(b"HTTP/1.1 401 ")
 
     run(main)
+
+
+def test_a_mistake_of_ours_costs_its_post_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            with monkeypatch.context() as broken:
+                broken.setattr("foregate.telemetry.ingest.call.items_of", lambda *given: 1 / 0)
+                answer = await running.post([item()])
+                assert (answer.status, answer.json["code"]) == (500, "internal")
+            running.mistakes = 1
+            assert _nothing_held(running)
+            assert (await running.post([item()])).status == 200
+
+    run(main)
+
+
+def test_garbage_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    good = msgspec.json.encode([item()])
+    paths = ("/v1/telemetry", "/v1/traces", "/v1/metrics", "/v1/logs", "/api/v1/write")
+    kinds = ("application/json", "application/x-protobuf", "application/msgpack", "application/x-ndjson", "")
+
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            statuses = set()
+            for turn in range(400):
+                body = chance.randbytes(chance.randrange(200)) if turn % 2 else _mutated(chance, good)
+                encoding = chance.choice(("identity", "identity", "gzip", "zstd", "snappy", "br"))
+                path, kind = chance.choice(paths), chance.choice(kinds)
+                answer = await running.post(body, path, kind, content_encoding=encoding)
+                statuses.add(answer.status)
+            assert statuses <= {200, 204, 400, 413, 415, 422}
+            assert _nothing_held(running)
+            assert (await running.post(good)).json["accepted"] == 1
+
+    run(main)
+
+
+def _mutated(chance: random.Random, body: bytes) -> bytes:
+    out = bytearray(body)
+    for _ in range(chance.randrange(1, 4)):
+        out[chance.randrange(len(out))] = chance.randrange(256)
+    return bytes(out[: chance.randrange(1, len(out) + 1)])
 
 
 def _nothing_held(running: World) -> bool:

@@ -59,10 +59,9 @@ class Call:
                 self._read()
 
     def request_aborted(self, code: str) -> None:
-        """The client has gone. What was submitted is stored all the same."""
+        """The client has gone, or was slow. What was submitted is stored all the same."""
         self._chunks = []
         if self._rejected is None:
-            self._intake.counts.refused(code)
             self._end()
 
     def response_paused(self, paused: bool) -> None:
@@ -77,16 +76,12 @@ class Call:
         try:
             headers, key = self._exchange.headers, self._holder.key
             parsed = self._intake.reader.read(self._endpoint, key, headers, body)
-            once = batch_id_of(headers, parsed, self._endpoint, key)
+            self._admit(parsed, batch_id_of(headers, parsed, self._endpoint, key))
         except ForegateError as error:
             self.refuse(error.spec.code, error.detail)
-            return
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs this post alone, and is said
             self._intake.failed(error)
             self.refuse("internal")
-            return
-        del body
-        self._admit(parsed, once)
 
     def _admit(self, parsed: Parsed, once: str) -> None:
         """The last bounds: items that wait, and items that this key may send."""

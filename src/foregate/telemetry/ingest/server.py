@@ -114,7 +114,10 @@ class IngestServer:
         if done.seconds >= 0.0:
             self._counts.flushed(done.seconds)
         for post, outcome in done.settled:
-            post.settle(outcome)
+            try:
+                post.settle(outcome)
+            except Exception as error:  # noqa: BLE001 - the others of its round are owed their answers
+                self._intake.failed(error)
         self._intake.budget.publish()
 
     def _accepting_paused(self, reason: str) -> None:
