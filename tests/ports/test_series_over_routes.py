@@ -48,11 +48,14 @@ def test_sums_are_those_of_the_windows(series_adapter: SeriesAdapter, span_s: in
         expected: dict[Entity, int] = {}
         for one in series.scan(span_s, from_s, until_s):
             expected[one.entity] = expected.get(one.entity, 0) + one.stats.requests
-        found = series.sums(span_s, from_s, until_s)
-        assert {entity: stats.requests for entity, stats in found} == expected
-        assert {entity for entity, _ in series.sums(span_s, from_s, until_s, org="other")} == {OTHER} & set(expected)
+        found = series.sums("requests", span_s, from_s, until_s)
+        assert dict(found) == expected
+        assert {entity for entity, _ in series.sums("requests", span_s, from_s, until_s, org="other")} == {OTHER} & set(
+            expected
+        )
+    assert {value for _, value in series.sums("max_ms", span_s, 0, 1e9)} == {0.0}
     with pytest.raises(ForegateError, match="more than 1 windows"):
-        series.sums(span_s, 0, 1e9, rows_max=1)
+        series.sums("requests", span_s, 0, 1e9, rows_max=1)
 
 
 def test_totals_are_all_routes_together_per_org_and_environment(series_adapter: SeriesAdapter) -> None:
@@ -100,5 +103,5 @@ def test_what_expires_goes_from_sums_and_totals_too(series_adapter: SeriesAdapte
     series.expire(900, 7_200.0)
     assert len(series.totals(3_600, 0, 7_200, org="other")) == 0
     assert len(series.totals(3_600, 0, 7_200, org="default")) == 2
-    assert {entity for entity, _ in series.sums(3_600, 0, 7_200)} == {ASK, PAY}
+    assert {entity for entity, _ in series.sums("requests", 3_600, 0, 7_200)} == {ASK, PAY}
     assert series.totals(900, 0, 7_200) == []

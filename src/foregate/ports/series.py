@@ -1,14 +1,18 @@
 """The series store: windows over time, and how far the reader of events has come."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
-from foregate.wire.window import StoredWindow, WindowStats
+from foregate.wire.window import StoredWindow
 
 Merge = Callable[[Sequence[StoredWindow], int, float], StoredWindow]  # of one entity; span and start of the result
+Number = Literal[
+    "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
+    "response_bytes", "max_ms",
+]  # fmt: skip
 
 
 class SeriesWriter(Protocol):
@@ -80,9 +84,16 @@ class SeriesReader(Protocol):
         ...
 
     def sums(
-        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
-    ) -> list[tuple[Entity, WindowStats]]:
-        """Per entity the windows of `scan` added up: counts and maxima, no mean, no quantile.
+        self,
+        number: Number,
+        span_s: int,
+        from_s: float,
+        until_s: float,
+        *,
+        org: str | None = None,
+        rows_max: int = 1_000_000,
+    ) -> list[tuple[Entity, float]]:
+        """One number of the windows of `scan` added up per entity; of "max_ms" the largest.
 
         Raises ForegateError("query_too_large") rather than read more than `rows_max` windows.
         """

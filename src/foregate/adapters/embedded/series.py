@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 from foregate.adapters.embedded import series_totals
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.adapters.embedded.series_schema import MIGRATIONS
-from foregate.ports.series import Merge
+from foregate.ports.series import Merge, Number
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy, UsageSums
@@ -81,6 +81,7 @@ class EmbeddedSeries:
         self._path = path
         self._lock = threading.Lock()
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the file, which retention bounds
+        self._named: dict[int, Entity] = {}  # the same, for readers
         self._db = open_database(path, MIGRATIONS, durable=False)
 
     def append(
@@ -227,11 +228,22 @@ class EmbeddedSeries:
         return [Entity(*row) for row in rows]
 
     def sums(
-        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
-    ) -> list[tuple[Entity, WindowStats]]:
-        """Per entity its windows added up; hours and days by SQLite alone."""
+        self,
+        number: Number,
+        span_s: int,
+        from_s: float,
+        until_s: float,
+        *,
+        org: str | None = None,
+        rows_max: int = 1_000_000,
+    ) -> list[tuple[Entity, float]]:
+        """One number per entity; of hours and days by SQLite alone."""
         with self._lock, failures_of(self._path):
-            return series_totals.sums(self._db, span_s, from_s, until_s, org, rows_max)
+            found = series_totals.sums(self._db, number, span_s, from_s, until_s, org, rows_max)
+            if not all(entity in self._named for entity, _ in found):
+                rows = self._db.execute("SELECT id, org, service, route, environment FROM entities")
+                self._named = {row[0]: Entity(*row[1:]) for row in rows}
+        return [(self._named[entity], value) for entity, value in found]
 
     def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
         """The windows of all routes together."""

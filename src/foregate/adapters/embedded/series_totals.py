@@ -6,12 +6,12 @@ Kept by the writer of `embedded.series` in its own transactions, so that they sa
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
 from foregate.kernel.errors import ForegateError
-from foregate.ports.series import Merge
+from foregate.ports.series import Merge, Number
 from foregate.wire.entity import Entity
 from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
@@ -22,19 +22,12 @@ _NUMBERS = (
 )  # fmt: skip
 _MAXIMA = ("inflight_max", "max_ms")
 _PUT = f"INSERT OR REPLACE INTO sums VALUES ({', '.join('?' * (3 + len(_NUMBERS) + len(_MAXIMA)))})"  # noqa: S608
-_ADDED = ", ".join([*(f"sum({name})" for name in _NUMBERS), *(f"max({name})" for name in _MAXIMA)])
-_SUMS = (
-    f"SELECT org, service, route, environment, {_ADDED} FROM sums JOIN entities ON id = entity "  # noqa: S608
-    "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} GROUP BY entity"
-)
+_SUMS = "SELECT entity, {added} FROM sums WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} GROUP BY entity"
 _COUNT = (
-    "SELECT count(*) FROM (SELECT 1 FROM {table} {join} WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
-    "LIMIT ?)"
+    "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} LIMIT ?)"
 )
-_STATS = (
-    "SELECT org, service, route, environment, stats FROM windows JOIN entities ON id = entity "
-    "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} ORDER BY entity"
-)
+_STATS = "SELECT entity, stats FROM windows WHERE span_s = ? AND start_s >= ? AND start_s < ? {which}"
+_OF_ORG = "AND entity IN (SELECT id FROM entities WHERE org = ?)"
 _PARTS = (
     "SELECT org, environment, stats, latency, upstream, facets FROM windows JOIN entities ON id = entity "
     "WHERE span_s = ? AND start_s = ? ORDER BY org, environment"
@@ -142,35 +135,27 @@ def stale(db: sqlite3.Connection, from_s: float, until_s: float, span_s: int = H
 
 
 def sums(
-    db: sqlite3.Connection, span_s: int, from_s: float, until_s: float, org: str | None, rows_max: int
-) -> list[tuple[Entity, WindowStats]]:
-    """See `ports.series.SeriesReader.sums`."""
-    which, of = ("", ()) if org is None else ("AND org = ?", (org,))
-    table, join = "sums" if span_s in ROLLED_UP_FROM else "windows", "JOIN entities ON id = entity" if of else ""
+    db: sqlite3.Connection, number: Number, span_s: int, from_s: float, until_s: float, org: str | None, rows_max: int
+) -> list[tuple[int, float]]:
+    """See `ports.series.SeriesReader.sums`; by the entities' numbers."""
+    alone = org is None or db.execute("SELECT 1 FROM entities WHERE org <> ? LIMIT 1", (org,)).fetchone() is None
+    which, of = ("", ()) if alone else (_OF_ORG, (org,))
+    rolled_up = span_s in ROLLED_UP_FROM
     asked = (span_s, from_s, until_s, *of)
-    count = db.execute(_COUNT.format(table=table, join=join, which=which), (*asked, rows_max + 1)).fetchone()[0]
-    if count > rows_max:
-        raise ForegateError("query_too_large", f"It would read more than {rows_max} windows of {span_s} s.")
-    length_s = int(until_s - from_s)
-    if span_s in ROLLED_UP_FROM:
-        rows = db.execute(_SUMS.format(which=which), asked).fetchall()
-        return [(Entity(*row[:4]), _stats(from_s, length_s, row[4:])) for row in rows]
-    return _added(db.execute(_STATS.format(which=which), asked).fetchall(), from_s, length_s)
+    count = _COUNT.format(table="sums" if rolled_up else "windows", which=which)
+    if db.execute(count, (*asked, rows_max + 1)).fetchone()[0] > rows_max:
+        raise ForegateError("query_too_large", f"It would read more than {rows_max:,} windows of {span_s} s.")
+    if rolled_up:
+        added = f"max({number})" if number in _MAXIMA else f"sum({number})"  # one of a closed list
+        return db.execute(_SUMS.format(added=added, which=which), asked).fetchall()
+    return _added(number, db.execute(_STATS.format(which=which), asked).fetchall())
 
 
-def _stats(start_s: float, length_s: int, numbers: Sequence[Any]) -> WindowStats:
-    """The counts stand side by side in the message, and so do they in `_NUMBERS`."""
-    *counts, inflight_max, max_ms = numbers
-    return WindowStats(start_s, length_s, *counts, inflight_max, max_ms=max_ms)
-
-
-def _added(rows: Sequence[Sequence[bytes]], start_s: float, length_s: int) -> list[tuple[Entity, WindowStats]]:
+def _added(number: Number, rows: Sequence[tuple[int, bytes]]) -> list[tuple[int, float]]:
     """Windows of 15 minutes and less are stored as messages alone: added up here."""
-    decoded = _decode_all(b"\xdd" + len(rows).to_bytes(4, "big") + b"".join(row[4] for row in rows))
-    found = []
-    for names, group in groupby(zip(rows, decoded, strict=True), key=lambda pair: pair[0][:4]):
-        of_one = [stats for _, stats in group]
-        numbers = [sum(getattr(stats, name) for stats in of_one) for name in _NUMBERS]
-        numbers += [max(getattr(stats, name) for stats in of_one) for name in _MAXIMA]
-        found.append((Entity(*map(str, names)), _stats(start_s, length_s, numbers)))
-    return found
+    decoded = _decode_all(b"\xdd" + len(rows).to_bytes(4, "big") + b"".join([row[1] for row in rows]))
+    found: dict[int, float] = {}
+    for (entity, _), value in zip(rows, map(attrgetter(number), decoded), strict=True):
+        before = found.get(entity, 0)
+        found[entity] = max(before, value) if number in _MAXIMA else before + value
+    return list(found.items())

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
+from operator import add, attrgetter
 
+from foregate.ports.series import Number
 from foregate.telemetry.facets import Facets
 from foregate.telemetry.sketch import Sketch
 from foregate.wire.ask import Ask, Measure
 from foregate.wire.window import StoredWindow, WindowStats
 
-COUNTED: Mapping[Measure, str] = {
-    name: name
-    for name in (
-        "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
-        "response_bytes",
-    )
+COUNTED: Mapping[Measure, Number] = {
+    "requests": "requests", "errors": "errors", "timeouts": "timeouts", "client_errors": "client_errors",
+    "limited": "limited", "broken": "broken", "retries": "retries", "request_bytes": "request_bytes",
+    "response_bytes": "response_bytes",
 }  # fmt: skip
 SHARES: Mapping[Measure, float] = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999}
 OF_LATENCY: frozenset[Measure] = frozenset({"mean_ms", *SHARES})
@@ -21,6 +21,7 @@ OF_UPSTREAM: frozenset[Measure] = frozenset({"upstream_mean_ms"})
 OF_FACETS: frozenset[Measure] = frozenset({"clients"})
 OF_SKETCHES = OF_LATENCY | OF_UPSTREAM | OF_FACETS
 _NAMES: Sequence[str] = tuple(COUNTED)
+_numbers_of = attrgetter(*_NAMES)
 
 
 class Cell:
@@ -37,7 +38,7 @@ class Cell:
 
     def count(self, stats: WindowStats) -> None:
         """Add the numbers of a window."""
-        self.numbers = [mine + getattr(stats, name) for mine, name in zip(self.numbers, _NAMES, strict=True)]
+        self.numbers = list(map(add, self.numbers, _numbers_of(stats)))
         self.max_ms = max(self.max_ms, stats.max_ms)
 
     def add(self, window: StoredWindow, wanted: frozenset[Measure]) -> None:

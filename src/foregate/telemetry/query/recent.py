@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from foregate.kernel.clock import Clock
 from foregate.kernel.limits import LATE_EVENT_S
-from foregate.ports.series import SeriesReader
+from foregate.ports.series import Number, SeriesReader
 from foregate.wire.entity import Entity
-from foregate.wire.window import StoredWindow, WindowStats
+from foregate.wire.window import StoredWindow
 
 BYTES_MAX = 67_108_864  # about; what was used longest ago goes first
 CLOSED_TTL_S = (
     60.0  # windows that are over change by late events and imports alone: an answer may miss a minute of them
 )
-OPEN_TTL_S = 2.0
+OPEN_TTL_S = 5.0  # the newest numbers are so old at most
 _WINDOW_BYTES = 600  # of a window without its sketches, as an object
 _Made = TypeVar("_Made")
 
@@ -87,13 +87,13 @@ class RecentReader:
         )
 
     def sums(
-        self, span_s: int, from_s: float, until_s: float, *, org: str | None, rows_max: int
-    ) -> list[tuple[Entity, WindowStats]]:
-        def read() -> list[tuple[Entity, WindowStats]]:
-            return self._reader.sums(span_s, from_s, until_s, org=org, rows_max=rows_max)
+        self, number: Number, span_s: int, from_s: float, until_s: float, *, org: str | None, rows_max: int
+    ) -> list[tuple[Entity, float]]:
+        def read() -> list[tuple[Entity, float]]:
+            return self._reader.sums(number, span_s, from_s, until_s, org=org, rows_max=rows_max)
 
-        key = ("sums", span_s, from_s, until_s, org)
-        return self._recent.get(key, read, self._ttl_s(until_s), lambda found: _WINDOW_BYTES * len(found))
+        key = ("sums", number, span_s, from_s, until_s, org)
+        return self._recent.get(key, read, self._ttl_s(until_s), lambda found: 100 * len(found))
 
     def stale(self, from_s: float, until_s: float, span_s: int) -> list[float]:
         key = ("stale", from_s, until_s, span_s)

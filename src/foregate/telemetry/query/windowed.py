@@ -12,8 +12,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from foregate.kernel.errors import ForegateError
+from foregate.ports.series import Number
 from foregate.telemetry.facets import CLASSES, Facets
-from foregate.telemetry.query.cells import OF_FACETS, OF_SKETCHES, Cell, step_starts
+from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_SKETCHES, Cell, step_starts
 from foregate.telemetry.query.plan import QUARTER_S, Known, Piece, pieces
 from foregate.telemetry.query.recent import RecentReader
 from foregate.telemetry.query.rolled import by_class, chosen, holds, of_all_routes
@@ -25,6 +26,7 @@ from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
 FEW_ENTITIES = 200  # so many are read at once, without ranking them first
 PRECISION = 96  # the ends of a range may be moved outwards by its 96th part, to whole windows
 FACETS_SPAN_MIN_S = 60  # panes of 10 s have none
+COUNTED_OR_MAX: Mapping[Measure, Number] = {**COUNTED, "max_ms": "max_ms"}  # what can be ranked by numbers alone
 Group = tuple[str, ...]
 Cells = dict[tuple[Group, int], Cell]  # by group and step, the step's beginning in seconds (0 without steps)
 
@@ -83,26 +85,33 @@ class Windowed:
             return self._over_all_routes(plan, None if everything else left, environments), 0
         if len(left) <= FEW_ENTITIES or ask.order in OF_SKETCHES or self._by_class or self._by_key:
             return self._scanned(plan, None if everything else left), 0
-        ranked = self._ranked(plan, frozenset(left))
+        ranked = self._ranked(plan, left)
         groups = set(ranked[: ask.top])
         largest = [one for one in left if self._group(one) in groups]
         return self._scanned(plan, largest), len(ranked) - len(groups)
 
-    def _ranked(self, plan: Sequence[Piece], left: Collection[Entity]) -> list[Group]:
+    def _ranked(self, plan: Sequence[Piece], left: Sequence[Entity]) -> list[Group]:
         """The groups by what they are ordered by, the largest first: from numbers alone."""
-        found: dict[Group, Cell] = {}
+        group_of = {entity: self._group(entity) for entity in left}
+        order = self._ask.order
+        found = self._added("requests" if order in ("rps", "error_rate") else COUNTED_OR_MAX[order], plan, group_of)
+        if order == "error_rate":
+            errors = self._added("errors", plan, group_of)
+            found = {group: errors.get(group, 0.0) / requests for group, requests in found.items() if requests}
+        return sorted(found, key=lambda group: (-found[group], group))
+
+    def _added(self, number: Number, plan: Sequence[Piece], group_of: Mapping[Entity, Group]) -> dict[Group, float]:
+        found: dict[Group, float] = {}
         for piece in plan:
             self._check()
-            sums = self._reader.sums(*piece, org=self._org, rows_max=self._bounds.sums_max - self.read)
-            for entity, stats in sums:
-                if entity in left:
-                    group = self._group(entity)
-                    cell = found.get(group)
-                    if cell is None:
-                        cell = found[group] = Cell()
-                    cell.count(stats)
+            sums = self._reader.sums(number, *piece, org=self._org, rows_max=self._bounds.sums_max)
+            for entity, value in sums:
+                group = group_of.get(entity)
+                if group is not None:
+                    before = found.get(group, 0.0)
+                    found[group] = max(before, value) if number == "max_ms" else before + value
             self.read += len(sums)
-        return sorted(found, key=lambda group: _rank(found[group], self._ask.order, group))
+        return found
 
     def _over_all_routes(
         self, plan: Sequence[Piece], left: Sequence[Entity] | None, environments: Collection[str]

@@ -28,11 +28,11 @@ from foregate.adapters.distributed.postgres.windows import (
     digest,
     stats_of,
 )
-from foregate.ports.series import Merge
+from foregate.ports.series import Merge, Number
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
-from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
+from foregate.wire.window import ROLLED_UP_FROM, StoredWindow
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
 _ADD_COUNTS = (
@@ -205,11 +205,18 @@ class PostgresSeries:
         return [Entity(*row) for row in rows]
 
     def sums(
-        self, span_s: int, from_s: float, until_s: float, *, org: str | None = None, rows_max: int = 1_000_000
-    ) -> list[tuple[Entity, WindowStats]]:
-        """Per entity its windows added up, by the server."""
+        self,
+        number: Number,
+        span_s: int,
+        from_s: float,
+        until_s: float,
+        *,
+        org: str | None = None,
+        rows_max: int = 1_000_000,
+    ) -> list[tuple[Entity, float]]:
+        """One number per entity, added up by the server."""
         with self._db.reading() as cursor:
-            return totals.sums(cursor, span_s, from_s, until_s, org, rows_max)
+            return totals.sums(cursor, number, span_s, from_s, until_s, org, rows_max)
 
     def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
         """The windows of all routes together."""

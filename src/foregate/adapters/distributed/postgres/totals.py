@@ -12,13 +12,11 @@ from foregate.adapters.distributed.postgres.tables import NUMBERS, SKETCHES, WIN
 from foregate.adapters.distributed.postgres.values import integer, text
 from foregate.adapters.distributed.postgres.windows import NUMBER_COLUMNS, QUARTER_S, SKETCH_COLUMNS, between, stats_of
 from foregate.kernel.errors import ForegateError
-from foregate.ports.series import Merge
+from foregate.ports.series import Merge, Number
 from foregate.wire.entity import Entity
-from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
+from foregate.wire.window import ROLLED_UP_FROM, StoredWindow
 
 HOUR_S = 3_600
-_SUMMED = tuple(name for name, (_, how) in NUMBERS.items() if how)
-_ADDED = ", ".join(f"{how}({name})::{kind}" for name, (kind, how) in NUMBERS.items() if how)
 _MARK = "INSERT INTO untotalled SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING"
 _NEXT = (
     "SELECT start_s FROM untotalled WHERE start_s < (SELECT extract(epoch FROM max(start_at)) FROM {quarters}) "
@@ -108,8 +106,8 @@ def stale(cursor: Cursor, from_s: float, until_s: float, span_s: int) -> list[fl
 
 
 def sums(
-    cursor: Cursor, span_s: int, from_s: float, until_s: float, org: str | None, rows_max: int
-) -> list[tuple[Entity, WindowStats]]:
+    cursor: Cursor, number: Number, span_s: int, from_s: float, until_s: float, org: str | None, rows_max: int
+) -> list[tuple[Entity, float]]:
     """See `SeriesReader.sums`."""
     which = sql.SQL("TRUE") if org is None else sql.SQL("org = {}").format(sql.Literal(text(org)))
     found = sql.SQL("FROM {} JOIN entities ON id = entity WHERE {} AND {}").format(
@@ -118,13 +116,11 @@ def sums(
     count = sql.SQL("SELECT count(*) FROM (SELECT {} LIMIT {}) AS found").format(found, sql.Literal(rows_max + 1))
     row = cursor.execute(count).fetchone()
     if row is None or row[0] > rows_max:
-        raise ForegateError("query_too_large", f"It would read more than {rows_max} windows of {span_s} s.")
-    cursor.execute(sql.SQL(f"SELECT org, service, route, environment, {_ADDED} {{}} GROUP BY 1, 2, 3, 4").format(found))
-    length_s = int(until_s - from_s)
-    return [
-        (Entity(*row[:4]), WindowStats(from_s, length_s, **dict(zip(_SUMMED, row[4:], strict=True))))
-        for row in cursor.fetchall()
-    ]
+        raise ForegateError("query_too_large", f"It would read more than {rows_max:,} windows of {span_s} s.")
+    kind, how = NUMBERS[number]
+    added = f"{how}({number})::{kind}"  # names of our own columns
+    cursor.execute(sql.SQL(f"SELECT org, service, route, environment, {added} {{}} GROUP BY 1, 2, 3, 4").format(found))
+    return [(Entity(*row[:4]), row[4]) for row in cursor.fetchall()]
 
 
 def expire(cursor: Cursor, span_s: int, older_than_s: float, org: str | None) -> None:
