@@ -5,8 +5,10 @@ from math import ceil, floor
 from operator import add, attrgetter
 
 from foregate.ports.series import Number
-from foregate.telemetry.facets import Facets
+from foregate.telemetry.facets import clients_of
+from foregate.telemetry.heavy import HeavyHitters
 from foregate.telemetry.sketch import Sketch
+from foregate.telemetry.uniques import Uniques
 from foregate.wire.ask import Ask, Measure
 from foregate.wire.window import StoredWindow, WindowStats
 
@@ -25,16 +27,17 @@ _numbers_of = attrgetter(*_NAMES)
 
 
 class Cell:
-    """Grows by `add`. `latency`, `upstream` and `facets` are merged only where they are asked for."""
+    """Grows by `add`. Sketches, keys and clients are merged only where they are asked for."""
 
-    __slots__ = ("facets", "latency", "max_ms", "numbers", "upstream")
+    __slots__ = ("clients", "keys", "latency", "max_ms", "numbers", "upstream")
 
     def __init__(self) -> None:
         self.numbers = [0] * len(_NAMES)
         self.max_ms = 0.0
         self.latency = Sketch()
         self.upstream = Sketch()
-        self.facets: Facets | None = None
+        self.keys = HeavyHitters()
+        self.clients: Uniques | None = None  # None: not asked for, or of panes that have none
 
     def count(self, stats: WindowStats) -> None:
         """Add the numbers of a window."""
@@ -49,7 +52,7 @@ class Cell:
         if wanted & OF_UPSTREAM:
             self.upstream.merge(Sketch.decode(window.upstream))
         if wanted & OF_FACETS and window.facets:
-            self._merge_facets(Facets.decode(window.facets))
+            self._merge_clients(clients_of(window.facets))
 
     def merge(self, other: "Cell") -> None:
         """Add another cell, which stays as it is."""
@@ -57,12 +60,13 @@ class Cell:
         self.max_ms = max(self.max_ms, other.max_ms)
         self.latency.merge(other.latency)
         self.upstream.merge(other.upstream)
-        if other.facets is not None:
-            self._merge_facets(other.facets)
+        self.keys.merge(other.keys)
+        if other.clients is not None:
+            self._merge_clients(other.clients)
 
-    def _merge_facets(self, other: Facets) -> None:
-        self.facets = self.facets or Facets()
-        self.facets.merge(other)
+    def _merge_clients(self, other: Uniques) -> None:
+        self.clients = self.clients or Uniques()
+        self.clients.merge(other)
 
     def value(self, measure: Measure, seconds: float) -> float | None:
         """`seconds`: what a rate is divided by. None where there is nothing to measure."""
@@ -74,7 +78,7 @@ class Cell:
         if measure == "error_rate":
             return self.numbers[1] / requests if requests else None
         if measure == "clients":
-            return self.facets.clients.estimate() if self.facets else None
+            return self.clients.estimate() if self.clients else None
         if measure == "upstream_mean_ms":
             return self.upstream.mean_ms() if self.upstream.buckets else None
         if measure == "max_ms":

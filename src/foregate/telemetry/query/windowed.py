@@ -13,12 +13,11 @@ from msgspec.structs import replace
 
 from foregate.kernel.errors import ForegateError
 from foregate.ports.series import Number
-from foregate.telemetry.facets import CLASSES, Facets
-from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_SKETCHES, Cell, step_starts
+from foregate.telemetry.facets import CLASSES, counts_of, keys_of, latencies_by_class
+from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_LATENCY, OF_SKETCHES, Cell, step_starts
 from foregate.telemetry.query.plan import QUARTER_S, Known, Piece, pieces
 from foregate.telemetry.query.recent import RecentReader
 from foregate.telemetry.query.rolled import by_class, chosen, holds, of_all_routes
-from foregate.telemetry.sketch import Sketch
 from foregate.wire.ask import Answer, Ask, Measure, Series
 from foregate.wire.entity import Entity
 from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
@@ -174,20 +173,21 @@ class Windowed:
                 self._cell(cells, self._group(window.entity), step).add(window, self._wanted)
 
     def _add_classes(self, cells: Cells, window: StoredWindow, step: int) -> None:
-        facets, whole = Facets.decode(window.facets), Sketch.decode(window.latency)
         given = [one for one in self._ask.filters if one.field == "status_class"]
-        for status_class, requests in zip(CLASSES, facets.counts, strict=True):
-            name = f"{status_class}xx"
-            if requests and all(holds(one, name) for one in given):
-                cell = self._cell(cells, self._group(window.entity, name), step)
+        classes = [c for c in CLASSES if all(holds(one, f"{c}xx") for one in given)]
+        latencies = latencies_by_class(window) if self._wanted & OF_LATENCY else {}
+        counts = counts_of(window.facets)
+        for status_class in classes:
+            requests = counts[status_class - 1]
+            if requests:
+                cell = self._cell(cells, self._group(window.entity, f"{status_class}xx"), step)
                 cell.numbers[0] += requests
-                cell.latency.merge(facets.latency(status_class, whole))
+                if status_class in latencies:
+                    cell.latency.merge(latencies[status_class])
 
     def _add_keys(self, cells: Cells, window: StoredWindow, step: int) -> None:
         """A step's keys are merged in one place first: dropping the small ones must not depend on the group."""
-        cell = self._cell(cells, ("",), step)
-        cell.facets = cell.facets or Facets()
-        cell.facets.keys.merge(Facets.decode(window.facets).keys)
+        self._cell(cells, ("",), step).keys.merge(keys_of(window.facets))
 
     def _cell(self, cells: Cells, group: Group, step: int) -> Cell:
         cell = cells.get((group, step))
@@ -238,11 +238,10 @@ def _of_keys(cells: Cells) -> tuple[Cells, int]:
     found: Cells = {}
     error = 0
     for (_, step), cell in cells.items():
-        keys = cell.facets.keys if cell.facets else None
-        for name, count in keys.counts.items() if keys else ():
+        for name, count in cell.keys.counts.items():
             made = found[(name,), step] = Cell()
             made.numbers[0] = count
-        error += keys.error_max if keys else 0
+        error += cell.keys.error_max
     return found, error
 
 
