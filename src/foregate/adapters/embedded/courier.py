@@ -10,20 +10,25 @@ from itertools import zip_longest
 from pathlib import Path
 
 from foregate.adapters.embedded.locks import try_hold
-from foregate.adapters.embedded.segment import SpoolFile
+from foregate.adapters.embedded.parting import parted
+from foregate.adapters.embedded.segment import Slice, SpoolFile
 from foregate.adapters.embedded.spool import LOCK
 from foregate.kernel.limits import BUS_BATCH_EVENTS_MAX
-from foregate.ports.bus import Bus
+from foregate.ports.bus import Append, Bus
 from foregate.wire import TOPIC_EVENTS
 
 
 class Courier:
-    """Empties every `w<N>` under `spools`. Raises OSError when another live courier does."""
+    """Empties every `w<N>` under `spools`. Raises OSError when another live courier does.
 
-    def __init__(self, spools: Path, *, batch_items_max: int = BUS_BATCH_EVENTS_MAX) -> None:
+    A worker's events go to one partition; `by_service`, to that of their service, wherever they were served.
+    """
+
+    def __init__(self, spools: Path, *, by_service: bool = False, batch_items_max: int = BUS_BATCH_EVENTS_MAX) -> None:
         spools.mkdir(parents=True, exist_ok=True)
         self.damaged = 0  # files that were set aside (renamed `.damaged`)
         self._spools = spools
+        self._by_service = by_service
         self._batch_items_max = batch_items_max
         self._open: dict[Path, SpoolFile] = {}
         lock = try_hold(spools / "courier.lock")
@@ -48,7 +53,8 @@ class Courier:
                 continue
             # Known before it is read to its end: a worker that has a later file puts nothing more into this one.
             finished = file.boot != live or (following is not None and _boot_and_number(following)[0] == live)
-            moved += _move(file, bus, partition_of(folder, bus), self._batch_items_max)
+            partition = None if self._by_service else partition_of(folder, bus)
+            moved += _move(file, bus, partition, self._batch_items_max)
             if finished:
                 del self._open[path]
                 file.delete()
@@ -102,15 +108,26 @@ def _live_boot(folder: Path) -> str:
     return (folder / LOCK).read_text()
 
 
-def _move(file: SpoolFile, bus: Bus, partition: int, items_max: int) -> int:
+def _move(file: SpoolFile, bus: Bus, partition: int | None, items_max: int) -> int:
     """Append all that is committed in `file`. The bus knows a slice it has already by (boot, file and offset)."""
     moved = 0
     while (piece := file.next_slice(items_max)) is not None:
         sequence = file.number << 32 | piece.start
-        bus.append(TOPIC_EVENTS, partition, piece.payload, piece.items, producer=file.boot, sequence=sequence)
+        if partition is not None:
+            bus.append(TOPIC_EVENTS, partition, piece.payload, piece.items, producer=file.boot, sequence=sequence)
+        else:
+            bus.append_all(_parts(file.boot, sequence, piece, bus.partitions))
         file.slice_moved()
         moved += piece.items
     return moved
+
+
+def _parts(boot: str, sequence: int, piece: Slice, partitions: int) -> list[Append]:
+    """A slice in parts. Each partition is a producer: sequences rise within each."""
+    return [
+        Append(TOPIC_EVENTS, partition, part.payload, part.items, f"{boot}/{partition}", sequence)
+        for partition, part in parted(piece.payload, partitions).items()
+    ]
 
 
 def _boot_and_number(path: Path) -> tuple[str, int]:

@@ -40,6 +40,7 @@ def contradictions(config: Config) -> Iterator[Found]:
     for path, policies in places(config):
         yield from _policies(config, policies, path)
     yield from unguarded(config)
+    yield from _shared_bus(config)
     yield from bad_models(config)
 
 
@@ -221,3 +222,11 @@ def _fallback(config: Config, fallback: Fallback | None, path: Path) -> Iterator
     for index, code in enumerate(fallback.on):
         if code not in ERRORS and _STATUS.fullmatch(code) is None:
             yield (*path, "fallback", "on", index), f'there is no error "{code}"{did_you_mean(code, ERRORS)}'
+
+
+def _shared_bus(config: Config) -> Iterator[Found]:
+    """Machines that share the partitions each have a part: their stores must be one."""
+    kafka = config.telemetry.bus.kafka
+    if kafka.group and config.telemetry.store is None:
+        sentence = "machines that share the partitions need one store: set telemetry.store, too, or leave out the group"
+        yield ("telemetry", "bus", "kafka", "group"), sentence

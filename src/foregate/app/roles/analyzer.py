@@ -50,7 +50,7 @@ def run(options: RoleOptions) -> int:
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
     clock, data = SystemClock(), options.data
-    bus, series = open_bus(data, runtime.bus, clock), open_series(runtime, data)
+    bus, series = open_bus(data, runtime.bus, clock, reader="windows"), open_series(runtime, data)
     findings = EmbeddedFindings(data.findings)
     notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
     analysis = Analysis(

@@ -32,7 +32,7 @@ def run(options: RoleOptions) -> int:
 
 async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> int:
     stop = await stop_event(options.supervised)
-    courier, clock = Courier(options.data.root / "spool"), SystemClock()
+    courier, clock = Courier(options.data.root / "spool", by_service=runtime.bus is not None), SystemClock()
     bound = BusBound(runtime.bus_bytes_max, bus_readers(options.data, runtime), clock, log)
     bus: Bus | None = None
     failure = ""

@@ -67,7 +67,9 @@ def _stores(
     data, flush_s = options.data, runtime.flush_interval_s
     bus = lambda: open_bus(data, runtime.bus, clock)  # noqa: E731
     stores: dict[str, Callable[[], Keeping]] = {
-        "archive": lambda: Archiving(bus, archive(), flush_s, clock),
+        "archive": lambda: Archiving(
+            lambda: open_bus(data, runtime.bus, clock, reader="archive"), archive(), flush_s, clock
+        ),
         "logs": lambda: LogKeeping(bus, data, clock),
     }
     if runtime.journeys.enabled:
