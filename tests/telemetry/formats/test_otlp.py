@@ -225,6 +225,17 @@ def test_empty_messages_without_number_are_refused_before_they_cost_memory(level
         assert raised.value.spec.code == "body_too_large"
 
 
+@every_signal
+@pytest.mark.parametrize("kind", [PROTOBUF, JSON])
+def test_a_request_of_too_many_items_is_refused(signal: Any, kind: str) -> None:
+    request = REQUESTS[signal](21)
+    body = request.SerializeToString() if kind == PROTOBUF else as_otlp_json(request)
+    assert len(items(took(signal, kind, body, Options(items_max=21)))) == 21
+    with pytest.raises(ForegateError) as raised:
+        took(signal, kind, body, Options(items_max=20))
+    assert raised.value.spec.code == "body_too_large"
+
+
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

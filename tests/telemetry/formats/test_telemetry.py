@@ -130,6 +130,12 @@ def test_other_names_and_units_mean_the_same(extra: dict[str, Any], count: int) 
     assert parsed.events == [one()] * count
 
 
+@pytest.mark.parametrize("count", [2, 200])
+def test_of_two_names_of_a_field_the_one_that_the_table_names_first_holds(count: int) -> None:
+    for said in ({"timestamp": 1.7e9, **item(0)}, {**item(0), "timestamp": 1.7e9}, {"duration_s": 9, **item(0)}):
+        assert took("telemetry", "application/json", as_json([said] * count)).events == [one()] * count
+
+
 def test_times_are_read_as_people_write_them() -> None:
     expected = 1_790_000_000.0
     for said in (expected, int(expected), expected * 1e3, expected * 1e6, str(int(expected)), "2026-09-21T14:13:20Z"):

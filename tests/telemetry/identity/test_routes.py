@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,15 @@ def test_merging_gives_room_back() -> None:
     for number in range(20_000):
         routes.of_path(f"/tags/{_word(number)}/posts/{_word(number % 7)}")
     assert routes.of_path("/new") == "/new"
+
+
+def test_merging_gives_room_back_to_all_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foregate.telemetry.identity.routes.LEARNED_MAX", 300)
+    routes = Routes()
+    for number in range(20):
+        for name in range(VALUES_MAX + 1):
+            routes.of("acme", f"s{number}").of_path(f"/{_word(name)}")
+    assert routes.of("acme", "late").of_path("/a") == "/a"
 
 
 def test_a_service_has_a_bounded_number_of_routes() -> None:
