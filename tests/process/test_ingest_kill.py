@@ -31,8 +31,9 @@ _REST_S = 0.02  # between two posts of a sender: the processes that start again 
 class Senders:
     """Clients that send numbered events; some again and again under an id until they are acknowledged, some once."""
 
-    def __init__(self, url: str, seed: int) -> None:
+    def __init__(self, url: str, seed: int, key: str = SECRET) -> None:
         self._url = f"{url}/v1/telemetry"
+        self._headers = [(b"content-type", b"application/json"), (b"x-api-key", key.encode())]
         self._chance = random.Random(seed)
         self._numbers = 0
         self.stopping = False
@@ -72,7 +73,7 @@ class Senders:
                 for n, name in enumerate(names)
             ]
         )
-        headers = [*HEADERS, (b"idempotency-key", batch_id.encode())] if batch_id else HEADERS
+        headers = [*self._headers, (b"idempotency-key", batch_id.encode())] if batch_id else self._headers
         try:
             answer = await client.request("POST", self._url, headers=headers, body=body)
             said = msgspec.json.decode(await answer.read())

@@ -17,6 +17,7 @@ from foregate.telemetry.ingest.endpoints import Endpoint
 
 JSON, PROTOBUF = b"application/json", b"application/x-protobuf"
 _PROBLEM = b"application/problem+json"
+_GRPC_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-accept-encoding: identity,gzip\r\n"
 
 
 class Answering(Protocol):
@@ -55,7 +56,7 @@ def accept(exchange: Answering, endpoint: Endpoint, as_json: bool, parsed: Parse
     elif endpoint.dialect == "remote_write":
         _accept_remote_write(exchange, parsed, items)
     elif endpoint.dialect == "grpc":
-        exchange.send_head(200, b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n" + exchange.date_line, None)
+        exchange.send_head(200, _GRPC_HEAD + exchange.date_line, None)
         exchange.write(grpc.framed(exported(cast("OtlpSignal", endpoint.signal), parsed, json=False)))
         exchange.end([(b"grpc-status", b"0")])
         exchange.flush()
@@ -89,8 +90,7 @@ def refuse(
 def refuse_grpc(exchange: Answering, code: str, sentence: str, wait_s: float = 0.0) -> None:
     """An answer of trailers alone."""
     said = encode(grpc.status_fields(code, sentence, wait_s))
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n"
-    exchange.send_whole(200, (head, exchange.date_line, said), 0, [])
+    exchange.send_whole(200, (_GRPC_HEAD, exchange.date_line, said), 0, [])
     exchange.end()
     exchange.flush()
 

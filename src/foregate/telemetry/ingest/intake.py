@@ -12,13 +12,13 @@ from foregate.telemetry.ingest.committer import Log
 from foregate.telemetry.ingest.counts import Counts
 from foregate.telemetry.ingest.endpoints import ENDPOINTS, HEALTH_PATHS, Endpoint
 from foregate.telemetry.ingest.keys import Holder, Keys
+from foregate.telemetry.ingest.page import CONTENT_TYPE
 from foregate.telemetry.ingest.reading import Reader
 from foregate.telemetry.ingest.rounds import Post
 from foregate.wire.ingest import Ingest
 
 FULL_RETRY_S = 30.0  # people have to free something
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
-_GRPC = b"application/grpc"
 
 
 class Intake:
@@ -121,7 +121,7 @@ class Intake:
             self._refuse(exchange, None, "method_not_allowed", lines=b"allow: GET, HEAD\r\n")
         elif path == b"/metrics":
             self.budget.publish()
-            respond(exchange, 200, b"text/plain; version=0.0.4; charset=utf-8", self._page())
+            respond(exchange, 200, CONTENT_TYPE, self._page())
         else:
             well = path == b"/health/live" or (self._ready() and not self.draining)
             body = b'{"status":"ok"}' if well else b'{"status":"not ready"}'
