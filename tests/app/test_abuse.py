@@ -207,3 +207,14 @@ def test_who_falls_behind_goes_on_with_the_newest_and_says_so(tmp_path: Path) ->
         assert events.skipped_batches == BEHIND_BATCHES_MAX + 1
         bus.append(TOPIC_EVENTS, 0, payload, 1, producer="w", sequence=10_000)
         assert len(events.read()) == 1
+
+
+def test_what_others_have_sent_in_blocks_nobody(machine: Machine) -> None:
+    now_s = machine.clock.now()
+    sent = [event(now_s - 2.0 + n / 50, "192.0.2.1", f"/x{n}.php", 404, "") for n in range(60)]
+    machine.put([msgspec.structs.replace(one, source="telemetry") for one in sent])
+    machine.watch.step()
+    assert machine.blocked == {}
+    machine.attack()
+    machine.watch.step()
+    assert list(machine.blocked)

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from tests.telemetry.making import T0, traffic
 from tests.telemetry.world import Stores, assert_roll_ups_equal_recomputation, assert_windows_equal_recomputation
 
@@ -16,7 +17,7 @@ from foregate.kernel.clock import ManualClock
 from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY
 
 KILLS = int(os.environ.get("FOREGATE_KILLS", "3"))
-BATCHES = 150 * KILLS
+BATCHES = 100 * KILLS
 NOW_S = T0 + 3_000
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,7 @@ def live_and_die(folder: Path, life_s: float) -> None:
     assert consumer.wait(60) == -9
 
 
+@pytest.mark.timeout(60 + 20 * KILLS)
 def test_windows_equal_recomputation_after_kill_9_of_the_consumer(tmp_path: Path) -> None:
     chance = random.Random(21)
     stores = Stores(tmp_path, ManualClock(NOW_S))

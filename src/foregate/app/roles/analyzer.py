@@ -1,6 +1,7 @@
 """The analyzer process: windows, judgement, alerts. The only one that imports numpy and xgboost."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ ABUSE_STEP_S = 0.25
 CANARY_STEP_S = 1.0
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
+GC_THRESHOLDS = 100_000, 20, 50  # windows are many objects and no cycles: looking for these took more than half
 Make = Callable[[Bus, EmbeddedVerdicts], Watch]
 
 
@@ -64,6 +66,8 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         log=log,
     )
     await asyncio.to_thread(analysis.restore)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     log.info("analyzing", threshold=runtime.alert_threshold)
     watching = [
         spawn(keep_watching(make, step_s, data, runtime.bus, clock, stop, log.bind(watch=name)), name=f"watch {name}")
