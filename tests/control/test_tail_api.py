@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -120,3 +121,12 @@ def test_the_number_of_tails_is_bounded(kept: QueryWorld, monkeypatch: pytest.Mo
             if stream.status == 200:
                 return
     raise AssertionError("no tail could be opened after one had left")
+
+
+def test_the_end_of_the_console_ends_a_tail(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        kept = stack.enter_context(query_world(tmp_path))
+        with kept.served.stream("/api/v1/tail") as stream:
+            lines = opened(stream)
+            stack.close()
+            assert "event: closing" in list(lines)

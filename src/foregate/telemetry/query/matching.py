@@ -1,7 +1,7 @@
 """Filters on single events in memory, as `adapters.sql.filters` has them on stored ones."""
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, nan
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
@@ -29,7 +29,7 @@ def _condition(given: Filter) -> Holds:
     value_of = _status_class if given.field == "status_class" else _getter(given.field)
     of = _TYPES.get(given.field, str)
     number = of if of in (int, float) else None
-    values = tuple(_number(given, text) if number else text for text in given.values)
+    values = tuple(_number(given, number, text) if number else text for text in given.values)
     if given.op in ("in", "not_in"):
         found = frozenset(values)
         return (
@@ -61,11 +61,11 @@ def _status_class(event: RequestEvent) -> str:
     return f"{event.status // 100}xx" if 100 <= event.status < 600 else "other"
 
 
-def _number(given: Filter, text: str) -> float:
+def _number(given: Filter, of: type, text: str) -> float:
     try:
-        number = float(text)
+        number: float = of(text)
     except ValueError:
-        number = float("nan")
+        number = nan
     if not isfinite(number):
         raise _refused(given, f"takes numbers, not {text[:50]!r}")
     return number
