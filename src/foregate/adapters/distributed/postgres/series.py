@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from psycopg import sql
 
 from foregate.adapters.distributed.postgres import ledger, totals
-from foregate.adapters.distributed.postgres.database import Cursor
+from foregate.adapters.distributed.postgres.database import READ_TIMEOUT_S, Cursor
 from foregate.adapters.distributed.postgres.offsets import Offsets
 from foregate.adapters.distributed.postgres.partitions import TIME_S_MIN, InUse, dropping, moment
 from foregate.adapters.distributed.postgres.schema import alone, opened
@@ -45,6 +45,8 @@ _STALE = (
 )
 _START = "extract(epoch FROM start_at)::float8"
 _NAMES = "org, service, route, environment"
+_FIRST = f"ORDER BY {_NAMES}, start_at LIMIT %s"
+_SCANNED_PER_S = 10_000  # windows, at least: who asks for millions may wait longer than others
 _OF_SOME = "AND entity IN (SELECT id FROM entities WHERE digest = ANY(%s::bytea[]))"
 
 
@@ -60,6 +62,7 @@ class PostgresSeries:
         self._writer = threading.Lock()  # of what follows
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the store, which retention bounds
         self._ready: set[Part] = set()
+        self._names: dict[int, Entity] = {}  # as many; read and written by all threads
 
     def append(
         self,
@@ -109,16 +112,14 @@ class PostgresSeries:
         return len(stale)
 
     def _total_up(self, merge: Merge, windows_max: int) -> None:
-        """Quarters of hours, each with its hour's and its day's in a transaction of its own."""
+        """Quarters of hours, each with its hour's and its day's, in one transaction."""
+        with self._db.reading() as cursor:  # asked without taking the turn of a writer
+            if totals.next_quarter(cursor) is None:
+                return
         merged = 0
-        while merged < windows_max and self._has_untotalled():
-            with self._writing() as (cursor, _):
-                merged += 1 + totals.make_totals(cursor, merge)
-
-    def _has_untotalled(self) -> bool:
-        """Asked without taking the turn of a writer."""
-        with self._db.reading() as cursor:
-            return totals.next_quarter(cursor) is not None
+        with self._writing() as (cursor, _):
+            while merged < windows_max and (made := totals.make_totals(cursor, merge)):
+                merged += made
 
     def newest_s(self, span_s: int) -> float | None:
         """The start of the newest window of this span, None when there is none."""
@@ -182,21 +183,32 @@ class PostgresSeries:
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
         some = [entity] if entity is not None else None if entities is None else list(entities)
-        rows = self._query(
-            f"SELECT {_NAMES}, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{table}} "  # noqa: S608
-            f"JOIN entities ON id = entity WHERE {{between}} {'' if some is None else _OF_SOME} "
-            f"ORDER BY {_NAMES}, start_at LIMIT %s",
-            (*([] if some is None else [[digest(each) for each in some]]), rows_max),
-            table=_table(span_s),
-            between=between(from_s, until_s),
-        )
-        end = 5 + len(NUMBERS)
+        given = [] if some is None else [[digest(each) for each in some]]
+        wanted = sql.SQL(
+            f"SELECT entity, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{}} "  # noqa: S608
+            f"JOIN entities ON id = entity WHERE {{}} {'' if some is None else _OF_SOME} "
+        ).format(_table(span_s), between(from_s, until_s))
+        with self._db.reading(READ_TIMEOUT_S + rows_max / _SCANNED_PER_S) as cursor:
+            # Sorted here, where one number stands for four names; the server only has to when it leaves some out.
+            rows = cursor.execute(wanted + sql.SQL("LIMIT %s"), (*given, rows_max + 1)).fetchall()
+            if len(rows) > rows_max:
+                rows = cursor.execute(wanted + sql.SQL(_FIRST), (*given, rows_max)).fetchall()
+            names = self._named(cursor, {row[0] for row in rows})
+        rank = {number: at for at, number in enumerate(sorted(names, key=names.__getitem__))}
+        rows.sort(key=lambda row: (rank[row[0]], row[1]))
+        end = 2 + len(NUMBERS)
         return [
-            StoredWindow(
-                Entity(*row[:4]), stats_of(span_s, row[4], row[5:end]), *(row[end:] if sketches else (b"", b""))
-            )
+            StoredWindow(names[row[0]], stats_of(span_s, row[1], row[2:end]), *(row[end:] if sketches else (b"", b"")))
             for row in rows
         ]
+
+    def _named(self, cursor: Cursor, numbers: set[int]) -> dict[int, Entity]:
+        """The entities of these numbers; they never change."""
+        unknown = [number for number in numbers if number not in self._names]
+        if unknown:
+            cursor.execute(f"SELECT id, {_NAMES} FROM entities WHERE id = ANY(%s::bigint[])", (unknown,))  # noqa: S608
+            self._names |= {int(row[0]): Entity(*row[1:]) for row in cursor.fetchall()}
+        return {number: self._names[number] for number in numbers}
 
     def entities(self, org: str | None = None) -> list[Entity]:
         """Of whom there are (or were) windows."""

@@ -53,7 +53,8 @@ def next_quarter(cursor: Cursor) -> int | None:
 
 
 def make_totals(cursor: Cursor, merge: Merge) -> int:
-    """Of `next_quarter`, and of its hour and its day as far as they are there. Returns of how many windows."""
+    """Of `next_quarter`, and of its hour and its day as far as they are there. Returns how many windows that took; 0:
+    there is nothing to make."""
     quarter_s = next_quarter(cursor)
     if quarter_s is None:
         return 0
@@ -64,7 +65,7 @@ def make_totals(cursor: Cursor, merge: Merge) -> int:
         start_s = quarter_s // span_s * span_s
         _put(cursor, span_s, start_s, totals(cursor, part_s, start_s, start_s + span_s, None), merge)
     cursor.execute("DELETE FROM untotalled WHERE start_s = %s", (quarter_s,))
-    return len(windows)
+    return 1 + len(windows)
 
 
 def _put(cursor: Cursor, span_s: int, start_s: int, parts: Sequence[StoredWindow], merge: Merge) -> None:

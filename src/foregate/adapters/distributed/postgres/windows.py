@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg import sql
 
 from foregate.adapters.distributed.postgres.database import Cursor
 from foregate.adapters.distributed.postgres.partitions import Layout, moment
 from foregate.adapters.distributed.postgres.tables import COLUMNS, NUMBERS, SKETCHES, WINDOWS
-from foregate.adapters.distributed.postgres.values import integer, text
+from foregate.adapters.distributed.postgres.values import integers, text
 from foregate.wire.entity import Entity
 from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 
@@ -62,14 +63,18 @@ class Putting:
         self.changed_quarters_s += [start_s for span_s, start_s, _ in last if span_s == QUARTER_S]
 
     def _upsert(self, span_s: int, windows: Sequence[StoredWindow]) -> None:
-        rows = [self._row(window) for window in windows]
-        self._cursor.execute(_UPSERTS[span_s], list(map(list, zip(*rows, strict=True))))
-
-    def _row(self, window: StoredWindow) -> list[Any]:
-        stats = window.stats
-        numbers = [getattr(stats, name) for name in NUMBERS]
-        numbers = [integer(number) if isinstance(number, int) else number for number in numbers]
-        return [stats.start_s, self._id(window.entity), *numbers, window.latency, window.upstream, window.facets]
+        rows = [
+            (
+                each.stats.start_s,
+                self._id(each.entity),
+                *astuple(each.stats)[2:],
+                each.latency,
+                each.upstream,
+                each.facets,
+            )
+            for each in windows
+        ]
+        self._cursor.execute(_UPSERTS[span_s], [integers(column) for column in zip(*rows, strict=True)])
 
     def _mark(self, keys: Iterable[tuple[int, float, Entity]]) -> None:
         marks = {
@@ -125,7 +130,7 @@ def between(from_s: float, until_s: float) -> sql.Composed:
 
 
 def _upsert(table: str) -> sql.Composed:
-    given = ", ".join(f"%s::{kind}[]" for kind in ("double precision", *_KINDS.values()))
+    given = ", ".join(f"%b::{kind}[]" for kind in ("double precision", *_KINDS.values()))
     changed = ", ".join(f"{name} = excluded.{name}" for name in (*NUMBERS, *SKETCHES))
     picked = ", ".join(("to_timestamp(start_s)", *_KINDS))
     return sql.SQL(
