@@ -112,6 +112,11 @@ def families(of: Observed) -> Iterator[Family]:
         "Items that a reader of the bus has still to read.",
         *(Sample(lag.items or 0, {"reader": lag.reader, "topic": lag.topic}) for lag in known),
     )
+    yield gauge(
+        "foregate_bus_lag_batches",
+        "Batches that a reader of the bus has still to read; of very many on Kafka the items are not known.",
+        *(Sample(lag.batches, {"reader": lag.reader, "topic": lag.topic}) for lag in behind if lag.batches is not None),
+    )
     yield gauge("foregate_bus_bytes", "Size of the bus.", Sample(of.bus.bytes_used))
     yield gauge(
         "foregate_store_bytes",

@@ -13,6 +13,7 @@ from foregate.ports.bus import Append, Batch, Lag, Trimmed
 from foregate.wire.bus import Kafka
 
 _COUNTS_AT_ONCE = 1_000
+_COUNTED_BATCHES_MAX = 500  # of a lag; the items of a longer one are not told
 
 
 class KafkaBus:
@@ -72,12 +73,20 @@ class KafkaBus:
         return self._bounds(topic, partition)[1] - 1
 
     def lag(self, topic: str, read_to: Mapping[int, int]) -> Lag:
-        """Batches alone: how many items they hold stands in them."""
-        batches = 0
+        """How many items they hold stands in them: they are read for it, unless there are many."""
+        ranges = {}
         for partition in range(self.partitions):
             oldest, end = self._bounds(topic, partition)
-            batches += max(0, end - max(oldest, read_to.get(partition, -1) + 1))
-        return Lag(batches, None)
+            first = max(oldest, read_to.get(partition, -1) + 1)
+            if first < end:
+                ranges[partition] = first, end
+        batches = sum(end - first for first, end in ranges.values())
+        if batches > _COUNTED_BATCHES_MAX:
+            return Lag(batches, None)
+        name = self._topics.kafka_name(topic)
+        with self._reading:
+            reader = self._open_reader()
+            return Lag(batches, sum(reader.items(name, at, first, end) for at, (first, end) in ranges.items()))
 
     def appended(self, topic: str) -> int:
         """How many items were ever appended, by what the writers say (`counting`)."""

@@ -74,6 +74,26 @@ class Reader:
         cursor.after = given[-1].offset
         return given
 
+    def items(self, name: str, partition: int, first: int, end: int) -> int:
+        """How many items lie in the batches from `first` up to `end`. Raises OSError."""
+        at = TopicPartition(name, partition, first)
+        until_s = self._clock.monotonic() + _WAIT_S
+        items = 0
+        with failures_of(self._kafka):
+            self._asking.incremental_assign([at])
+            try:
+                while first < end and self._clock.monotonic() < until_s:
+                    for message in self._asking.consume(1, _POLL_S) + self._asking.consume(_AT_ONCE, 0):
+                        ours = (message.topic(), message.partition()) == (name, partition)
+                        if message.error() is None and ours and (offset := _number(message.offset())) < end:
+                            items += _items(_headers(message))
+                            first = offset + 1
+            finally:
+                self._asking.incremental_unassign([TopicPartition(name, partition)])
+        if first < end:
+            raise unreachable(self._kafka, f"{name}/{partition} does not give what it has")
+        return items
+
     def _cursor(self, name: str, partition: int, after: int, low: int) -> _Cursor:
         """The cursor that stands after this offset: the one there is, or a new one that looks back for repeats."""
         place = (name, partition)
@@ -115,7 +135,7 @@ class Reader:
 
 def _take(cursor: _Cursor, message: Any) -> None:
     offset = _number(message.offset())
-    headers = {name: value for name, value in message.headers() or [] if value is not None}
+    headers = _headers(message)
     repeat = cursor.repeats.is_repeat(headers.get("id", b"").decode(errors="replace"))
     cursor.next = offset + 1
     cursor.time_s = max(cursor.time_s, message.timestamp()[1] / 1_000)
@@ -123,6 +143,10 @@ def _take(cursor: _Cursor, message: Any) -> None:
         return  # only looked at for its id
     payload, items = (_NOTHING, 0) if repeat else (bytes(message.value() or b""), _items(headers))
     cursor.fetched.append(Batch(_number(message.partition()), offset, cursor.time_s, items, payload))
+
+
+def _headers(message: Any) -> dict[str, bytes]:
+    return {name: value for name, value in message.headers() or [] if value is not None}
 
 
 def _items(headers: dict[str, bytes]) -> int:
