@@ -83,7 +83,8 @@ def test_pages_give_every_record_once_the_newest_first_across_parts_and_late_com
 ) -> None:
     monkeypatch.setattr(parts, "ROWS_MAX", 70)
     chance = random.Random(unit_ns)
-    times = [T0_NS + chance.randrange(60) * max(unit_ns, 1_000_000) for _ in range(400)]
+    odd_ns = 7 if unit_ns == 1 else 0
+    times = [T0_NS + odd_ns + chance.randrange(60) * max(unit_ns, 1_000_000) for _ in range(400)]
     records = [record(f"r{n}", 0, time_ns=time_ns, body=f"r{n} word") for n, time_ns in enumerate(times)]
     for at in range(0, 400, 23):
         put(store, *records[at : at + 23])

@@ -33,9 +33,6 @@ def correct(trace: Trace) -> None:
         link = clock_of(parent), clock_of(node)
         if link[0] != link[1]:
             skew += ahead.get(link, 0)
-            begins = node.span.start_ns - skew
-            if begins < parent.start_ns:
-                skew += begins - parent.start_ns
         if skew:
             node.skew_ns = skew
             node.start_ns -= skew
@@ -70,6 +67,7 @@ def _bounds(parent: Node, child: Node) -> tuple[int, int]:
 
 
 def _ahead(low: int, high: int) -> int:
+    """At most `high`: then no call between the two begins before it was made."""
     if low == -_FAR:
         return high
     if low > high:  # the calls contradict one another: causality goes first

@@ -1,0 +1,35 @@
+"""Open traces stay within their bounds, and the table knows from where their spans would have to be read again."""
+
+from tests.telemetry.journeys.making import span
+
+from foregate.telemetry.journeys.open import OpenTraces
+from foregate.wire.survey import Journeys
+
+
+def test_beyond_the_bound_of_bytes_the_quietest_are_decided_early_and_counted() -> None:
+    traces = OpenTraces(Journeys(open_bytes_max=1_048_576))
+    large = span("a", attributes={"x": "y" * 100_000})
+    for number in range(30):
+        traces.begin(("default", f"{number}"), 1, float(number) / 100)
+        traces.add(("default", f"{number}"), large, float(number) / 100)
+    traces.add(("default", "0"), span("b"), 1.0)  # no longer the quietest
+    due = traces.due(1.0)
+    assert (len(due), traces.early) == (20, 20)
+    assert [trace.key[1] for trace in due] == [f"{number}" for number in range(1, 21)]
+    assert traces.bytes <= 1_048_576
+    assert len(traces.due(100.0)) == 10
+    assert (len(traces), traces.bytes, traces.early) == (0, 0, 20)
+
+
+def test_the_oldest_step_is_that_of_the_oldest_trace_that_is_open() -> None:
+    traces = OpenTraces(Journeys(quiet_s=10, age_s_max=50))
+    for step in (3, 4, 7):
+        traces.begin(("default", f"{step}"), step, 0.0)
+        traces.add(("default", f"{step}"), span("a"), 0.0)
+    assert traces.oldest_step == 3
+    traces.add(("default", "7"), span("b"), 15.0)
+    assert [trace.step for trace in traces.due(15.0)] == [3, 4]
+    assert traces.oldest_step == 7
+    traces.add(("default", "7"), span("c"), 51.0)  # never quiet, but old
+    assert [len(trace.spans) for trace in traces.due(51.0)] == [3]
+    assert traces.oldest_step is None
