@@ -8,6 +8,7 @@ from foregate.app.config import ConfigRefused, load
 from foregate.app.config.compile import compile_ingest
 from foregate.app.config.restart import fixed_changes, later_changes
 from foregate.app.config.schema import Config
+from foregate.app.config.warnings import warnings
 from foregate.app.launch import Launch, child_specs
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
@@ -68,6 +69,8 @@ def test_settings_keep_the_names_that_people_know(tmp_path: Path) -> None:
         ),
         ("telemetry: {ingest_keys: [{name: a, secret: '${env:SENDER}', items_per_s: 0}]}", "greater than 0"),
         ("listen: {ingest: [nowhere]}", "is not an address"),
+        (FILE + "listen: {ingest: ['127.0.0.1:8080']}", "127.0.0.1:8080 is listened on already"),
+        (FILE + "listen: {ingest: ['127.0.0.1:4318', '127.0.0.1:4318']}", "127.0.0.1:4318 is listened on already"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -85,6 +88,12 @@ def test_keys_are_followed_by_those_who_take_in_and_everything_else_waits_for_a_
     assert ("telemetry", "ingest_keys") in later_changes(none, before)  # there is no process yet that could
     moved = loaded(tmp_path, FILE + "listen: {ingest: ['127.0.0.1:9999']}\n")
     assert fixed_changes(before, moved) == [("listen", "ingest")]
+
+
+def test_whoever_has_keys_sent_in_plain_text_is_warned(tmp_path: Path) -> None:
+    opened = FILE + "listen: {ingest: ['0.0.0.0:4318', '127.0.0.1:4317', 'unix:/run/ingest.sock']}\n"
+    assert [path for path, _ in warnings(loaded(tmp_path, opened))] == [("listen", "ingest", 0)]
+    assert list(warnings(loaded(tmp_path, "listen: {ingest: ['0.0.0.0:4318']}"))) == []
 
 
 def test_without_keys_no_process_is_started_for_telemetry(tmp_path: Path) -> None:

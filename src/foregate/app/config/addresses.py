@@ -59,10 +59,15 @@ def address(text: str) -> str:
     return text
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    return host in _LOOPBACK
+
+
 def loopback(text: str) -> str:
     """An address that only this machine reaches. Raises ValueError with a sentence."""
     host, _ = parse_address(text)
-    if host not in _LOOPBACK:
+    if not is_loopback(host):
         raise ValueError(f'the console binds to loopback only until people can sign in, and "{host}" is not loopback')
     return text
 

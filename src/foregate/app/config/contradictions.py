@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from foregate.app.config.addresses import parse_listener
 from foregate.app.config.mirroring import bad_mirror, bad_mirrored
 from foregate.app.config.models import bad_models
 from foregate.app.config.problems import Path, did_you_mean, dotted
@@ -66,6 +67,15 @@ def _listeners(config: Config) -> Iterator[Found]:
         if listener.proxy_protocol and not listener.address.startswith("unix:") and not config.trusted_proxies:
             sentence = "needs trusted_proxies: nobody could say whom they speak for"
             yield ("listen", "gateway", index, "proxy_protocol"), sentence
+    if config.telemetry.ingest_keys:
+        taken = {parse_listener(text) for text in (*seen, config.listen.console)}
+        for index, text in enumerate(config.listen.ingest):
+            if parse_listener(text) in taken:
+                yield (
+                    ("listen", "ingest", index),
+                    f"{text} is listened on already: telemetry needs an address of its own",
+                )
+            taken.add(parse_listener(text))
 
 
 def _route(config: Config, route: Route, path: Path) -> Iterator[Found]:

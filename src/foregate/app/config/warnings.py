@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from foregate.app.config.addresses import is_loopback, parse_address
 from foregate.app.config.contradictions import Found
 from foregate.app.config.schema import Config, Route
 from foregate.gateway.match import Match, Router
@@ -15,7 +16,8 @@ _PAID = "everybody who reaches this route may use the models of {}, at your cost
 
 
 def warnings(config: Config) -> Iterator[Found]:
-    """Closed routes whose path is open by other methods, and providers that are open to all, each with its place."""
+    """Closed routes whose path is open by other methods, providers that are open to all, keys that can be overheard."""
+    yield from _plain_text(config)
     for index, route in enumerate(config.routes):
         if route.ai is not None and not route.auth:
             yield ("routes", index, "auth"), _PAID.format(", ".join(route.ai.services))
@@ -29,6 +31,16 @@ def warnings(config: Config) -> Iterator[Found]:
         past = next((other for other in _others(router, route) if open_to_all[other]), None)
         if past is not None and not _said(config.routes[past], route):
             yield ("routes", index, "methods"), _sentence(route, config.routes[past])
+
+
+def _plain_text(config: Config) -> Iterator[Found]:
+    """Where keys for telemetry can be overheard."""
+    for index, text in enumerate(config.listen.ingest if config.telemetry.ingest_keys else ()):
+        if not text.startswith("unix:") and not is_loopback(parse_address(text)[0]):
+            yield (
+                ("listen", "ingest", index),
+                "keys travel there in plain text: let a gateway route with TLS lead to it",
+            )
 
 
 def _others(router: Router[int], route: Route) -> Iterator[int]:
