@@ -11,7 +11,8 @@ from foregate.app.config.reference import reference
 DOCS = Path(__file__).parents[2] / "docs"
 _NAMES = "FOREGATE_DEMO_KEY ACME_KEY UPSTREAM_TOKEN ACME_SECRET OPENAI_API_KEY ANTHROPIC_API_KEY FOREGATE_KEY"
 _SENDERS = "SHOP_INGEST_KEY SHOP_AWS_INGEST_KEY INGEST_KEY COLLECTOR_AUTHORIZATION"
-ENVIRON = {name: f"fg_demo_0123456789abcdef_{name}" for name in f"{_NAMES} {_SENDERS}".split()}
+_STORES = "FOREGATE_PG_PASSWORD KAFKA_PASSWORD"
+ENVIRON = {name: f"fg_demo_0123456789abcdef_{name}" for name in f"{_NAMES} {_SENDERS} {_STORES}".split()}
 EXAMPLES = [
     pytest.param(text, id=f"{page.name}-{number}")
     for page in [*sorted((DOCS / "guides").glob("*.md")), DOCS.parent / "README.md"]
