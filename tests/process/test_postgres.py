@@ -50,6 +50,10 @@ def test_traffic_is_told_from_postgres_and_none_is_lost_while_it_is_away(
             finally:
                 postgres.start()
             until(lambda: told(50), running)
-            assert postgres.execute("SELECT items FROM series_counts WHERE outcome = 'accepted'", url) == [(50,)]
+            asked(10)
+            running.kill("keeper")
+            running.kill("analyzer")
+            until(lambda: told(60), running)
+            assert postgres.execute("SELECT items FROM series_counts WHERE outcome = 'accepted'", url) == [(60,)]
             assert not (running.data / "series.sqlite").exists()
             assert not (running.data / "archive").exists()

@@ -118,6 +118,7 @@ def test_a_write_whose_answer_was_lost_is_known_again(url: str, monkeypatch: pyt
         with pytest.raises(Unreachable):
             archive.append("events", [event()], "events", {0: 2}, {})
         monkeypatch.undo()
+        assert archive.offsets("events") == {0: 2}
         series.append([window()], {EVENTS: 2}, {"accepted": 1})
         archive.append("events", [event()], "events", {0: 2}, {})
         assert series.counts() == {"accepted": 2}

@@ -1,8 +1,10 @@
 """The tables in PostgreSQL: made once, kept up to date, divided by day, and rid of what is old."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -207,6 +209,19 @@ def test_values_that_no_column_holds_become_the_nearest_and_stop_nobody(url: str
         archive.append("events", [event(path="/\0", request_bytes=1 << 80)], "events", {}, {})
         (row,) = reader.scan("events", "default", *ALL_S).rows
         assert (row["path"], row["request_bytes"]) == ("/\ufffd", (1 << 63) - 1)
+
+
+def test_the_guide_s_questions_can_be_asked(postgres: PostgresServer, url: str) -> None:
+    with closing(PostgresSeries(url)) as series, closing(PostgresArchive(url)) as archive:
+        series.append([window()], {}, {})
+        archive.append("events", [event(status=503)], "events", {}, {})
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "postgresql.md").read_text()
+    blocks = re.findall(r"```sql\n(SELECT.*?)```", guide, re.DOTALL)
+    asked = [query for block in blocks for query in block.split(";")[:-1]]
+    assert len(asked) == 2
+    for query in asked:
+        assert postgres.execute(query, url) == []  # of the last minutes
+        assert len(postgres.execute(query.replace("interval '1", "interval '100 years' - interval '1"), url)) == 1
 
 
 class TestTimescale:

@@ -21,6 +21,7 @@ class Offsets:
             "ON CONFLICT (topic, partition) DO UPDATE SET read_to = excluded.read_to"
         )
         self._seen: dict[tuple[str, int], int] = {}
+        self._doubted: Mapping[tuple[str, int], int] | None = None  # of a write that is not known to be committed
 
     def read(self, topic: str) -> dict[int, int]:
         """Partition → last offset stored. Raises OSError."""
@@ -36,18 +37,21 @@ class Offsets:
         """
         stored = self._stored(cursor, sorted({topic for topic, _ in offsets}))
         moved = {at for at in offsets if at in self._seen and stored.get(at, -1) != self._seen[at]}
-        if moved and all(stored.get(at, -1) == offset for at, offset in offsets.items()):
+        there = all(stored.get(at, -1) == offset for at, offset in offsets.items())
+        if there and (moved or self._doubted == offsets):
             return False
         if moved:
             raise Refused(
                 f"{self._database.server}: another foregate has stored what comes from {_named(moved)}: two "
                 "that have a bus of their own need a database (or a schema) of their own"
             )
+        self._doubted = None if there else dict(offsets)
         self._write_all(cursor, offsets)
         return True
 
     def done(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """They are committed."""
+        self._doubted = None
         self._seen.update(offsets)
 
     def _write_all(self, cursor: Cursor, offsets: Mapping[tuple[str, int], int]) -> None:
