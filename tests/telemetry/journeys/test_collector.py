@@ -190,10 +190,12 @@ def test_traces_of_two_orgs_with_one_id_never_meet(rig: Rig) -> None:
 def test_hostile_times_and_batches_stop_nothing(rig: Rig) -> None:
     rig.send_events([event(time_s=float("nan"), trace_id=f"{5:032x}"), event(time_s=1e300), event(time_s=T0)])
     rig.send([span("a", start_ns=0, end_ns=(1 << 63) - 1, trace_id=f"{6:032x}"), *trace(1)])
+    rig.send([span("a", start_ns=T0_NS + 2 * 86_400 * 10**9, trace_id=f"{8:032x}"), span("b", start_ns=-1)])
     rig._append(TOPIC_SPANS, 0, b"\xc1 no MessagePack", 3)
     quiet(rig)
     counts = rig.store.counts()
-    assert counts["invalid"] >= 4
+    assert counts["invalid"] == 7
+    assert rig.store.load("default", f"{8:032x}") is None
     assert counts["kept_traces"] >= 3
 
 

@@ -12,6 +12,7 @@ import msgspec
 from tests.telemetry.journeys.kill_collector import SETTINGS
 from tests.telemetry.journeys.making import call, span
 from tests.telemetry.journeys.rig import Rig
+from tests.telemetry.making import T0
 
 from foregate.kernel.clock import ManualClock, SystemClock
 from foregate.telemetry.journeys import Query
@@ -63,13 +64,13 @@ def test_no_span_is_lost_and_no_call_counted_twice_by_kill_9(tmp_path: Path) -> 
     try:
         for _ in range(KILLS):
             live_and_die(tmp_path, 0.35 + chance.random() * 0.4)
-            watched = Rig(tmp_path, ManualClock(0.0), SETTINGS)
+            watched = Rig(tmp_path, ManualClock(T0), SETTINGS)
             progress.append(sum(watched.store.offsets("spans").values()))
             watched.close()
     finally:
         stop.set()
         sender.join()
-    clock = ManualClock(0.0)
+    clock = ManualClock(T0)
     rig = Rig(tmp_path, clock, SETTINGS)
     rig.drain()
     clock.advance(10)

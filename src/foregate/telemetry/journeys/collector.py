@@ -30,6 +30,7 @@ from foregate.wire.survey import Journeys, KeptBecause
 
 _AGAIN_BATCHES = 16  # read again at a time, at the start
 _KEPT_REMEMBERED = 200_000  # of those kept before the start
+_AHEAD_NS = 86_400 * 10**9  # a span that begins later than that is a mistake, and would be the newest for ever
 _BEFORE_ALL = 0  # the step of what is read again
 
 Item = TypeVar("Item")
@@ -99,14 +100,21 @@ class Collector:
     def take(self, spans: Sequence[Span], topic: str, offsets: Mapping[int, int], counts: Mapping[str, int]) -> None:
         """New spans, up to these offsets. Nothing is stored before the end of the step."""
         now_s = self._clock.monotonic()
-        for span in spans:
+        sound = self._sound(spans)
+        for span in sound:
             key = span.org, span.trace_id
             if key not in self._open and not self._begin(span, now_s):
                 continue
             self._open.add(key, span, now_s)
         self._counts.update(counts)
-        self._counts["spans"] += len(spans)
+        self._counts["spans"] += len(sound)
+        self._counts["invalid"] += len(spans) - len(sound)
         self._offsets |= {(topic, partition): offset for partition, offset in offsets.items()}
+
+    def _sound(self, spans: Sequence[Span]) -> Sequence[Span]:
+        """Those of a time that can be."""
+        until_ns = int(self._clock.now() * 1e9) + _AHEAD_NS
+        return [span for span in spans if 0 <= span.start_ns < until_ns]
 
     def _begin(self, span: Span, now_s: float) -> bool:
         """Open the trace of a span; False where it was decided that it is not kept."""
@@ -206,7 +214,7 @@ class Collector:
 
     def _take_again(self, spans: Sequence[Span], known: dict[bytes, set[str]]) -> None:
         now_s = self._clock.monotonic()
-        for span in spans:
+        for span in self._sound(spans):
             key = span.org, span.trace_id
             if key not in self._open:
                 digest = trace_key(*key)

@@ -66,6 +66,15 @@ def _attributes(event: RequestEvent) -> dict[str, str]:
         "foregate.policies": event.policies,
         "foregate.cache": "" if event.cache == "none" else event.cache,
     }
+    if event.ai is not None:
+        said |= {
+            "gen_ai.operation.name": event.ai.operation,
+            "gen_ai.provider.name": event.ai.provider,
+            "gen_ai.request.model": event.ai.model,
+            "gen_ai.response.model": event.ai.answered_by,
+            "gen_ai.usage.input_tokens": str(event.ai.input_tokens),
+            "gen_ai.usage.output_tokens": str(event.ai.output_tokens),
+        }
     return {name: value for name, value in said.items() if value}
 
 
