@@ -1,6 +1,7 @@
 """POST /v1/telemetry: what is good is taken, whatever stands beside it, and the rest is told with its reason."""
 
 import math
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,18 @@ def test_a_body_of_too_many_items_is_refused_before_it_is_decoded() -> None:
             with pytest.raises(ForegateError) as raised:
                 read("telemetry", kind, body, SENDER, options=options)
             assert raised.value.spec.code == "body_too_large"
+
+
+@every_format
+def test_an_item_beyond_all_measure_is_refused_before_it_costs_memory(
+    kind: str, write: Callable[[list[Any]], bytes], first: int
+) -> None:
+    body = write([item(0), item(1, tags=["ab"] * 1_000_000), item(2)])
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    parsed = took("telemetry", kind, body)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 70_000
+    assert parsed.events[0].request_id == "r-0"
+    assert [one.index for one in parsed.rejected] == [1 + first]
 
 
 def test_only_the_first_hundred_rejections_are_told_but_all_are_counted() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 _STEPS_MAX = 1_000_000  # values looked at in damaged MessagePack, about half a second; what lies beyond is given up
 _DEPTH_MAX = 64
-_SALVAGED_BYTES_MAX = 16_777_216  # of damaged JSON, which takes four times as much as text; the rest is given up
+_SALVAGED_BYTES_MAX = 4_194_304  # of damaged JSON, which takes a dozen times as much as values; the rest is given up
 _SPACE = re.compile(r"[ \t\r\n]*")
 _scan = json.JSONDecoder().raw_decode
 

@@ -19,7 +19,9 @@ from foregate.telemetry.formats.shapes import ITEMS_MIN, shape_of
 
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _OBJECTS_PER_ITEM_MAX = 4
-_COMMAS_PER_OBJECT_MAX = 64  # in a list with more there is something else than items: it is read piece by piece
+_ITEM_BYTES_MAX = 262_144  # of one that goes the thorough way; a larger one is invalid, and not decoded
+_COMMAS_PER_OBJECT_MAX = 64  # in a list with more, and with more than …
+_COMMAS_MAX = 500_000  # … there is something else than items: it is read piece by piece
 _EVENTS = re.compile(rb'"events"\s*:\s*(?=\[)')
 
 
@@ -62,7 +64,7 @@ class _Body:
             raise ForegateError("body_too_large", f"A body may hold {self.options.items_max} items.")
 
     def document(self, index: int, document: object) -> None:
-        """One item the thorough way."""
+        """The same, decoded."""
         try:
             item = cleaned(document)
         except Unreadable as why:
@@ -76,12 +78,19 @@ class _Body:
             try:
                 self.take((item(piece),), index)
             except UNDECODABLE:
-                try:
-                    document = self.encoding.decode(piece)
-                except UNDECODABLE as error:
-                    self.parsed.reject("events", index, f"It cannot be decoded: {error}")
-                else:
-                    self.document(index, document)
+                self.encoded(index, piece)
+
+    def encoded(self, index: int, piece: Any) -> None:
+        """One item the thorough way."""
+        if memoryview(piece).nbytes > _ITEM_BYTES_MAX:
+            self.parsed.reject("events", index, f"An item may have {_ITEM_BYTES_MAX} bytes.")
+            return
+        try:
+            document = self.encoding.decode(piece)
+        except UNDECODABLE as error:
+            self.parsed.reject("events", index, f"It cannot be decoded: {error}")
+        else:
+            self.document(index, document)
 
     def array(self, array: Any, *, quick: bool) -> None:
         """An encoded list of items. Raises one of UNDECODABLE when it cannot be taken apart."""
@@ -142,7 +151,7 @@ def read_json(body: bytes, sender: Sender, options: Options) -> Parsed:
     reading.bound(objects // _OBJECTS_PER_ITEM_MAX)
     quick = b"\\u0000" not in body
     try:
-        if body.count(b",") > _COMMAS_PER_OBJECT_MAX * (objects + 1):
+        if body.count(b",") > max(_COMMAS_MAX, _COMMAS_PER_OBJECT_MAX * (objects + 1)):
             raise msgspec.DecodeError
         return _whole(reading, body, body.lstrip()[:1] == b"[", quick=quick)
     except UNDECODABLE:
@@ -158,7 +167,7 @@ def _whole(reading: _Body, body: bytes, is_array: bool, *, quick: bool) -> Parse
     try:
         envelope = reading.encoding.envelope(body)
     except msgspec.ValidationError:
-        reading.document(0, reading.encoding.decode(body))
+        reading.encoded(0, body)
         return reading.parsed
     reading.array(envelope.events, quick=quick)
     reading.parsed.batch_id = text(envelope.batch_id)

@@ -22,7 +22,7 @@ from foregate.telemetry.formats.otlp.types import LogRecord, Logs, Metric, Metri
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.telemetry.identity.conventions import Origin
 
-_MARKS_MAX: Final = 4_000_000  # braces, brackets and commas of a body, which bound what it decodes to: body_too_large
+_MARKS_MAX: Final = 2_000_000  # braces, brackets and commas of a body, which bound what it decodes to: body_too_large
 _SNAKE: Final = re.compile(rb'"(?:resource|scope)_(?:spans|metrics|logs)"')
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Decode = Callable[[bytes | msgspec.Raw], Any]
