@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from foregate.kernel.limits import INGEST_BYTES_MAX, INGEST_REQUESTS_MAX
+from foregate.kernel.limits import INGEST_BYTES_MAX, INGEST_POST_ITEMS_MAX, INGEST_REQUESTS_MAX
 from foregate.telemetry.ingest import answers
 from foregate.telemetry.ingest.answers import respond
 from foregate.telemetry.ingest.budget import RETRY_S, Budget
@@ -41,7 +41,7 @@ class Intake:
     ) -> None:
         self.body_bytes_max = settings.body_bytes_max
         self.batch_items = settings.batch_items
-        self.items_max = settings.buffer_items_max
+        self.items_max = min(settings.buffer_items_max, INGEST_POST_ITEMS_MAX)
         self.budget = Budget(settings.buffer_items_max, INGEST_BYTES_MAX, INGEST_REQUESTS_MAX, counts.gauges)
         self.counts = counts
         self.reader = reader

@@ -9,6 +9,7 @@ from foregate.http1.context import Connected, ServerContext
 from foregate.http1.deadlines import Deadlines
 from foregate.http2.server import take_over
 from foregate.kernel.clock import Clock
+from foregate.kernel.limits import INGEST_POST_ITEMS_MAX
 from foregate.ports.blocks import Blocks
 from foregate.ports.bus import Bus
 from foregate.telemetry.formats.options import Options
@@ -52,11 +53,12 @@ class IngestServer:
         self._committer = Committer(
             open_bus, self._deliver, clock, log, producer=producer, batch_items=settings.batch_items, refuse=refuse
         )
+        items_max = min(settings.buffer_items_max, INGEST_POST_ITEMS_MAX)
         self._intake = Intake(
             settings,
             self._keys,
             self._counts,
-            Reader(Options(items_max=settings.buffer_items_max), settings.body_bytes_max, clock),
+            Reader(Options(items_max=items_max), settings.body_bytes_max, clock),
             self._committer.submit,
             lambda: self._committer.ready,
             lambda: page(blocks),
