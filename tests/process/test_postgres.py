@@ -55,5 +55,9 @@ def test_traffic_is_told_from_postgres_and_none_is_lost_while_it_is_away(
             running.kill("analyzer")
             until(lambda: told(60), running)
             assert postgres.execute("SELECT items FROM series_counts WHERE outcome = 'accepted'", url) == [(60,)]
+            assert len(running.api("/requests?range=1h&limit=1000")["requests"]) == 60
+            by_method = running.api("/query?range=1h&step=0&group_by=method&measures=requests,p95_ms")
+            assert (by_method["from_windows"], by_method["series"][0]["group"]) == (False, {"method": "GET"})
+            assert by_method["series"][0]["whole"]["requests"] == 60
             assert not (running.data / "series.sqlite").exists()
             assert not (running.data / "archive").exists()
