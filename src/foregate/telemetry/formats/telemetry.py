@@ -27,7 +27,7 @@ _EVENTS = re.compile(rb'"events"\s*:\s*(?=\[)')
 
 class _Envelope(msgspec.Struct):
     events: msgspec.Raw
-    batch_id: Any = ""
+    batch_id: str | int = ""
 
 
 class _Encoding:
