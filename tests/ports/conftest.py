@@ -1,5 +1,6 @@
 """One suite per port, run for every adapter: a new adapter adds itself here and nowhere else."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def bus_adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusA
         from foregate.adapters.distributed.kafka import KafkaBus
 
         kafka = request.getfixturevalue("kafka").fresh()
+        clock.jump_to(float(int(time.time())))  # what is of long ago a broker deletes
         ticking = TickingClock(clock)
         yield BusAdapter(clock, lambda: opened.enter_context(closing(KafkaBus(kafka, ticking))), True)
 

@@ -1,9 +1,10 @@
 """Reading: one consumer for all partitions that are followed, each from a place of its own."""
 
+import time
 from collections import deque
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from foregate.adapters.distributed.kafka.connection import client_settings, failures_of, unreachable
 from foregate.adapters.distributed.kafka.repeats import BATCHES_MAX, Repeats
@@ -11,11 +12,17 @@ from foregate.kernel.clock import Clock
 from foregate.ports.bus import Batch
 from foregate.wire.bus import Kafka
 
-_WAIT_S = 5.0  # for batches that must be there; then an OSError
 _POLL_S = 0.1
 _AT_ONCE = 64  # messages taken from the library in one call
 _FETCHED_BYTES = 4_194_304  # per partition, that the library may hold ahead of us
 _NOTHING = b"\x90"  # an empty array: in place of what was there before
+# A topic was just made, or has another leader by now.
+_CHANGING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+)
 _CURSORS_MAX = 1_024  # topics × partitions; the one not asked for longest is forgotten
 
 
@@ -36,6 +43,7 @@ class Reader:
     def __init__(self, kafka: Kafka, clock: Clock) -> None:
         self._kafka = kafka
         self._clock = clock
+        self._known: set[str] = set()  # bounded by the topics that the code names
         self._cursors: dict[tuple[str, int], _Cursor] = {}
         settings = client_settings(kafka) | {
             "group.id": "foregate",  # the library wants one; offsets are never committed to it
@@ -49,11 +57,19 @@ class Reader:
 
     def bounds(self, name: str, partition: int) -> tuple[int, int]:
         """The oldest offset kept, and the next one to be given."""
-        with failures_of(self._kafka):
-            found = self._asking.get_watermark_offsets(TopicPartition(name, partition), timeout=self._kafka.timeout_s)
-        if found is None:
-            raise unreachable(self._kafka, f"{name}/{partition} has no offsets")
-        return int(found[0]), int(found[1])
+        until_s = self._clock.monotonic() + self._kafka.timeout_s
+        while True:
+            try:
+                at = TopicPartition(name, partition)
+                found = self._asking.get_watermark_offsets(at, timeout=self._kafka.timeout_s)
+            except KafkaException as error:
+                if error.args[0].code() not in _CHANGING or self._clock.monotonic() >= until_s:
+                    raise unreachable(self._kafka, error) from error
+                time.sleep(_POLL_S)
+                continue
+            if found is None:
+                raise unreachable(self._kafka, f"{name}/{partition} has no offsets")
+            return int(found[0]), int(found[1])
 
     def read(self, name: str, partition: int, after: int, batches_max: int) -> list[Batch]:
         """Batches with offset > `after`. Raises OSError."""
@@ -63,7 +79,7 @@ class Reader:
         if wanted <= 0:
             return []
         cursor = self._cursor(name, partition, first - 1, low)
-        until_s = self._clock.monotonic() + _WAIT_S
+        until_s = self._clock.monotonic() + self._kafka.timeout_s
         while len(cursor.fetched) < wanted and self._clock.monotonic() < until_s:
             self._fetch()
             if cursor.next >= high:  # the end, and fewer than there should be: some are gone by retention
@@ -77,7 +93,7 @@ class Reader:
     def items(self, name: str, partition: int, first: int, end: int) -> int:
         """How many items lie in the batches from `first` up to `end`. Raises OSError."""
         at = TopicPartition(name, partition, first)
-        until_s = self._clock.monotonic() + _WAIT_S
+        until_s = self._clock.monotonic() + self._kafka.timeout_s
         items = 0
         with failures_of(self._kafka):
             self._asking.incremental_assign([at])
@@ -104,6 +120,7 @@ class Reader:
             with failures_of(self._kafka):
                 if cursor is not None:
                     self._consumer.incremental_unassign([TopicPartition(name, partition)])
+                self._know(name)
                 self._consumer.incremental_assign([at])
             cursor = _Cursor(after, begins)
         self._cursors[place] = cursor
@@ -112,6 +129,12 @@ class Reader:
             del self._cursors[oldest]
             self._consumer.incremental_unassign([TopicPartition(*oldest)])
         return cursor
+
+    def _know(self, name: str) -> None:
+        """Where its partitions are: a consumer that is given an unknown topic looks for it at its leisure."""
+        if name not in self._known:
+            self._consumer.list_topics(name, timeout=self._kafka.timeout_s)
+            self._known.add(name)
 
     def _fetch(self) -> None:
         """Take what has come, of any partition. What is not asked for waits: the others' share is in their cursors."""
