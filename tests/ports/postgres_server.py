@@ -39,11 +39,10 @@ class PostgresServer:
         """The programs where that user may run them: a copy, when they lie in a folder of root's."""
         if self._runs([str(programs / "postgres"), "--version"]):
             return programs
-        shutil.copytree(programs.parent, self._folder / "install")
-        libraries = programs.parents[1].with_name(programs.parents[1].name + ".libs")
-        if libraries.is_dir():
-            shutil.copytree(libraries, self._folder.parent / libraries.name, dirs_exist_ok=True)
-        return self._folder / "install" / "bin"
+        package = programs.parents[1]  # its libraries are found beside it
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(folder, self._folder / "packages" / folder.name)
+        return self._folder / "packages" / programs.relative_to(package.parent)
 
     def _runs(self, command: list[str]) -> bool:
         with contextlib.suppress(OSError):
