@@ -39,11 +39,10 @@ _PARTS = (
     "WHERE entity = ? AND span_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s"
 )
 _SCAN = (
-    "SELECT org, service, route, environment, stats, latency, upstream, facets "
-    "FROM windows JOIN entities ON id = entity WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} "
-    "ORDER BY org, service, route, environment, start_s LIMIT ?"
+    "SELECT entity, stats, latency, upstream, facets FROM windows WHERE span_s = ? AND start_s >= ? AND start_s < ? "
+    "{which} LIMIT ?"
 )
-_SCAN_NUMBERS = _SCAN.replace("stats, latency, upstream, facets", "stats, x'', x'', x''")
+_SCAN_NUMBERS = _SCAN.replace("latency, upstream, facets", "x'', x'', x''")
 _ADD_USAGE = (
     "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "requests = requests + excluded.requests, estimated = estimated + excluded.estimated, "
@@ -62,13 +61,12 @@ _ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
 _Stale = tuple[int, int, int, int, str, str, str, str]  # mark, span, start, number of the entity, its names
 _Row = tuple[int, float, int, bytes, bytes, bytes, bytes]
 _OF_ONE = "AND org = ? AND service = ? AND route = ? AND environment = ?"
-_OF_SOME = (
-    "AND entity IN (SELECT entities.id FROM json_each(?) AS one JOIN entities ON org = one.value ->> 0 "
-    "AND service = one.value ->> 1 AND route = one.value ->> 2 AND environment = one.value ->> 3)"
-)
+_OF_SOME = "AND entity IN (SELECT value FROM json_each(?))"
+_NAMES = "org, service, route, environment"
 
 _encode_stats = msgspec.msgpack.Encoder().encode
 _decode_stats = msgspec.msgpack.Decoder(WindowStats).decode
+_decode_all = msgspec.msgpack.Decoder(list[WindowStats]).decode
 
 
 class EmbeddedSeries:
@@ -81,7 +79,8 @@ class EmbeddedSeries:
         self._path = path
         self._lock = threading.Lock()
         self._ids: dict[Entity, int] = {}  # as many as there are entities in the file, which retention bounds
-        self._named: dict[int, Entity] = {}  # the same, for readers
+        self._named: dict[int, tuple[int, Entity]] = {}  # the same, for readers: see `_names_of`
+        self._known: dict[Entity, int] = {}
         self._db = open_database(path, MIGRATIONS, durable=False)
 
     def append(
@@ -206,25 +205,38 @@ class EmbeddedSeries:
         rows_max: int = 50_000,
         sketches: bool = True,
     ) -> list[StoredWindow]:
-        """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
+        """Windows with from_s ≤ start < until_s, ordered by (entity, start); some `rows_max` of them."""
         chosen = [entity] if entity is not None else entities
-        named = (
-            None
-            if chosen is None
-            else json.dumps([[one.org, one.service, one.route, one.environment] for one in chosen])
-        )
-        query = (_SCAN if sketches else _SCAN_NUMBERS).format(which="" if named is None else _OF_SOME)
-        of = () if named is None else (named,)
+        query = (_SCAN if sketches else _SCAN_NUMBERS).format(which="" if chosen is None else _OF_SOME)
         with self._lock, failures_of(self._path):
+            of = () if chosen is None else (json.dumps(self._numbers_of(chosen)),)
             rows = self._db.execute(query, (span_s, from_s, until_s, *of, rows_max)).fetchall()
-        return [StoredWindow(Entity(*row[:4]), _decode_stats(row[4]), *row[5:]) for row in rows]
+            names = self._names_of(row[0] for row in rows)
+        all_stats = _decode_all(b"\xdd" + len(rows).to_bytes(4, "big") + b"".join([row[1] for row in rows]))
+        found = [(*names[row[0]], stats, row) for row, stats in zip(rows, all_stats, strict=True)]
+        found.sort(key=lambda one: (one[0], one[2].start_s))
+        return [StoredWindow(of_whom, stats, *row[2:]) for _, of_whom, stats, row in found]
+
+    def _names_of(self, numbers: Iterable[int]) -> Mapping[int, tuple[int, Entity]]:
+        """Number → place in the order of entities, and entity. Read again when there is one that is not known."""
+        if not all(number in self._named for number in numbers):
+            rows = self._db.execute(f"SELECT id, {_NAMES} FROM entities ORDER BY {_NAMES}").fetchall()  # noqa: S608
+            self._named = {row[0]: (place, Entity(*row[1:])) for place, row in enumerate(rows)}
+            self._known = {entity: number for number, (_, entity) in self._named.items()}
+        return self._named
+
+    def _numbers_of(self, entities: Collection[Entity]) -> list[int]:
+        """Of those that there are."""
+        if not all(entity in self._known for entity in entities):
+            self._names_of([-1])
+        return [self._known[entity] for entity in entities if entity in self._known]
 
     def entities(self, org: str | None = None) -> list[Entity]:
         """Of whom there are (or were) windows."""
         which, of = ("", ()) if org is None else ("WHERE org = ?", (org,))
-        names = "org, service, route, environment"
+        query = f"SELECT {_NAMES} FROM entities {which} ORDER BY {_NAMES}"  # noqa: S608
         with self._lock, failures_of(self._path):
-            rows = self._db.execute(f"SELECT {names} FROM entities {which} ORDER BY {names}", of).fetchall()  # noqa: S608
+            rows = self._db.execute(query, of).fetchall()
         return [Entity(*row) for row in rows]
 
     def sums(
@@ -240,10 +252,8 @@ class EmbeddedSeries:
         """One number per entity; of hours and days by SQLite alone."""
         with self._lock, failures_of(self._path):
             found = series_totals.sums(self._db, number, span_s, from_s, until_s, org, rows_max)
-            if not all(entity in self._named for entity, _ in found):
-                rows = self._db.execute("SELECT id, org, service, route, environment FROM entities")
-                self._named = {row[0]: Entity(*row[1:]) for row in rows}
-        return [(self._named[entity], value) for entity, value in found]
+            names = self._names_of(entity for entity, _ in found)
+        return [(names[entity][1], value) for entity, value in found]
 
     def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None = None) -> list[StoredWindow]:
         """The windows of all routes together."""

@@ -53,12 +53,15 @@ class AskIn(BaseModel):
     compare: str | None = Field(None, max_length=20)
 
 
+Value = int | float | None
+
+
 class EarlierOut(Out):
     """The same of the range before: `change` is how much larger it is now, as a share (0.1: by a tenth)."""
 
-    whole: dict[Measure, float | None]
-    values: dict[Measure, list[float | None]]
-    change: dict[Measure, float | None]
+    whole: dict[Measure, Value]
+    values: dict[Measure, list[Value]]
+    change: dict[Measure, Value]
 
 
 class SeriesOut(Out):
@@ -66,8 +69,8 @@ class SeriesOut(Out):
     group had no traffic, or nothing is compared."""
 
     group: dict[Dimension, str]
-    whole: dict[Measure, float | None]
-    values: dict[Measure, list[float | None]]
+    whole: dict[Measure, Value]
+    values: dict[Measure, list[Value]]
     earlier: EarlierOut | None = None
 
 
@@ -212,26 +215,26 @@ def _series(ask: Ask, series: Series, earlier: Series | None) -> SeriesOut:
     )
 
 
-def _earlier(ask: Ask, now: dict[Measure, float | None], earlier: Series) -> EarlierOut:
+def _earlier(ask: Ask, now: dict[Measure, Value], earlier: Series) -> EarlierOut:
     whole = _whole(ask, earlier)
     changes = {measure: _change(now[measure], whole[measure]) for measure in ask.measures}
     return EarlierOut(whole=whole, values=_values(ask, earlier), change=changes)
 
 
-def _change(now: float | None, before: float | None) -> float | None:
+def _change(now: Value, before: Value) -> Value:
     return (now - before) / before if now is not None and before else None
 
 
-def _whole(ask: Ask, series: Series) -> dict[Measure, float | None]:
+def _whole(ask: Ask, series: Series) -> dict[Measure, Value]:
     return dict(zip(ask.measures, map(_rounded, series.whole), strict=True))
 
 
-def _values(ask: Ask, series: Series) -> dict[Measure, list[float | None]]:
+def _values(ask: Ask, series: Series) -> dict[Measure, list[Value]]:
     columns: Sequence[Sequence[float | None]] = series.values or [()] * len(ask.measures)
     return {
         measure: [_rounded(value) for value in column] for measure, column in zip(ask.measures, columns, strict=True)
     }
 
 
-def _rounded(value: float | None) -> float | None:
+def _rounded(value: Value) -> Value:
     return round(value, 5) if isinstance(value, float) else value

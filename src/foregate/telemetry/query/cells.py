@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from operator import add, attrgetter
+from typing import NamedTuple
 
 from foregate.ports.series import Number
 from foregate.telemetry.facets import clients_of
@@ -26,6 +27,18 @@ _NAMES: Sequence[str] = tuple(COUNTED)
 _numbers_of = attrgetter(*_NAMES)
 
 
+class Parts(NamedTuple):
+    """Which sketches of a window are needed."""
+
+    latency: bool
+    upstream: bool
+    clients: bool
+
+
+def parts_of(wanted: frozenset[Measure]) -> Parts:
+    return Parts(bool(wanted & OF_LATENCY), bool(wanted & OF_UPSTREAM), bool(wanted & OF_FACETS))
+
+
 class Cell:
     """Grows by `add`. Sketches, keys and clients are merged only where they are asked for."""
 
@@ -44,14 +57,14 @@ class Cell:
         self.numbers = list(map(add, self.numbers, _numbers_of(stats)))
         self.max_ms = max(self.max_ms, stats.max_ms)
 
-    def add(self, window: StoredWindow, wanted: frozenset[Measure]) -> None:
-        """Add a window: its numbers, and of its sketches those that `wanted` are made of."""
+    def add(self, window: StoredWindow, parts: Parts) -> None:
+        """Add a window: its numbers, and those of its sketches that are asked for."""
         self.count(window.stats)
-        if wanted & OF_LATENCY:
+        if parts.latency:
             self.latency.merge(Sketch.decode(window.latency))
-        if wanted & OF_UPSTREAM:
+        if parts.upstream:
             self.upstream.merge(Sketch.decode(window.upstream))
-        if wanted & OF_FACETS and window.facets:
+        if parts.clients and window.facets:
             self._merge_clients(clients_of(window.facets))
 
     def merge(self, other: "Cell") -> None:

@@ -46,6 +46,8 @@ def of_all_routes(ask: Ask) -> bool:
 def chosen(entities: Sequence[Entity], filters: Sequence[Filter]) -> list[Entity]:
     """Those that the filters leave; filters by status class say nothing about them."""
     of_entities = [one for one in filters if one.field != "status_class"]
+    if not of_entities:
+        return list(entities)
     return [one for one in entities if all(holds(given, getattr(one, given.field)) for given in of_entities)]
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from foregate.kernel.errors import ForegateError
 from foregate.ports.series import Number
 from foregate.telemetry.facets import CLASSES, counts_of, keys_of, latencies_by_class
-from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_LATENCY, OF_SKETCHES, Cell, step_starts
+from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_LATENCY, OF_SKETCHES, Cell, parts_of, step_starts
 from foregate.telemetry.query.plan import QUARTER_S, Known, Piece, pieces
 from foregate.telemetry.query.recent import RecentReader
 from foregate.telemetry.query.rolled import by_class, chosen, holds, of_all_routes
@@ -91,24 +91,32 @@ class Windowed:
 
     def _ranked(self, plan: Sequence[Piece], left: Sequence[Entity]) -> list[Group]:
         """The groups by what they are ordered by, the largest first: from numbers alone."""
-        group_of = {entity: self._group(entity) for entity in left}
         order = self._ask.order
-        found = self._added("requests" if order in ("rps", "error_rate") else COUNTED_OR_MAX[order], plan, group_of)
+        found = self._added("requests" if order in ("rps", "error_rate") else COUNTED_OR_MAX[order], plan, left)
         if order == "error_rate":
-            errors = self._added("errors", plan, group_of)
+            errors = self._added("errors", plan, left)
             found = {group: errors.get(group, 0.0) / requests for group, requests in found.items() if requests}
         return sorted(found, key=lambda group: (-found[group], group))
 
-    def _added(self, number: Number, plan: Sequence[Piece], group_of: Mapping[Entity, Group]) -> dict[Group, float]:
+    def _added(self, number: Number, plan: Sequence[Piece], left: Sequence[Entity]) -> dict[Group, float]:
+        """What is over is added up once a minute, what is open is put on top of it."""
+        over = tuple(piece for piece in plan if self._reader.closed(piece.until_s))
+        key = (number, self._org, self._ask.group_by, self._ask.filters, over)
+        found = dict(self._reader.folded(key, lambda: self._summed(number, over, left)))
+        for group, value in self._summed(number, [piece for piece in plan if piece not in over], left).items():
+            _put(found, group, value, number)
+        return found
+
+    def _summed(self, number: Number, plan: Sequence[Piece], left: Sequence[Entity]) -> dict[Group, float]:
         found: dict[Group, float] = {}
+        group_of = {entity: self._group(entity) for entity in left} if plan else {}
         for piece in plan:
             self._check()
             sums = self._reader.sums(number, *piece, org=self._org, rows_max=self._bounds.sums_max)
             for entity, value in sums:
                 group = group_of.get(entity)
                 if group is not None:
-                    before = found.get(group, 0.0)
-                    found[group] = max(before, value) if number == "max_ms" else before + value
+                    _put(found, group, value, number)
             self.read += len(sums)
         return found
 
@@ -162,7 +170,8 @@ class Windowed:
         self._add(cells, found)
 
     def _add(self, cells: Cells, windows: Iterable[StoredWindow]) -> None:
-        step_s = self._ask.step_s
+        step_s, groups = self._ask.step_s, dict[Entity, Group]()
+        parts = parts_of(self._wanted)
         for window in windows:
             step = int(window.stats.start_s) // step_s * step_s if step_s else 0
             if self._by_key:
@@ -170,7 +179,10 @@ class Windowed:
             elif self._by_class:
                 self._add_classes(cells, window, step)
             else:
-                self._cell(cells, self._group(window.entity), step).add(window, self._wanted)
+                group = groups.get(window.entity)
+                if group is None:
+                    group = groups[window.entity] = self._group(window.entity)
+                self._cell(cells, group, step).add(window, parts)
 
     def _add_classes(self, cells: Cells, window: StoredWindow, step: int) -> None:
         given = [one for one in self._ask.filters if one.field == "status_class"]
@@ -231,6 +243,11 @@ class Windowed:
         )
         over = tuple(whole.value(measure, until_s - ask.from_s) for measure in ask.measures)
         return Series(group, over, tuple(steps), values if steps else ())
+
+
+def _put(found: dict[Group, float], group: Group, value: float, number: Number) -> None:
+    before = found.get(group, 0)
+    found[group] = max(before, value) if number == "max_ms" else before + value
 
 
 def _of_keys(cells: Cells) -> tuple[Cells, int]:
