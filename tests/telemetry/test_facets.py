@@ -29,7 +29,7 @@ def test_many_clients_are_counted_within_four_standard_errors(count: int) -> Non
     assert uniques(range(count)).estimate() == pytest.approx(count, rel=4 * ERROR)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 600)), min_size=1, max_size=6))
 def test_clients_of_parts_merge_into_the_same_bytes_as_all_at_once(parts: list[tuple[int, int]]) -> None:
     whole, merged = Uniques(), Uniques()
@@ -45,7 +45,7 @@ def test_clients_of_parts_merge_into_the_same_bytes_as_all_at_once(parts: list[t
     assert len(whole.encode()) <= 1_024
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 10_000), parts=st.integers(1, 8), names=st.sampled_from([5, HITTERS_MAX, 40, 500]))
 def test_heavy_hitters_are_never_too_high_and_too_low_by_no_more_than_they_say(
     seed: int, parts: int, names: int
@@ -90,7 +90,7 @@ def one_part(chance: random.Random) -> tuple[Facets, Sketch, dict[int, Sketch]]:
     return facets, whole, by_class
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6))
 def test_latencies_of_every_class_survive_storing_and_merging_exactly(seed: int, parts: int) -> None:
     chance = random.Random(seed)

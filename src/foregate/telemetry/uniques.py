@@ -5,6 +5,7 @@ Source: Ertl: New cardinality estimation algorithms for HyperLogLog sketches, 20
 """
 
 import math
+import struct
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -61,7 +62,7 @@ class Uniques:
         """The hashes in order, 4 bytes each, or the registers, one byte each."""
         if self._registers is not None:
             return bytes(self._registers)
-        return b"".join(each.to_bytes(_HASH_BYTES, "little") for each in sorted(self._few))
+        return struct.pack(f"<{len(self._few)}I", *sorted(self._few))
 
     @classmethod
     def decode(cls, data: bytes) -> "Uniques":
@@ -72,8 +73,7 @@ class Uniques:
         elif len(data) % _HASH_BYTES or len(data) > FEW_MAX * _HASH_BYTES:
             raise ValueError("a count of unique ones has the wrong length")
         else:
-            steps = range(0, len(data), _HASH_BYTES)
-            made._few = {int.from_bytes(data[at : at + _HASH_BYTES], "little") for at in steps}
+            made._few = set(struct.unpack(f"<{len(data) // _HASH_BYTES}I", data))
         return made
 
 
