@@ -8,13 +8,16 @@ from confluent_kafka import KafkaException
 
 from foregate.wire.bus import Kafka
 
+_last_said: dict[tuple[str, ...], str] = {}  # by brokers, of which a process knows one set
+
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:
     """What every client of the library needs to connect and to sign in."""
     found: dict[str, Any] = {
         "bootstrap.servers": ",".join(kafka.brokers),
         "client.id": "foregate",
-        "log_level": 3,  # errors; what fails is said by whoever needed it
+        "log_level": 2,  # it would say twenty times a second that a broker is gone: who needed it says it, once
+        "error_cb": lambda error: _last_said.update({kafka.brokers: error.str()}),
         "security.protocol": ("SASL_" if kafka.user else "") + ("SSL" if kafka.tls else "PLAINTEXT"),
     }
     if kafka.user:
@@ -39,4 +42,6 @@ def failures_of(kafka: Kafka) -> Iterator[None]:
 
 
 def unreachable(kafka: Kafka, reason: object) -> OSError:
-    return OSError(f"Kafka at {', '.join(kafka.brokers)}: {reason}")
+    """What failed, and what the library has last said of the connection: it knows a wrong password from a dead wire."""
+    said = _last_said.get(kafka.brokers)
+    return OSError(f"Kafka at {', '.join(kafka.brokers)}: {reason}" + (f" (last error: {said})" if said else ""))

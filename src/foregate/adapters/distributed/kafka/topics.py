@@ -80,4 +80,5 @@ class Topics:
                 return self._admin.list_topics(timeout=self._kafka.timeout_s)
             return self._admin.list_topics(topic, timeout=self._kafka.timeout_s)
         except KafkaException as error:
+            self._admin.poll(0)  # it has more to say
             raise unreachable(self._kafka, error) from error
