@@ -19,6 +19,7 @@ from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime, write_runtime
 from foregate.kernel.clock import SystemClock
 from foregate.wire import TOPIC_EVENTS
+from foregate.wire.snapshot import Snapshot, encode_snapshot
 
 KILLS = int(os.environ.get("FOREGATE_TEST_KILLS", "3"))
 
@@ -32,6 +33,7 @@ def test_what_is_on_the_bus_is_archived_exactly_once_across_kill_9(tmp_path: Pat
     data, chance = DataDir(tmp_path / "data"), random.Random(7)
     data.create()
     write_runtime(data, Runtime("127.0.0.1", 0, "", 1, 0.8, flush_interval_s=0.02))
+    data.snapshot.write_bytes(encode_snapshot(Snapshot("test", (), (), (), (), ())))
     bus = EmbeddedBus(data.bus, SystemClock())
     reader = EmbeddedArchiveReader(data.archive)
     plain, appended = event(time_s=T0), 0
@@ -39,6 +41,7 @@ def test_what_is_on_the_bus_is_archived_exactly_once_across_kill_9(tmp_path: Pat
         process = keeper(data)
         begin, kill_at_s = reader.items("events"), float("inf")
         while time.monotonic() < kill_at_s:
+            assert process.poll() is None
             if kill_at_s == float("inf") and reader.items("events") > begin:  # it works
                 kill_at_s = time.monotonic() + chance.random() * 0.4
             batch = [
@@ -46,7 +49,7 @@ def test_what_is_on_the_bus_is_archived_exactly_once_across_kill_9(tmp_path: Pat
             ]
             bus.append(TOPIC_EVENTS, appended % 4, payload(batch), 50, producer="p", sequence=appended)
             appended += 50
-            time.sleep(0.005)
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
     last = keeper(data)

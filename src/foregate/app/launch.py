@@ -35,6 +35,8 @@ from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import decode_snapshot
 
 READY_TIMEOUT_S = 60.0
+# Read by pyarrow and the C library when they are loaded: what is freed goes back, a third of the memory stays.
+KEEPERS_MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 NO_SIGN = f"no sign of life for {HUNG_LOOKS * BEAT_S:g} s"
 Announce = Callable[[Runtime, str], None]  # what the children were told, and the link that opens the console once
 
@@ -217,7 +219,8 @@ def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, socket
     # -P: nothing is imported from the folder that we happen to be started in.
     argv = (sys.executable, "-P", "-m", "foregate.app.roles", *options.argv())
     drain_s = launch.loaded.config.drain_s if role == "gateway" else 0.0
-    return ChildSpec(name, argv, launch.environ, stop_order, sockets, drain_s + STOP_TIMEOUT_S)
+    environ = {**KEEPERS_MEMORY, **launch.environ} if role == "keeper" else launch.environ
+    return ChildSpec(name, argv, environ, stop_order, sockets, drain_s + STOP_TIMEOUT_S)
 
 
 def _refuse_taken_port(loaded: Loaded, path: KeyPath, address: Address) -> None:

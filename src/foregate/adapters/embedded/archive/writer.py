@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from foregate.adapters.embedded.archive.expiry import expire, trim
 from foregate.adapters.embedded.archive.manifest import Manifest, Segment
 from foregate.adapters.embedded.archive.merging import choose, merge
@@ -60,6 +62,8 @@ class EmbeddedArchive:
         except BaseException:
             delete(self._folder, [segment.file for segment in written])
             raise
+        finally:
+            pa.default_memory_pool().release_unused()
 
     def offsets(self, topic: str) -> dict[int, int]:
         """Partition → last offset whose items are stored."""
@@ -75,8 +79,8 @@ class EmbeddedArchive:
             self._sweep()
             chosen = choose(self._manifest.segments(), self._clock.now())
             if chosen:
-                merged = merge(self._folder, chosen)
-                self._replace(chosen, [merged])
+                self._replace(chosen, [merge(self._folder, chosen)])
+                pa.default_memory_pool().release_unused()
             return len(chosen)
 
     def expire(self, kind: Kind, org: str, older_than_s: float) -> int:
