@@ -32,6 +32,7 @@ ALL = (
     "formats",
     "ingest",
     "imports",
+    "query",
 )
 NAMES = (*ALL, "archive", "cache-tests", "soak")
 

@@ -1,7 +1,7 @@
 """Questions about traffic (`wire.ask`): from the windows where they can answer, else from the single events."""
 
 from collections.abc import Callable, Mapping
-from math import isfinite, prod
+from math import ceil, floor, isfinite, prod
 
 from msgspec.structs import replace
 
@@ -21,7 +21,8 @@ VALUES_MAX = 200_000  # series × steps × measures of one answer
 EVENTS_READ_MAX = 60_000_000  # single events that one question may look at
 GROUP_BY_MAX = 4
 FILTERS_MAX = 20
-RANGE_S_MAX = 400 * 86_400.0
+DAY_S = 86_400
+RANGE_S_MAX = 400.0 * DAY_S
 
 
 def never() -> None:
@@ -87,7 +88,8 @@ class Asker:
 
     def _of_windows(self, ask: Ask, check: Callable[[], None]) -> Answer | None:
         now_s = self._clock.now()
-        stale_s = self._reader.stale(ask.from_s // 86_400 * 86_400, ask.until_s + 86_400, 3_600)
+        first_day, last_day = floor(ask.from_s / DAY_S), ceil(ask.until_s / DAY_S)  # whole ones: asked for again
+        stale_s = self._reader.stale(first_day * DAY_S, (last_day + 1) * DAY_S, 3_600)
         oldest_s = {span: now_s - kept for span, kept in self._kept(ask).items()}
         return Windowed(self._reader, ask, Known(now_s, oldest_s, stale_s), self._bounds, check).answer()
 
@@ -137,7 +139,7 @@ def _wrong(ask: Ask) -> str:
     if not (isfinite(ask.from_s) and isfinite(ask.until_s)) or ask.from_s >= ask.until_s:
         return "until: the range must end after it begins."
     if ask.until_s - ask.from_s > RANGE_S_MAX:
-        return f"range: at most {RANGE_S_MAX / 86_400:.0f} days."
+        return f"range: at most {RANGE_S_MAX / DAY_S:.0f} days."
     if ask.step_s < 0:
         return "step: a number of seconds, or 0 for one step."
     if not ask.measures:
