@@ -76,6 +76,19 @@ def test_a_post_without_one_valid_item_is_refused_with_the_reasons(tmp_path: Pat
     run(main)
 
 
+def test_a_post_that_came_damaged_does_not_make_the_whole_one_a_duplicate(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            whole = msgspec.json.encode([item(service="a"), item(service="b")])
+            cut = await running.post(whole[:-10], idempotency_key="1")
+            assert (cut.status, cut.json["accepted"]) == (200, 1)
+            again = await running.post(whole, idempotency_key="1")
+            assert again.json["accepted"] == 2
+            assert services(running.stored()) == ["a", "a", "b"]
+
+    run(main)
+
+
 def test_a_post_that_is_sent_again_under_its_id_is_stored_once(tmp_path: Path) -> None:
     async def main() -> None:
         async with world(tmp_path) as running:

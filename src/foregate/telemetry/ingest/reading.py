@@ -74,12 +74,13 @@ def items_of(parsed: Parsed, history: bool, org: str, batch_items: int) -> Seque
 
 
 def batch_id_of(headers: HeaderList, parsed: Parsed, endpoint: Endpoint, key: IngestKey) -> str:
-    """By what a post is known again: its id, with whose it is and what it holds; "" without one.
+    """By what a post is known again: its id, with whose it is and what it holds; "" without one, and for a damaged body:
+    the whole one that is sent next must not be taken for what came of this one.
 
     Raises ForegateError("invalid_parameter") for one that is too long.
     """
     given = find(headers, b"idempotency-key") or find(headers, b"x-batch-id") or parsed.batch_id.encode()
-    if not given:
+    if not given or parsed.damaged:
         return ""
     if len(given) > _BATCH_ID_BYTES_MAX:
         raise ForegateError("invalid_parameter", f"The id of a batch has {_BATCH_ID_BYTES_MAX} bytes at most.")
