@@ -74,8 +74,8 @@ def items_of(parsed: Parsed, history: bool, org: str, batch_items: int) -> Seque
 
 
 def batch_id_of(headers: HeaderList, parsed: Parsed, endpoint: Endpoint, key: IngestKey) -> str:
-    """By what a post is known again: its id, with whose it is and what it holds; "" without one, and for a damaged body:
-    the whole one that is sent next must not be taken for what came of this one.
+    """By what a post is known again: its id, with whose it is and what it holds; "" without one, and for a damaged
+    body: the whole one that is sent next must not be taken for what came of this one.
 
     Raises ForegateError("invalid_parameter") for one that is too long.
     """
