@@ -2,7 +2,7 @@
 the last two.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-cache, bus, formats, ingest, imports, archive, cache-tests, soak. Options go
+cache, bus, formats, ingest, imports, archive, query, cache-tests, soak. Options go
 to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
 figure is not valid. JSON lands in bench/out/.
 """
