@@ -86,7 +86,7 @@ class JourneyReader(Protocol):
     def load(self, org: str, trace_id: str) -> Stored | None: ...
 
     def calls(self, org: str, from_s: float, until_s: float) -> Sequence[CallMinute]:
-        """Minutes that began with from_s ≤ time < until_s."""
+        """Of from_s ≤ time < until_s, both whole minutes; hours may come as one."""
         ...
 
     def counts(self) -> dict[str, int]:

@@ -4,8 +4,6 @@ Journeys, calls, and how far the bus was read change in one transaction. A commi
 the newest transactions may be missing as a whole, and the bus, which is durable, is read again from the older offsets.
 """
 
-import base64
-import binascii
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +12,8 @@ import cramjam
 import msgspec
 
 from foregate.adapters.embedded.database import bytes_used, failures_of, give_back, open_database, transaction
-from foregate.kernel.errors import ForegateError
+from foregate.adapters.embedded.journeys_schema import MIGRATIONS
+from foregate.adapters.embedded.journeys_search import cursor_of, page, read_cursor
 from foregate.ports.journeys import Dropped, JourneyPage, JourneyStep
 from foregate.wire.journey import Call, CallMinute, JourneyAsk, Stored, Summary, trace_key
 from foregate.wire.span import decode_spans, encode_spans
@@ -24,55 +23,25 @@ _EXPIRE_ROWS_MAX = 1_000  # per transaction
 _TRIM_TO = 0.95  # of the bound
 _KEY_BYTES = 12
 _ZSTD_LEVEL = 3
-_LOOKED_AT_MAX = 200_000  # journeys of one page's search: beyond it the page ends early, with a cursor to go on
+_HOUR_S = 3_600
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE journeys (
-        id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, org TEXT NOT NULL, start_s REAL NOT NULL,
-        duration_ms REAL NOT NULL, service TEXT NOT NULL, route TEXT NOT NULL, environment TEXT NOT NULL,
-        failed INTEGER NOT NULL, summary BLOB NOT NULL
-    );
-    CREATE INDEX journeys_by_start ON journeys (org, start_s, id);
-    CREATE INDEX journeys_by_age ON journeys (start_s);
-    CREATE TABLE spans (journey INTEGER PRIMARY KEY, spans BLOB NOT NULL);
-    CREATE TABLE participants (
-        journey INTEGER NOT NULL, service TEXT NOT NULL, environment TEXT NOT NULL,
-        PRIMARY KEY (journey, service, environment)
-    ) WITHOUT ROWID;
-    CREATE TABLE calls (
-        org TEXT NOT NULL, start_s REAL NOT NULL, caller TEXT NOT NULL, caller_environment TEXT NOT NULL,
-        callee TEXT NOT NULL, callee_environment TEXT NOT NULL, requests INTEGER NOT NULL, errors INTEGER NOT NULL,
-        latency BLOB NOT NULL,
-        PRIMARY KEY (org, start_s, caller, caller_environment, callee, callee_environment)
-    ) WITHOUT ROWID;
-    CREATE TABLE dropped (step INTEGER PRIMARY KEY, keys BLOB NOT NULL);
-    CREATE TABLE offsets (
-        topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, needed INTEGER NOT NULL,
-        PRIMARY KEY (topic, partition)
-    ) WITHOUT ROWID;
-    CREATE TABLE counts (what TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID
-    """,
-)
 _PUT = (
-    "INSERT INTO journeys (key, org, start_s, duration_ms, service, route, environment, failed, summary) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET start_s = excluded.start_s, "
-    "duration_ms = excluded.duration_ms, service = excluded.service, route = excluded.route, "
-    "environment = excluded.environment, failed = excluded.failed, summary = excluded.summary RETURNING id"
+    "INSERT INTO journeys (key, org, start_s, duration_ms, route, failed, summary) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET start_s = excluded.start_s, duration_ms = excluded.duration_ms, "
+    "route = excluded.route, failed = excluded.failed, summary = excluded.summary RETURNING id"
 )
 _ADD_CALLS = (
-    "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "requests = requests + excluded.requests, errors = errors + excluded.errors, "
     "latency = merged_latency(latency, excluded.latency)"
 )
 _CALLS = (
     "SELECT org, caller, caller_environment, callee, callee_environment, start_s, requests, errors, latency "
-    "FROM calls WHERE org = ? AND start_s >= ? AND start_s < ?"
+    "FROM {table} WHERE org = ? AND start_s >= ? AND start_s < ?"
 )
 _LOAD = "SELECT summary, spans FROM journeys JOIN spans ON journey = id WHERE key = ?"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_summary = msgspec.msgpack.Decoder(Summary).decode
-_decode_cursor = msgspec.json.Decoder(tuple[float, int]).decode
 
 
 class EmbeddedJourneys:
@@ -84,7 +53,7 @@ class EmbeddedJourneys:
     def __init__(self, path: Path, merged_latency: MergeLatency | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._db = open_database(path, _MIGRATIONS, durable=False, shrinks=True)
+        self._db = open_database(path, MIGRATIONS, durable=False, shrinks=True)
         if merged_latency is not None:
             self._db.create_function("merged_latency", 2, merged_latency, deterministic=True)
 
@@ -97,7 +66,10 @@ class EmbeddedJourneys:
             for stored, blob in zip(step.kept, blobs, strict=True):
                 self._put(stored.summary, blob)
             if step.calls:
-                self._db.executemany(_ADD_CALLS, [_call_row(minute) for minute in step.calls])
+                self._db.executemany(_ADD_CALLS.format(table="calls"), [_call_row(one, 60) for one in step.calls])
+                self._db.executemany(
+                    _ADD_CALLS.format(table="call_hours"), [_call_row(one, _HOUR_S) for one in step.calls]
+                )
             if step.dropped:
                 self._db.execute("INSERT INTO dropped VALUES (?, ?)", (step.number, b"".join(step.dropped)))
             self._db.execute("DELETE FROM dropped WHERE step < ?", (step.forget_below,))
@@ -112,12 +84,14 @@ class EmbeddedJourneys:
 
     def _put(self, summary: Summary, blob: bytes) -> None:
         key = trace_key(summary.org, summary.trace_id)
-        columns = (summary.start_s, summary.duration_ms, summary.service, summary.route, summary.environment)
-        row = (key, summary.org, *columns, summary.failed, _encode(summary))
+        columns = (summary.start_s, summary.duration_ms, summary.route, summary.failed)
+        row = (key, summary.org, *columns, _encode(summary))
         (number,) = self._db.execute(_PUT, row).fetchone()
         self._db.execute("INSERT OR REPLACE INTO spans VALUES (?, ?)", (number, blob))
+        self._db.execute("DELETE FROM participants WHERE id = ?", (number,))
         self._db.executemany(
-            "INSERT OR IGNORE INTO participants VALUES (?, ?, ?)", [(number, *who) for who in summary.participants]
+            "INSERT OR IGNORE INTO participants VALUES (?, ?, ?, ?, ?)",
+            [(summary.org, service, summary.start_s, number, where) for service, where in summary.participants],
         )
 
     def offsets(self, topic: str) -> dict[int, int]:
@@ -156,7 +130,8 @@ class EmbeddedJourneys:
         while gone := self._delete(f"{which} ORDER BY start_s", values, _EXPIRE_ROWS_MAX):
             deleted += gone
         with self._lock, failures_of(self._path):
-            self._db.execute(f"DELETE FROM calls WHERE {which}", values)  # noqa: S608
+            for table in ("calls", "call_hours"):
+                self._db.execute(f"DELETE FROM {table} WHERE {which}", values)  # noqa: S608
             give_back(self._db)
         return deleted
 
@@ -178,7 +153,7 @@ class EmbeddedJourneys:
         with self._lock, failures_of(self._path), transaction(self._db):
             rows = self._db.execute(f"SELECT id FROM journeys WHERE {which} LIMIT ?", (*values, rows_max)).fetchall()  # noqa: S608
             self._db.executemany("DELETE FROM spans WHERE journey = ?", rows)
-            self._db.executemany("DELETE FROM participants WHERE journey = ?", rows)
+            self._db.executemany("DELETE FROM participants WHERE id = ?", rows)
             self._db.executemany("DELETE FROM journeys WHERE id = ?", rows)
         return len(rows)
 
@@ -199,37 +174,26 @@ class EmbeddedJourneys:
 
     def search(self, ask: JourneyAsk, limit: int, cursor: str = "") -> JourneyPage:
         """Newest first. A page may be short, and have a cursor, where few of very many fit."""
-        before = _read_cursor(cursor)
-        where, values = _conditions(ask)
+        before = read_cursor(cursor)
         with self._lock, failures_of(self._path):
-            rows, ended_at = self._page(where, values, ask, limit, before)
+            rows, ended = page(self._db, ask, limit, before)
         found = [_decode_summary(row[2]) for row in rows[:limit]]
         if len(rows) > limit:
-            return JourneyPage(found, _cursor(rows[limit - 1][0], rows[limit - 1][1]))
-        return JourneyPage(found, _cursor(*ended_at) if ended_at is not None else "")
-
-    def _page(
-        self, where: str, values: Sequence[object], ask: JourneyAsk, limit: int, before: tuple[float, int]
-    ) -> tuple[list[tuple[float, int, bytes]], tuple[float, int] | None]:
-        """Up to limit + 1 rows, and where looking for more was given up."""
-        place = "org = ? AND start_s >= ? AND (start_s, id) < (?, ?)"
-        start = (ask.org, ask.from_s, *min(before, (ask.until_s, -1)))
-        last = self._db.execute(
-            f"SELECT start_s, id FROM journeys WHERE {place} "  # noqa: S608
-            "ORDER BY start_s DESC, id DESC LIMIT 1 OFFSET ?",
-            (*start, _LOOKED_AT_MAX),
-        ).fetchone()
-        bound, bounds = ("AND (start_s, id) >= (?, ?)", tuple(last)) if last is not None else ("", ())
-        rows = self._db.execute(
-            f"SELECT start_s, id, summary FROM journeys WHERE {place} {bound} {where} "  # noqa: S608
-            "ORDER BY start_s DESC, id DESC LIMIT ?",
-            (*start, *bounds, *values, limit + 1),
-        ).fetchall()
-        return rows, tuple(last) if last is not None else None
+            return JourneyPage(found, cursor_of(rows[limit - 1][:2]))
+        return JourneyPage(found, cursor_of(ended) if ended is not None else "")
 
     def calls(self, org: str, from_s: float, until_s: float) -> Sequence[CallMinute]:
+        """Whole hours of a long range are read as such, its ends by the minute."""
+        first_s, last_s = from_s + -from_s % _HOUR_S, until_s - until_s % _HOUR_S
+        pieces = [("calls", from_s, until_s)]
+        if first_s < last_s:
+            pieces = [("calls", from_s, first_s), ("call_hours", first_s, last_s), ("calls", last_s, until_s)]
         with self._lock, failures_of(self._path):
-            rows = self._db.execute(_CALLS, (org, from_s, until_s)).fetchall()
+            rows = [
+                row
+                for table, begin_s, end_s in pieces
+                for row in self._db.execute(_CALLS.format(table=table), (org, begin_s, end_s))
+            ]
         return [CallMinute(Call(*row[:5]), *row[5:]) for row in rows]
 
     def counts(self) -> dict[str, int]:
@@ -246,39 +210,7 @@ def _compressed(stored: Stored) -> bytes:
     return bytes(cramjam.zstd.compress(encode_spans(stored.spans), _ZSTD_LEVEL))
 
 
-def _call_row(minute: CallMinute) -> tuple[object, ...]:
-    call = minute.call
+def _call_row(minute: CallMinute, span_s: int) -> tuple[object, ...]:
+    call, start_s = minute.call, minute.start_s - minute.start_s % span_s
     who = (call.caller, call.caller_environment, call.callee, call.callee_environment)
-    return call.org, minute.start_s, *who, minute.requests, minute.errors, minute.latency
-
-
-def _conditions(ask: JourneyAsk) -> tuple[str, list[object]]:
-    where: list[str] = []
-    values: list[object] = []
-    if ask.service or ask.environment:
-        part = [name for name in ("service", "environment") if getattr(ask, name)]
-        named = " AND ".join(f"p.{name} = ?" for name in part)
-        where.append(f"AND EXISTS (SELECT 1 FROM participants p WHERE p.journey = id AND {named})")  # noqa: S608
-        values += [getattr(ask, name) for name in part]
-    if ask.route:
-        where.append("AND route = ?")
-        values.append(ask.route)
-    if ask.duration_ms_min > 0:
-        where.append("AND duration_ms >= ?")
-        values.append(ask.duration_ms_min)
-    if ask.failed:
-        where.append("AND failed = 1")
-    return " ".join(where), values
-
-
-def _cursor(start_s: float, number: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((start_s, number))).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[float, int]:
-    if not cursor:
-        return 9e15, 0
-    try:
-        return _decode_cursor(base64.urlsafe_b64decode(cursor.encode("ascii")))
-    except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise ForegateError("invalid_parameter", "cursor: not one that this API gave out.") from None
+    return call.org, start_s, *who, minute.requests, minute.errors, minute.latency
