@@ -16,5 +16,10 @@ WANTED = {
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$": "must be the name of a subprotocol: a token without spaces, 128 at most",
     r"^(/[^/]*)+$": 'must be a JSON pointer: "/" before every name, such as /items/*/id',
     r"^/[!-~]*$": 'must be a path: "/" and then visible ASCII without spaces',
+    r"^https?://[^\s@]+$": "must be a URL like http://127.0.0.1:4318, without a password",
+    r"^[^\s/,@]+:[0-9]{1,5}$": "must be host:port",
+    r"^[A-Za-z0-9._-]{1,128}$": 'must be the name of a topic: letters, digits, ".", "_" and "-", 128 at most',
+    r"^[A-Za-z0-9._-]{0,128}$": 'may hold letters, digits, ".", "_" and "-", 128 at most',
+    r"^[A-Za-z0-9._-]{0,64}$": 'may hold letters, digits, ".", "_" and "-", 64 at most',
     r"^hmac-sha256:[0-9a-f]{64}$": "must be what foregate keys hash prints: hmac-sha256: and 64 digits and letters a-f",
 }
