@@ -212,9 +212,9 @@ export type DiskOut = {
 
 /** The same of the range before: `change` is how much larger it is now, as a share (0.1: by a tenth). */
 export type EarlierOut = {
-  whole: Record<string, number | null>;
-  values: Record<string, (number | null)[]>;
-  change: Record<string, number | null>;
+  whole: Record<string, number | number | null>;
+  values: Record<string, (number | number | null)[]>;
+  change: Record<string, number | number | null>;
 };
 
 /** Calls of `caller` ("": from outside) to `callee` (environment "": it does not report itself). Durations are the caller's where its span is there; quantiles within 1 %. */
@@ -594,8 +594,8 @@ export type Series = {
 /** `whole`: each measure over the whole range; `values`: by step, None where nothing was. `earlier`: None where the group had no traffic, or nothing is compared. */
 export type SeriesOut = {
   group: Record<string, string>;
-  whole: Record<string, number | null>;
-  values: Record<string, (number | null)[]>;
+  whole: Record<string, number | number | null>;
+  values: Record<string, (number | number | null)[]>;
   earlier: EarlierOut | null;
 };
 
