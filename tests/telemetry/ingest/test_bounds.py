@@ -6,12 +6,14 @@ import gzip
 import random
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from tests.telemetry.ingest.world import SECRET, World, item, run, world
+from tests.telemetry.ingest.world import SECRET, Answer, World, item, key, run, world
 
-from foregate.telemetry.ingest import budget, read_counts, server
+from foregate.kernel.errors import ForegateError
+from foregate.telemetry.ingest import answers, budget, read_counts, server
 from foregate.telemetry.ingest.counts import Taken
 
 HEAD = (
@@ -149,6 +151,47 @@ def test_a_failing_bus_acknowledges_nothing_and_everything_goes_on_afterwards(tm
             assert len(running.stored()) == 1
             assert read_counts(running.blocks)["events"] == Taken(21, 0, 0, 20)
             assert _nothing_held(running)
+
+    run(main)
+
+
+def test_what_was_not_stored_does_not_use_up_the_rate_of_its_key(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path, key(items_per_s=0.1)) as running:
+            running.bus.failure = OSError(errno.ENOSPC, "No space left on device")
+            assert (await running.post([item()])).status == 503
+            running.bus.failure = None
+            assert (await running.post([item()], idempotency_key="1")).status == 200
+            assert (await running.post([item()])).status == 429
+            assert len(running.stored()) == 1
+
+    run(main)
+
+
+def test_an_answer_that_cannot_be_given_keeps_no_other_from_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, calls = answers.accept, iter(range(1_000))
+
+    def first_fails(*given: Any) -> None:
+        if next(calls) == 0:
+            raise RuntimeError("no answer")
+        accept(*given)
+
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            monkeypatch.setattr(answers, "accept", first_fails)
+            running.mistakes = 1
+            bus = Held(running)
+            posts = asyncio.gather(*(running.post([item()]) for _ in range(10)), return_exceptions=True)
+            while running.server._intake.budget.items < 10:
+                await asyncio.sleep(0.01)
+            bus.let_go()
+            done = await posts
+            assert [one.status for one in done if isinstance(one, Answer)] == [200] * 9
+            assert sum(isinstance(one, ForegateError) for one in done) == 1  # its connection was broken off
+            assert _nothing_held(running)
+            assert len(running.stored()) == 10
 
     run(main)
 

@@ -111,6 +111,14 @@ class Call:
 
     def _settled(self, outcome: Outcome) -> None:
         """The bus has spoken."""
+        try:
+            self._tell(outcome)
+        finally:  # whatever happens here, nothing stays held, and nobody waits for ever
+            if not self._exchange.answered:
+                self._exchange.abort()
+            self._end()
+
+    def _tell(self, outcome: Outcome) -> None:
         rejected, exchange = self._rejected, self._exchange
         items = sum(self._items.values())
         self._intake.budget.move(items=-items)
@@ -121,7 +129,6 @@ class Call:
             self._answer_error(outcome.code, outcome.detail, RETRY_S)
         elif rejected is not None and not exchange.answered:
             answers.accept(exchange, self._endpoint, self._json, rejected, items, outcome.fresh)
-        self._end()
 
     def refuse(self, code: str, detail: str = "", wait_s: float = 0.0) -> None:
         """Answer with an error; nothing of it is stored."""
