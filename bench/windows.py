@@ -3,13 +3,15 @@
 CPU time of one process, in which nothing else runs. Traffic is random with fixed seeds: every series is asked all the
 time, which is the worst case for their number. Per 10 s of traffic (a tick, in which all windows that changed are also
 written once): `fold` counts the events, `settle` adds them to the windows, `drain` encodes these, `append` stores them,
-`hop` gives the hopping windows to judgement. The first 15 minutes are lived through before anything is measured.
+`hop` gives the hopping windows to judgement. The first `--warm` panes are not measured; 90 fill the
+longest hop. The collector of cycles runs as rarely as in the analyzer.
 """
 
 import argparse
 import gc
 import json
 import random
+import sqlite3
 import sys
 import tempfile
 import time
@@ -17,15 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from bench.telemetry import T0, events
 
+from bench.telemetry import T0, events
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.roles.analyzer import GC_THRESHOLDS
 from foregate.telemetry.windows import Windower
 from foregate.wire.event import RequestEvent, decode_events, encode_event
 
 PANE_S = 10
-WARM_PANES = 100
-PANES = 6
+PANES = 5
 AT_ONCE = 5_000
 Figures = dict[str, float]
 
@@ -67,16 +69,17 @@ class Spent:
         return {name: sorted(each)[len(each) // 2] for name, each in self.ms.items()}
 
 
-def live(series: int, rate: float, folder: Path) -> Figures:
+def live(series: int, rate: float, folder: Path, warm: int) -> Figures:
     """One analyzer's windows in steady state."""
     store, windower, spent = EmbeddedSeries(folder / f"series-{series}-{rate}.sqlite"), Windower(), Spent()
     some = [pane_of(series, rate, seed) for seed in range(3)]
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     before = resident_mb()
-    for number in range(WARM_PANES + PANES):
+    for number in range(warm + PANES):
         pane, end_s = moved(some[number % 3], number), T0 + PANE_S * (number + 1)
-        each = spent if number >= WARM_PANES else Spent()
+        each = spent if number >= warm else Spent()
 
         def fold(pane: list[RequestEvent] = pane, end_s: float = end_s) -> None:
             for at in range(0, len(pane), AT_ONCE):
@@ -102,8 +105,6 @@ def live(series: int, rate: float, folder: Path) -> Figures:
 
 def row_bytes(path: Path) -> Figures:
     """Of the file, per row; all spans together."""
-    import sqlite3
-
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     rows = connection.execute("SELECT count(*) FROM windows").fetchone()[0]
@@ -130,13 +131,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--series", type=int, nargs="+", default=[1_000, 3_000, 10_000])
     options.add_argument("--rates", type=float, nargs="+", default=[1_000.0, 10_000.0], help="events per second")
+    options.add_argument("--warm", type=int, default=90, help="panes before anything is measured")
     options.add_argument("--json", type=Path, help="write the figures here too")
     chosen = options.parse_args()
     figures = decoding()
     with tempfile.TemporaryDirectory() as name:
         for series in chosen.series:
             for rate in chosen.rates:
-                figures |= live(series, rate, Path(name))
+                figures |= live(series, rate, Path(name), chosen.warm)
     for label, figure in figures.items():
         sys.stdout.write(f"{label:<60} {figure:>14,.2f}\n")
     if chosen.json:
