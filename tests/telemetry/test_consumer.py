@@ -10,7 +10,6 @@ from tests.telemetry.making import T0, event, payload, traffic
 from tests.telemetry.world import Stores, assert_windows_equal_recomputation
 
 from foregate.kernel.clock import ManualClock
-from foregate.kernel.limits import BUS_RETENTION_S
 from foregate.ports.bus import Batch
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.reading import events_of
@@ -185,22 +184,6 @@ def test_expiry_keeps_each_span_as_long_as_promised(tmp_path: Path) -> None:
         300: 720,
         900: 720,
     }
-    assert now_s - stores.bus.read(TOPIC_EVENTS, 0, -1, 1)[0].time_s == BUS_RETENTION_S
-    stores.close()
-
-
-def test_expiry_never_takes_what_no_window_covers_yet(tmp_path: Path) -> None:
-    clock = ManualClock(T0)
-    stores = Stores(tmp_path, clock)
-    consumer = stores.consumer()
-    stores.publish([event(time_s=T0)], partition=0)
-    consumer.step()
-    stores.publish([event(time_s=T0)], partition=1)
-    clock.advance(10 * BUS_RETENTION_S)
-    stores.publish([event(time_s=clock.now())], partition=2)
-    consumer.expire()
-    assert len(stores.bus.read(TOPIC_EVENTS, 1, -1, 1)) == 1
-    assert run_dry(consumer) == 2
     stores.close()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foregate.kernel.clock import Clock
-from foregate.kernel.limits import BUS_RETENTION_S, LATE_EVENT_S
+from foregate.kernel.limits import LATE_EVENT_S
 from foregate.ports.bus import Batch, Bus
 from foregate.ports.series import SeriesReader, SeriesWriter
 from foregate.telemetry.ledger import Ledger
@@ -240,17 +240,13 @@ class Consumer:
         return made
 
     def expire(self) -> int:
-        """Delete what is older than its retention (call it about once a minute). Returns how many rows and batches.
+        """Delete windows that are older than their retention (call it about once a minute). Returns how many rows.
 
-        Never what is not yet in stored windows, and never by a clock that is ahead of all that was ever heard.
+        Never by a clock that is ahead of all that was ever heard. The bus has other readers: its bound lets go there.
         """
         now_s = self._heard_now_s()
         deleted = sum(self._expire(span_s, now_s) for span_s in SPANS_KEPT_S)
-        deleted += self._writer.expire_usage(now_s - USAGE_RETENTION_S)
-        for reading in (self._live, self._past):
-            unread_s = reading.first_unread_s(self._stored[reading.topic])
-            deleted += self._bus.expire(reading.topic, min(now_s - BUS_RETENTION_S, unread_s))
-        return deleted
+        return deleted + self._writer.expire_usage(now_s - USAGE_RETENTION_S)
 
     def _heard_now_s(self) -> float:
         """The time by which windows are old: no later than anything that was ever heard."""

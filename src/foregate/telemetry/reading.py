@@ -62,8 +62,3 @@ class Reading:
                 lost += batch.offset - before - 1
             self.offsets[batch.partition] = batch.offset
         return lost
-
-    def first_unread_s(self, stored: Mapping[int, int]) -> float:
-        """When the oldest batch came that `stored` does not cover; infinity without one."""
-        unread = (self._bus.read(self.topic, at, stored.get(at, -1), 1) for at in self.partitions)
-        return min((batches[0].time_s for batches in unread if batches), default=inf)
