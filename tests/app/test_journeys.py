@@ -8,7 +8,8 @@ from tests.telemetry.journeys.making import span
 
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.logs import EmbeddedLogs
-from foregate.app.journeys import JourneyKeeping, LogKeeping, NeededByJourneys, journey_answers
+from foregate.app.bus_readers import NeededByJourneys
+from foregate.app.journeys import JourneyKeeping, LogKeeping, journey_answers
 from foregate.app.paths import DataDir
 from foregate.kernel.clock import ManualClock
 from foregate.ports.logs import LogAsk

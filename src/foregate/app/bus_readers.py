@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple, Protocol
 
+from foregate.adapters.embedded.journeys import EmbeddedJourneys
 from foregate.adapters.embedded.logs import EmbeddedLogs
 from foregate.app.archiving import ARCHIVED
-from foregate.app.journeys import JOURNEY_TOPICS, NeededByJourneys
 from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.app.stores import open_archive_offsets, open_series
 from foregate.kernel.clock import SystemClock
 from foregate.ports.bus import Bus
-from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_LOGS
+from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_LOGS, TOPIC_SPANS
 
 Offsets = Callable[[str], Mapping[int, int]]  # of a topic: partition → last offset that is stored. Raises OSError
 
@@ -55,7 +55,7 @@ def bus_readers(data: DataDir, runtime: Runtime) -> list[BusReader]:
         BusReader("logs", (TOPIC_LOGS,), stored(lambda: EmbeddedLogs(data.logs, SystemClock()))),
     ]
     if runtime.journeys.enabled:
-        readers.append(BusReader("journeys", JOURNEY_TOPICS, stored(lambda: NeededByJourneys(data))))
+        readers.append(BusReader("journeys", (TOPIC_EVENTS, TOPIC_SPANS), stored(lambda: NeededByJourneys(data))))
     return readers
 
 
@@ -87,3 +87,17 @@ def stored(open_store: Callable[[], _KeepsOffsets]) -> Offsets:
             return store.offsets(topic)
 
     return offsets
+
+
+class NeededByJourneys:
+    """The store of journeys as the bound of the bus sees it: spans of traces that are not decided are needed still."""
+
+    def __init__(self, data: DataDir) -> None:
+        self._store = EmbeddedJourneys(data.journeys)
+
+    def offsets(self, topic: str) -> dict[int, int]:
+        """Partition → up to where nothing is needed."""
+        return self._store.needed(topic)
+
+    def close(self) -> None:
+        self._store.close()

@@ -10,11 +10,9 @@ from foregate.ports.bus import Bus
 from foregate.telemetry.follow import Follower
 from foregate.telemetry.journeys import Collector, Query
 from foregate.telemetry.journeys.service_map import merged_latency
-from foregate.wire import TOPIC_EVENTS, TOPIC_LOGS, TOPIC_SPANS
+from foregate.wire import TOPIC_LOGS
 from foregate.wire.log import LogRecord, decode_logs
 from foregate.wire.survey import Journeys
-
-JOURNEY_TOPICS = (TOPIC_EVENTS, TOPIC_SPANS)
 
 
 class JourneyKeeping:
@@ -49,20 +47,6 @@ class LogKeeping:
 
     def close(self) -> None:
         self._bus.close()
-        self._store.close()
-
-
-class NeededByJourneys:
-    """The store of journeys as the bound of the bus sees it: spans of traces that are not decided are needed still."""
-
-    def __init__(self, data: DataDir) -> None:
-        self._store = EmbeddedJourneys(data.journeys)
-
-    def offsets(self, topic: str) -> dict[int, int]:
-        """Partition → up to where nothing is needed."""
-        return self._store.needed(topic)
-
-    def close(self) -> None:
         self._store.close()
 
 
