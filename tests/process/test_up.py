@@ -54,7 +54,7 @@ def test_one_command_serves_checks_keys_shows_traffic_and_stops_cleanly(tmp_path
             assert b"foregate_" in get(f"{running.gateway}/metrics")[2]
             assert get(f"{running.console}/api/v1/metrics")[0] == 401
             assert {process["name"] for process in running.api("/status")["processes"]} == {
-                "control", "courier", "analyzer", "gateway-0", "gateway-1",
+                "control", "courier", "analyzer", "keeper", "gateway-0", "gateway-1",
             }  # fmt: skip
             assert running.stop() == 0
             assert running.children()["gateway-0"]["state"] == "stopped"

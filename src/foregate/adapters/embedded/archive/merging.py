@@ -19,7 +19,7 @@ from foregate.adapters.embedded.archive.tables import as_now
 from foregate.adapters.sql.columns import TIMES
 from foregate.wire.accounts import Kind
 
-ITEMS_MAX = 4_000_000  # of a merged segment
+ITEMS_MAX = 2_000_000  # of a merged segment: some seconds of work, which is how long a stop may have to wait
 BYTES_MAX = 268_435_456
 _FULL = 0.5  # of these bounds: a segment so large is left alone
 _FAN_IN = 8
