@@ -223,7 +223,7 @@ def _request(body: bytes) -> bytes:
 def measure(name: str, server: Server, folder: Path, seconds: float, outcome: Outcome) -> dict[str, dict[str, float]]:
     found = {
         "batches": saturate(server, folder, bodies(BODIES, BATCH), seconds, 8),
-        "singles": saturate(server, folder, bodies(BODIES, 1), seconds, 32),
+        "singles": saturate(server, folder, bodies(BODIES, 1), seconds, 64),
     }
     for what, facts in found.items():
         size = BATCH if what == "batches" else 1
