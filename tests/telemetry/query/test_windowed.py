@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from math import isclose
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.telemetry.query.filling import asked, filled, grouped, measured, spread
+from msgspec.structs import replace
+from tests.telemetry.query.filling import asked, filled, grouped, measured, spread, windows_of
 
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.kernel.clock import ManualClock
@@ -208,3 +210,15 @@ def test_what_no_window_answers_is_said(series: EmbeddedSeries, changes: dict[st
     with pytest.raises(ForegateError, match=said) as refused:
         asker(series).ask(Ask(**(plain | changes)))  # type: ignore[arg-type]
     assert refused.value.spec.code == "invalid_parameter"
+
+
+def test_what_came_late_is_counted_once_although_totals_were_made_without_it(tmp_path: Path) -> None:
+    early = [one for one in EVENTS if one.time_s >= NOW_S - DAY_S]
+    late = [replace(one, request_id="late") for one in early[::50]]
+    made = filled(tmp_path, early)
+    touched = {(one.entity, one.time_s // 900) for one in late}
+    made.append(windows_of([one for one in early + late if (one.entity, one.time_s // 900) in touched], [900]), {}, {})
+    ask = Ask("default", NOW_S // 3_600 * 3_600 - 12 * 3_600, NOW_S, ("requests",), 3_600)
+    answer = asker(made).ask(ask)
+    made.close()
+    assert answer.series[0].whole[0] == len(asked(ask, early + late))
