@@ -12,6 +12,7 @@ BreakerOutcome = Literal["none", "closed", "half_open", "open"]  # as met by the
 CacheOutcome = Literal["none", "hit", "miss", "bypass", "stale", "revalidated"]
 Protocol = Literal["http/1.1", "h2", "websocket", "grpc"]  # spoken with the client
 Source = Literal["gateway", "telemetry", "otlp", "import"]  # who has said it: our own gateway, or how it was sent to us
+UNMEASURED_MS = -1.0
 EVENT_PATH_BYTES_MAX = 256  # of a path; the rest is cut off
 
 _CLIENTS = frozenset(code for code, spec in ERRORS.items() if spec.fault == "client")
@@ -42,7 +43,8 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `status` is what the client saw (499 when it left first). `error` is a code of `foregate.kernel.errors` when
     foregate itself made the answer or the exchange broke, else "". `upstream_ms` is the last attempt's time to its
-    first byte and 0 without an attempt. `inflight` counts this service's requests in this worker when it began,
+    first byte and 0 without an attempt. `time_s` is the end of the request; `latency_ms` is -1 where a log that was
+    imported has not measured it. `inflight` counts this service's requests in this worker when it began,
     itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
     `client` is the address that limits and filters mean, `path` what was asked for, without its query, `host` the
     Host field. `region` and `cloud` are where it was served, `instance` by which machine or pod (OpenTelemetry's

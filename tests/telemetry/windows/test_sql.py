@@ -33,6 +33,7 @@ def borders() -> list[RequestEvent]:
         {"latency_ms": 0.0},
         {"latency_ms": 0.01},
         {"latency_ms": 9e8},
+        {"latency_ms": -1.0},
         {"status": 499, "error": "client_closed"},
         {"status": 498},
         {"status": 101, "error": "client_closed"},

@@ -91,7 +91,7 @@ def test_an_event_is_late_only_beyond_the_bound_behind_the_newest() -> None:
         {"time_s": math.inf},
         {"time_s": -1.0},
         {"latency_ms": math.nan},
-        {"latency_ms": -1.0},
+        {"latency_ms": -0.5},
         {"latency_ms": math.inf},
         {"response_bytes": -1},
         {"response_bytes": 1 << 63},

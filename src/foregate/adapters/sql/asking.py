@@ -15,7 +15,7 @@ from foregate.wire.ask import DIMENSIONS, Ask, Measure
 _CLIENTS = ", ".join(f"'{code}'" for code, spec in sorted(ERRORS.items()) if spec.fault == "client")
 _FAILED = f"(status >= 500 OR (error <> '' AND status < 400 AND error NOT IN ({_CLIENTS})))"
 _REFUSED = "((attempts = 0 AND error <> '') OR \"limit\" = 'refused' OR breaker = 'open')"
-_LATENCY = f"CASE WHEN {_REFUSED} THEN NULL ELSE latency_ms END"
+_LATENCY = f"CASE WHEN {_REFUSED} OR latency_ms < 0 THEN NULL ELSE latency_ms END"
 _UPSTREAM = "CASE WHEN attempts > 0 AND upstream_ms > 0 AND upstream_ms <= 1e9 THEN upstream_ms END"
 _SHARES: Mapping[Measure, float] = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999}
 

@@ -73,7 +73,7 @@ def _partition(bus: Bus, partition: int, since_s: float, requests_max: int) -> l
 def _of(event: RequestEvent) -> Recorded:
     fault = ERRORS[event.error].fault if event.error in ERRORS else "ours"
     sent_on = not event.error or fault == "upstream" or event.attempts > 0
-    took_s = event.latency_ms / 1000.0
+    took_s = max(0.0, event.latency_ms) / 1000.0
     return Recorded(
         event.time_s - took_s,
         took_s,

@@ -22,7 +22,7 @@ def spans_of(event: RequestEvent) -> list[Span]:
     if not event.trace_id or not event.span_id or event.source == "otlp":
         return []
     end_ns = int(event.time_s * 1e9)
-    start_ns = end_ns - int(event.latency_ms * 1e6)
+    start_ns = end_ns - int(max(0.0, event.latency_ms) * 1e6)
     ours = event.source == "gateway"
     spans = [_server(event, GATEWAY if ours else event.service, start_ns, end_ns)]
     if ours and event.attempts > 0:

@@ -13,6 +13,7 @@ from foregate.telemetry.facets import CLASSES, REST, Facets
 from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG, Sketch
 from foregate.telemetry.tally import Tally
 from foregate.telemetry.windows.columns import BROKE, CLIENTS_FAULT, TIMED_OUT, Columns, EntityKey, Flags, Floats, Ints
+from foregate.wire.event import UNMEASURED_MS
 
 PANE_S = 10
 MINUTE_S = 60
@@ -51,7 +52,7 @@ def possible(columns: Columns, until_s: Floats) -> Flags:
     fine: Flags = (
         (columns.time_s >= 0.0)
         & (columns.time_s <= until_s)
-        & (columns.latency_ms >= 0.0)
+        & ((columns.latency_ms >= 0.0) | (columns.latency_ms == UNMEASURED_MS))
         & (columns.latency_ms <= LATENCY_MAX_MS)
         & _between(columns.request_bytes, _BYTES_MAX)
         & _between(columns.response_bytes, _BYTES_MAX)
@@ -103,7 +104,7 @@ class _Counted:
                 events.response_bytes,
             ]
         )
-        self.measured: Flags = ~refused
+        self.measured: Flags = ~refused & (events.latency_ms >= 0.0)
         upstream_ms = events.upstream_ms
         self.asked: Flags = (events.attempts > 0) & (upstream_ms > 0.0) & (upstream_ms <= LATENCY_MAX_MS)
         self.latency = _buckets_of(events.latency_ms)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-UNMEASURED_MS = -1.0
+from foregate.wire.event import UNMEASURED_MS
 
 
 class Unreadable(ValueError):

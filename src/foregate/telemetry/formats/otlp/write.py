@@ -111,7 +111,7 @@ def _request(out: Any, event: RequestEvent) -> None:
     out.parent_span_id = bytes.fromhex(event.parent_span_id)
     out.name, out.kind = f"{event.method} {event.route}".strip(), _KINDS["server"]
     out.end_time_unix_nano = round(event.time_s * _S_NS)
-    out.start_time_unix_nano = out.end_time_unix_nano - round(event.latency_ms * 1e6)
+    out.start_time_unix_nano = out.end_time_unix_nano - round(max(0.0, event.latency_ms) * 1e6)
     if event.failed:
         out.status.code = _STATUSES["error"]
     said: dict[str, str | int] = {
