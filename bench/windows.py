@@ -127,6 +127,13 @@ def resident_mb() -> float:
     return pages * 4_096 / 1e6
 
 
+def told(figures: Figures) -> Figures:
+    for label, figure in figures.items():
+        sys.stdout.write(f"{label:<60} {figure:>14,.2f}\n")
+    sys.stdout.flush()
+    return figures
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--series", type=int, nargs="+", default=[1_000, 3_000, 10_000])
@@ -134,13 +141,11 @@ def main() -> None:
     options.add_argument("--warm", type=int, default=90, help="panes before anything is measured")
     options.add_argument("--json", type=Path, help="write the figures here too")
     chosen = options.parse_args()
-    figures = decoding()
+    figures = told(decoding())
     with tempfile.TemporaryDirectory() as name:
         for series in chosen.series:
             for rate in chosen.rates:
-                figures |= live(series, rate, Path(name), chosen.warm)
-    for label, figure in figures.items():
-        sys.stdout.write(f"{label:<60} {figure:>14,.2f}\n")
+                figures |= told(live(series, rate, Path(name), chosen.warm))
     if chosen.json:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
