@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from foregate.app.importing.journal import Journal
 from foregate.app.importing.making import Belonging
 from foregate.app.importing.run import Malformed
 from foregate.kernel.clock import SystemClock
+from foregate.ports.bus import Append
 from foregate.telemetry.formats.logs import find
 from foregate.wire import TOPIC_HISTORY
 from foregate.wire.event import RequestEvent, decode_events
@@ -107,6 +110,72 @@ def test_again_from_the_beginning_doubles_nothing_that_the_bus_still_knows(tmp_p
     outcome = run(tmp_path / "data", file, again=True)
     assert (outcome.imported, outcome.already) == (100, 100)
     assert len(brought(tmp_path / "data")) == 100
+
+
+def test_a_file_that_has_grown_loses_and_doubles_nothing_when_it_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    file.write_text("".join(map(line, range(10))))
+    run(tmp_path / "data", file)
+    for so_far in (10, 200):
+        with file.open("a") as more:
+            more.write("".join(map(line, range(so_far, so_far + 190))))
+        outcome = run(tmp_path / "data", file, again=True)
+        assert outcome.already == so_far
+    assert sorted(event.response_bytes for event in brought(tmp_path / "data")) == list(range(390))
+
+
+def test_killed_before_it_could_note_a_slice_it_finds_that_slice_again_in_a_file_that_has_grown(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    file.write_text("".join(map(line, range(10))))
+
+    class Killed(Exception):
+        pass
+
+    class KilledBehindTheBus(EmbeddedBus):
+        def append_all(self, appends: Sequence[Append]) -> list[bool]:
+            super().append_all(appends)
+            raise Killed
+
+    (tmp_path / "data").mkdir()
+    clock = SystemClock()
+    bus, journal = KilledBehindTheBus(tmp_path / "data/bus.sqlite", clock), Journal(tmp_path / "data/imports.json")
+    with closing(bus), closing(journal), pytest.raises(Killed):
+        import_file(Wanted(file, ACME), bus, journal, clock, find, lambda at, _: None, lambda _: None)
+    with file.open("a") as more:
+        more.write("".join(map(line, range(10, 100))))
+    outcome = run(tmp_path / "data", file)
+    assert (outcome.imported, outcome.already) == (100, 10)
+    assert sorted(event.response_bytes for event in brought(tmp_path / "data")) == list(range(100))
+
+
+def test_files_that_began_with_the_same_heading_are_told_apart(tmp_path: Path) -> None:
+    heading = (
+        "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status\n"
+    )
+    row = "2025-11-21\t10:00:00\tFRA\t{}\t192.0.2.1\tGET\tshop.example\t/a\t200\n"
+    files = [tmp_path / name for name in "abc"]
+    for number, file in enumerate(files):
+        file.write_text(heading)
+        run(tmp_path / "data", file, format_name="cloudfront")
+        file.write_text(heading + "".join(row.format(100 * number + at) for at in range(60)))
+    for file in files:
+        run(tmp_path / "data", file, format_name="cloudfront")
+    found = sorted(event.response_bytes for event in brought(tmp_path / "data"))
+    assert found == [100 * number + at for number in range(3) for at in range(60)]
+
+
+def test_numbers_beyond_all_measure_cost_their_line_alone(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    huge = "9" * 40
+    bad = [
+        line(1).replace(" 200 1 ", f" 200 {huge} "),
+        line(1).replace("0.001", huge * 200),
+        line(1).replace("0.001", f"{huge}.0"),
+    ]
+    file.write_text("".join(line(number) + bad[number % 3] for number in range(30)))
+    outcome = run(tmp_path / "data", file, format_name="combined")
+    assert outcome.imported >= 30
+    assert {event.response_bytes for event in brought(tmp_path / "data")} >= set(range(30))
 
 
 def test_an_archive_is_read_as_it_is_and_a_damaged_one_up_to_there(tmp_path: Path) -> None:

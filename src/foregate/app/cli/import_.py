@@ -86,12 +86,19 @@ class _Desk:
 
     def take(self, wanted: Wanted, make: Callable[[str], LineFormat], reject: Callable[[Malformed], None]) -> Outcome:
         """Import a file, with a progress bar."""
+        counted = (0, 0, 0)
+
+        def count(outcome: Outcome) -> None:  # slice by slice: the import may be interrupted
+            nonlocal counted
+            now = (outcome.imported - outcome.already, outcome.already, outcome.malformed_count)
+            adders = (self._counts.stored, self._counts.duplicate, self._counts.invalid)
+            for add, number, before in zip(adders, now, counted, strict=True):
+                add("events", number - before)
+            counted = now
+
         with typer.progressbar(length=max(1, wanted.path.stat().st_size), label=wanted.path.name) as bar:
-            outcome = import_file(wanted, self._bus, self._journal, self._clock, make, _teller(bar), reject)
-        self._counts.stored("events", outcome.imported - outcome.already)
-        self._counts.duplicate("events", outcome.already)
-        self._counts.invalid("events", outcome.malformed_count)
-        return outcome
+            tell = _teller(bar, count)
+            return import_file(wanted, self._bus, self._journal, self._clock, make, tell, reject)
 
 
 def _maker(fields: list[str]) -> Callable[[str], LineFormat]:
@@ -102,11 +109,12 @@ def _maker(fields: list[str]) -> Callable[[str], LineFormat]:
     return lambda name: json_lines if name == "json" else find(name)
 
 
-def _teller(bar: Any) -> Callable[[int, Outcome], None]:
+def _teller(bar: Any, count: Callable[[Outcome], None]) -> Callable[[int, Outcome], None]:
     shown = 0
 
     def tell(position: int, outcome: Outcome) -> None:
         nonlocal shown
+        count(outcome)
         bar.update(position - shown)
         shown = position
 

@@ -14,6 +14,7 @@ from foregate.app.importing.making import Belonging, event_of
 from foregate.app.importing.source import LINE_BYTES_MAX, SLICE_LINES_MAX, Line, opened, slices
 from foregate.kernel.clock import Clock
 from foregate.ports.bus import Append, Bus
+from foregate.telemetry.formats.items import BYTES_MAX, DURATION_MS_MAX
 from foregate.telemetry.formats.logs import Entry, LineFormat, Unreadable, guess
 from foregate.telemetry.formats.logs.har import entries
 from foregate.telemetry.identity import Routes
@@ -85,6 +86,8 @@ def import_file(
     routes = Routes()
     path = wanted.path
     for piece in _har_slices(path, progress) if name == "har" else _slices(path, make(name), progress):
+        if len(piece.read) < SLICE_LINES_MAX and progress.note_stop(piece.end):
+            journal.save()  # first: killed behind the bus's step, we have to find this slice again, and no longer one
         _take(piece, wanted, routes, bus, clock, outcome, reject)
         journal.save()
         tell(piece.position, outcome)
@@ -117,7 +120,7 @@ def _slices(path: Path, format_: LineFormat, progress: Progress) -> Iterator[_Pi
     if progress.heading:
         _read(format_, Line(0, progress.heading, True))
     heading = progress.heading
-    for each in slices(path, progress.offset, progress.lines + 1):
+    for each in slices(path, progress.offset, progress.lines + 1, progress.stop_after):
         read: list[tuple[int, Entry | Malformed | None]] = []
         end = each.end
         for line in each.lines:
@@ -176,6 +179,8 @@ def _take(
             malformed.append(read)
         elif read is not None and not 0.0 <= read.time_s <= latest_s:
             malformed.append(Malformed(number, f"its time ({read.time_s:.0f}) is not in the past", ""))
+        elif read is not None and (reason := _absurd(read)):
+            malformed.append(Malformed(number, reason, ""))
         elif read is not None:
             events.append(event_of(read, wanted.belonging, routes))
     progress = outcome.progress
@@ -194,12 +199,21 @@ def _take(
     progress.ignored += len(piece.read) - len(events) - len(malformed)
 
 
+def _absurd(entry: Entry) -> str:
+    """What no request can have had, and no store has a place for; "" where there is none."""
+    if max(entry.latency_ms, entry.upstream_ms) > DURATION_MS_MAX:
+        return "it took longer than a day"
+    if max(entry.request_bytes, entry.response_bytes) > BYTES_MAX:
+        return "its size is beyond all measure"
+    return ""
+
+
 def _append(events: Iterable[RequestEvent], bus: Bus, progress: Progress, offset: int, of: Belonging) -> bool:
     """False when this slice was appended before."""
     by_partition: dict[int, list[RequestEvent]] = {}
     for event in events:
         by_partition.setdefault(partition_of(event.org, event.service, bus.partitions), []).append(event)
-    once = hashlib.sha256(repr((progress.digest, offset, of)).encode()).hexdigest()
+    once = hashlib.sha256(repr((progress.known_as, offset, of)).encode()).hexdigest()
     appends = [
         Append(TOPIC_HISTORY, partition, _encode(group), len(group), once=once)
         for partition, group in sorted(by_partition.items())

@@ -1,4 +1,5 @@
-"""A log file as slices of lines. A slice depends on the file and where it begins alone: it can be read again."""
+"""A log file as slices of lines. A slice depends on the file, where it begins and where it has to stop: it can be read
+again."""
 
 import bz2
 import gzip
@@ -10,7 +11,7 @@ from typing import IO, Any, NamedTuple
 
 SLICE_LINES_MAX = 5_000
 LINE_BYTES_MAX = 65_536  # a longer one is unreadable; its rest is skipped
-_HEAD_BYTES = 4_096  # tells files apart
+HEAD_BYTES = 4_096  # tells files apart
 _OPENERS: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -45,26 +46,29 @@ class Fingerprint(NamedTuple):
     digest: str
 
 
-def fingerprint(path: Path, head_bytes: int = _HEAD_BYTES) -> Fingerprint:
+def fingerprint(path: Path, head_bytes: int = HEAD_BYTES) -> Fingerprint:
     """Raises OSError."""
     with opened(path) as file:
         head = file.read(head_bytes)
     return Fingerprint(len(head), hashlib.sha256(head).hexdigest())
 
 
-def slices(path: Path, offset: int, line_number: int) -> Iterator[Slice]:
+def slices(
+    path: Path, offset: int, line_number: int, stop_after: Callable[[int], int | None] = lambda offset: None
+) -> Iterator[Slice]:
     """All lines from `offset` on, which is the beginning of a line, the last of them perhaps not whole.
 
-    Raises OSError; of a damaged archive what can be read comes first.
+    `stop_after(offset)`: where a slice that begins there ends, though it could hold more. Raises OSError;
+    of a damaged archive what can be read comes first.
     """
     with path.open("rb") as raw:
         opener = _OPENERS.get(path.suffix)
         file: IO[bytes] = raw if opener is None else opener(raw, "rb")
         file.seek(offset)  # an archive is unpacked again up to there
         while True:
-            begin = offset
+            begin, stop = offset, stop_after(offset)
             lines: list[Line] = []
-            while len(lines) < SLICE_LINES_MAX and (data := file.readline(LINE_BYTES_MAX)):
+            while len(lines) < SLICE_LINES_MAX and offset != stop and (data := file.readline(LINE_BYTES_MAX)):
                 offset += len(data)
                 whole = data.endswith(b"\n")
                 if not whole:

@@ -26,7 +26,7 @@ _LINE = re.compile(
 )
 _EXTRAS = re.compile(rf"^(?: {_QUOTED} {_QUOTED})?(.*)$")
 _NAMED = re.compile(r'(?:^|\s)(rt|request_time|urt|upstream_response_time)="?([0-9., :-]+)"?')
-_BARE = re.compile(r"[0-9][0-9.]*|-")
+_BARE = re.compile(r"[0-9][0-9.]{0,31}|-")
 
 
 class Combined:

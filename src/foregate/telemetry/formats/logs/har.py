@@ -23,7 +23,7 @@ def entries(document: bytes) -> Iterator[Entry | Unreadable]:
             yield _entry(each)
         except Unreadable as error:
             yield error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             yield Unreadable(f"not an entry: {error!r}")
 
 
