@@ -99,9 +99,11 @@ def test_what_was_collected_and_not_stored_is_read_again_by_the_next_one(world: 
     assert world.reader.counts("events")["accepted"] == 3
 
 
+@pytest.mark.parametrize("buffer_items_max", [1, archiving.BUFFER_ITEMS_MAX])
 def test_what_cannot_be_stored_is_read_again_and_nothing_is_there_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, buffer_items_max: int
 ) -> None:
+    monkeypatch.setattr(archiving, "BUFFER_ITEMS_MAX", buffer_items_max)
     append = world.archive.append
     failing: Callable[..., None] = lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full"))  # noqa: E731
     monkeypatch.setattr(world.archive, "append", failing)
