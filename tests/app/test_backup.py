@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.archive.writer import EmbeddedArchive
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.copying import copy_database
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.archiving import Archiving
-from foregate.app.backup import Finding, back_up, check
+from foregate.app.backup import Finding, back_up, check, make
 from foregate.app.cli.data import app
 from foregate.app.paths import DataDir
 from foregate.kernel.clock import ManualClock, SystemClock
@@ -114,6 +115,26 @@ def test_a_backup_under_load_is_restored_and_reads_on_without_a_loss_or_a_double
     assert on_bus >= 400
     assert found(again) == (list(range(on_bus)), on_bus)
     assert list(check(again.root, CLOCK)) == []
+
+
+def test_what_comes_while_the_stores_are_copied_one_by_one_is_counted_once(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsts = iter(range(400, 10_000, 20))
+
+    def copied_and_more_came(source: Path, target: Path) -> None:
+        copy_database(source, target)
+        running.publish(next(firsts))
+        running.read()
+
+    monkeypatch.setattr(make, "copy_database", copied_and_more_came)
+    back_up(running.data, tmp_path / "backup", CLOCK)
+    again = DataDir(tmp_path / "again")
+    assert run("restore", tmp_path / "backup", "--data-dir", again.root)[0] == 0
+    after = Running(again)
+    after.read()
+    after.close()
+    assert found(again) == (list(range(440)), 440)  # of what came after the bus was copied, nothing
 
 
 def test_a_restore_overwrites_nothing(running: Running, tmp_path: Path) -> None:
