@@ -320,3 +320,10 @@ def test_what_the_resource_does_not_say_the_sender_does() -> None:
     assert (one.service, one.environment, one.region, one.cloud) == ("s", "production", "eu-1", "aws")
     assert span(None, {}).spans[0].service == "unknown_service"
     assert making.SENDER.received_s == NOW_S
+
+
+def test_what_a_resource_says_of_all_its_items_is_short() -> None:
+    request = logs(1)
+    attributes(request.resource_logs[0].resource, {"service.version": "v" * 1_000})
+    (record,) = took("logs", PROTOBUF, request.SerializeToString()).logs
+    assert record.attributes["service.version"] == "v" * 128

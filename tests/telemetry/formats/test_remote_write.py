@@ -1,6 +1,7 @@
 """Prometheus remote write: every sample of every series, or the reason why not."""
 
 import math
+import struct
 
 import pytest
 from tests.telemetry.formats.making import T0_NS, samples, took
@@ -27,7 +28,7 @@ def test_names_that_count_are_sums() -> None:
 
 def test_what_is_no_sample_is_told_and_costs_no_other() -> None:
     request = samples(6)
-    request.timeseries[1].samples[0].value = math.nan  # so Prometheus ends a series
+    request.timeseries[1].samples[0].value = math.inf
     request.timeseries[2].samples[0].timestamp = 2**62
     del request.timeseries[3].labels[0]
     request.timeseries[4].histograms.add()
@@ -35,6 +36,23 @@ def test_what_is_no_sample_is_told_and_costs_no_other() -> None:
     parsed = took("remote_write", PROTOBUF, request.SerializeToString())
     assert [point.value for point in parsed.points] == [0, 4, 5]
     assert [one.index for one in parsed.rejected] == [1, 2, 3, 5, 7]
+
+
+def test_nan_is_no_sample_and_no_mistake() -> None:
+    request = samples(3)
+    request.timeseries[1].samples[0].value = struct.unpack("<d", bytes.fromhex("020000000000f07f"))[0]  # "stale"
+    request.timeseries[2].samples[0].value = math.nan  # a quantile of nothing
+    parsed = took("remote_write", PROTOBUF, request.SerializeToString())
+    assert ([point.value for point in parsed.points], parsed.invalid) == ([0], {})
+
+
+def test_labels_that_come_once_do_not_become_a_mountain() -> None:
+    request = samples(1)
+    for number in range(60):
+        request.timeseries[0].labels.add(name=f"l{number}", value="v" * 1_000)
+    request.timeseries[0].samples.extend([request.timeseries[0].samples[0]] * 20_000)
+    with pytest.raises(ForegateError, match="too many labels"):
+        took("remote_write", PROTOBUF, request.SerializeToString())
 
 
 def test_damage_costs_only_its_series_and_a_cut_what_follows() -> None:

@@ -63,6 +63,10 @@ def test_an_encoding_that_is_not_known_is_named() -> None:
     assert _code(b"", "br", 1) == "unsupported_media_type"
 
 
+def test_members_that_hold_nothing_are_refused_when_they_are_very_many() -> None:
+    assert _code(gzip.compress(b"") * 100_000, "gzip", 2_000_000) == "body_too_large"
+
+
 def test_a_bomb_is_noticed_before_memory_grows() -> None:
     bombs = {"gzip": gzip.compress(bytes(400_000_000), 1), "zstd": bytes(cramjam.zstd.compress(bytes(400_000_000)))}
     bombs["snappy"] = b"\xff\xff\xff\xff\x0f" + b"\0" * 100  # it says 4 GiB

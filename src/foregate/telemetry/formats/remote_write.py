@@ -1,7 +1,8 @@
 """Prometheus remote write 1.0: samples of time series → `wire.point.Point` (message prometheus.WriteRequest).
 
 The label `job` is the service, `instance` the instance, `__name__` the metric. Names that by convention count
-(`_total`, `_count`, `_sum`, `_bucket`) are monotonic sums, all others gauges: the protocol does not say.
+(`_total`, `_count`, `_sum`, `_bucket`) are monotonic sums, all others gauges: the protocol does not say. NaN is no
+sample: it ends a series, or stands for the quantile of nothing, and comes with almost every request.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _ENVIRONMENT: Final = ("environment", "env", "deployment_environment_name", "dep
 _REGION: Final = ("region", "cloud_region")
 _CLOUD: Final = ("cloud", "cloud_provider")
 _NO_SERVICE: Final = "unknown_service"
+_LABELS_CHARS_MAX: Final = 33_554_432  # of all points: labels come once per series, and are stored with every sample
 _TYPES: Final = descriptor_pb2.FieldDescriptorProto
 # Message → its fields: name, number, type; a name of a message for a repeated one. Others are passed over.
 _MESSAGES: Final[Mapping[str, tuple[tuple[str, int, Any], ...]]] = {
@@ -65,6 +67,7 @@ class _Samples:
         self._body = Body(body)
         self._sender = sender
         self._left = options.items_max
+        self._chars_left = _LABELS_CHARS_MAX
         self._latest_s = sender.received_s + options.ahead_s_max
         self.parsed = Parsed()
         self.index = 0
@@ -106,6 +109,9 @@ class _Samples:
             bounded(label.name, KEY_CHARS_MAX): bounded(label.value, VALUE_CHARS_MAX)
             for label in series.labels[:ATTRIBUTES_MAX]
         }
+        self._chars_left -= len(series.samples) * sum([len(key) + len(value) for key, value in labels.items()])
+        if self._chars_left < 0:
+            raise ForegateError("body_too_large", "Its samples have too many labels; send it in parts.")
         name = labels.pop("__name__", "")[:LONG_CHARS_MAX]
         service = labels.pop("job", "") or _NO_SERVICE
         instance = labels.pop("instance", "")
@@ -120,6 +126,9 @@ class _Samples:
         )
         for sample in series.samples:
             value, time_s = sample.value, sample.timestamp / 1e3
+            if math.isnan(value):
+                self.index += 1
+                continue
             if reason := self._reason(name, value, time_s):
                 self.refuse(reason)
                 continue
@@ -150,8 +159,8 @@ class _Samples:
         """Why a sample is invalid, or ""."""
         if not name:
             return "Its series has no __name__."
-        if not math.isfinite(value):  # Prometheus ends a series with a NaN of its own
-            return "Its value is no finite number."
+        if math.isinf(value):
+            return "Its value is infinite."
         if not TIME_S_MIN <= time_s <= self._latest_s:
             return "Its time lies before the year 2000." if time_s < TIME_S_MIN else "It lies ahead."
         return ""

@@ -10,6 +10,7 @@ from foregate.kernel.errors import ForegateError
 
 ENCODINGS = ("gzip", "zstd", "snappy", "identity")  # snappy: the raw block of Prometheus remote write
 _STEP_BYTES = 262_144
+_MEMBERS_MAX = 4_096  # of gzip; a body of more is refused: each costs the same, however little it holds
 _GUESS = 8  # how much larger unpacked telemetry usually is
 _ZSTD_MAGIC = 0xFD2FB528
 
@@ -39,6 +40,7 @@ def _too_large(bytes_max: int) -> ForegateError:
 def _gunzip(body: bytes, bytes_max: int) -> bytes:
     """RFC 1952: one member after another, in steps, so that a bomb is noticed when its bound is reached."""
     out = bytearray()
+    members = 1
     unpacker = zlib.decompressobj(wbits=31)
     try:
         for start in range(0, len(body), _STEP_BYTES):
@@ -46,7 +48,10 @@ def _gunzip(body: bytes, bytes_max: int) -> bytes:
             while piece:
                 if unpacker.eof:
                     piece = piece.lstrip(b"\0")  # some pad with zeros
-                    unpacker = zlib.decompressobj(wbits=31) if piece else unpacker
+                    if piece:
+                        unpacker, members = zlib.decompressobj(wbits=31), members + 1
+                    if members > _MEMBERS_MAX:
+                        raise ForegateError("body_too_large", f"A gzip body may have {_MEMBERS_MAX} members.")
                     continue
                 out += unpacker.decompress(piece, _STEP_BYTES)
                 if len(out) > bytes_max:

@@ -19,5 +19,5 @@ def origin_of(resource: Any, sender: Sender) -> Origin:
         said.region[:TEXT_CHARS_MAX] or sender.region,
         said.cloud[:TEXT_CHARS_MAX] or sender.cloud,
         said.instance[:TEXT_CHARS_MAX],
-        said.kept,
+        {name: value[:TEXT_CHARS_MAX] for name, value in said.kept.items()},  # comes once, is stored with every item
     )
