@@ -1,7 +1,9 @@
 """Every item of telemetry is found again in exactly one sum, and the page of numbers is one that Prometheus reads."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import structlog
@@ -20,6 +22,7 @@ from foregate.app.paths import DataDir
 from foregate.app.runtime import Runtime
 from foregate.gateway import layout
 from foregate.kernel.clock import ManualClock, SystemClock
+from foregate.ports.bus import Bus
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.ingest import INTAKE_ROWS, Counts
 from foregate.telemetry.windows import Windower
@@ -75,6 +78,27 @@ def test_every_item_is_in_exactly_one_sum(tmp_path: Path) -> None:
     assert events.missing == 0
     assert (logs.received, logs.waiting, logs.missing) == (5, 5, 0)
     assert (spans.received, points.received) == (0, 0)
+
+
+def test_the_sums_agree_while_items_come_and_are_taken(tmp_path: Path) -> None:
+    data = filled(tmp_path)
+    observed = open_observed(data, RUNTIME, SystemClock())
+    left = iter(range(6))
+
+    class Busy:
+        """Something happens whenever the bus is asked for a number, until it is calm."""
+
+        partitions = observed.bus.partitions
+
+        def __getattr__(self, name: str) -> object:
+            if name in ("lag", "appended", "last_offset") and (number := next(left, None)) is not None:
+                put(data, TOPIC_EVENTS, [event(time_s=NOW_S - 1)] * 3, f"more {number}")
+                if number % 2:
+                    read_windows(data)
+            return getattr(observed.bus, name)
+
+    events = accounts(replace(observed, bus=cast("Bus", Busy())))[0]
+    assert (events.received, events.missing) == (19 + 18, 0)
 
 
 def test_the_page_is_read_by_prometheus(tmp_path: Path) -> None:

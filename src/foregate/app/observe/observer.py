@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from foregate.adapters.embedded.blocks import open_blocks
-from foregate.app.bus_readers import BusReader, Lag, lags
+from foregate.app.bus_readers import BusReader, lags
 from foregate.app.observe.page import Family, Sample, counter, gauge, histogram
 from foregate.app.paths import DataDir
 from foregate.control import ProcessHealth
@@ -27,6 +27,7 @@ TOPICS_OF: Mapping[Kind, Sequence[str]] = {
 }
 # Who of those that read a topic accounts for its items.
 KEEPER_OF: Mapping[Kind, str] = {"events": "windows", "spans": "archive", "logs": "logs", "points": "archive"}
+_LOOKS_MAX = 20  # while what is looked at changes; then the sums may disagree for this once
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -47,24 +48,54 @@ class Observed:
 
 def accounts(of: Observed) -> list[Account]:
     """By kind. Raises OSError when a store cannot be read."""
-    return _accounts(of, lags(of.bus, of.readers))
-
-
-def _accounts(of: Observed, behind: Sequence[Lag]) -> list[Account]:
     taken = _taken(of.data)
     shed = int(_gateway_shed(of))
     found = []
     for kind in KINDS:
-        # The store first and the bus after it: what arrives in between is waiting, and never too much.
-        stored = of.stored(kind)
-        topics = TOPICS_OF[kind]
         at_door = taken.get(kind, Taken(0, 0, 0, 0))
         intake = Intake(at_door.duplicate, at_door.invalid, at_door.shed + (shed if kind == "events" else 0))
-        waiting = sum(lag.items or 0 for lag in behind if lag.reader == KEEPER_OF[kind] and lag.topic in topics)
-        lost = sum(of.bus.lost(topic) for topic in topics)
-        appended = sum(of.bus.appended(topic) for topic in topics)
-        found.append(account(kind, intake, OnBus(appended, lost, waiting), stored))
+        stored, read_to = _stored(of, kind)
+        found.append(account(kind, intake, _on_bus(of, kind, stored, read_to), stored))
     return found
+
+
+def _stored(of: Observed, kind: Kind) -> tuple[Mapping[str, int], Mapping[str, Mapping[int, int]]]:
+    """What its store has counted, and by topic up to which offsets: both of one moment, also while it takes items."""
+    for _ in range(_LOOKS_MAX):
+        before = _read_to(of, kind)
+        stored = of.stored(kind)
+        if _read_to(of, kind) == before:
+            break
+    return stored, before
+
+
+def _read_to(of: Observed, kind: Kind) -> Mapping[str, Mapping[int, int]]:
+    keeper = next(reader for reader in of.readers if reader.name == KEEPER_OF[kind])
+    try:
+        return {topic: keeper.read_to(of.bus, topic) for topic in TOPICS_OF[kind]}
+    except OSError:  # there is no store yet; one that is there and cannot be read says so when it is asked for counts
+        return {topic: {} for topic in TOPICS_OF[kind]}
+
+
+def _on_bus(of: Observed, kind: Kind, stored: Mapping[str, int], read_to: Mapping[str, Mapping[int, int]]) -> OnBus:
+    """What the bus has of a kind, of one moment, also while items come."""
+    for _ in range(_LOOKS_MAX):
+        before = _ever(of, kind)
+        behind = [of.bus.lag(topic, read_to[topic]).items for topic in TOPICS_OF[kind]]
+        if _ever(of, kind) == before:
+            break
+    appended, lost = before
+    known = [items for items in behind if items is not None]
+    if len(known) == len(behind):
+        return OnBus(appended, lost, sum(known))
+    ended = sum(stored.get(outcome, 0) for outcome in OUTCOMES)  # too many to be counted: all that have not ended
+    return OnBus(appended, lost, max(0, appended - lost - ended))
+
+
+def _ever(of: Observed, kind: Kind) -> tuple[int, int]:
+    """Items that were ever appended, and those that were lost."""
+    topics = TOPICS_OF[kind]
+    return sum(of.bus.appended(topic) for topic in topics), sum(of.bus.lost(topic) for topic in topics)
 
 
 def _taken(data: DataDir) -> Mapping[Kind, Taken]:
@@ -85,7 +116,7 @@ def _gateway_shed(of: Observed) -> float:
 def families(of: Observed) -> Iterator[Family]:
     """Raises OSError when a store cannot be read."""
     behind = lags(of.bus, of.readers)
-    found = _accounts(of, behind)
+    found = accounts(of)
     yield counter(
         "foregate_telemetry_received_total",
         "Items of telemetry that came, by kind.",
