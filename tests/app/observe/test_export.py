@@ -125,8 +125,9 @@ def test_what_a_collector_refuses_for_good_is_passed_over(tmp_path: Path) -> Non
 
 def test_only_our_own_log_leaves(tmp_path: Path) -> None:
     bus = EmbeddedBus(tmp_path / "bus.sqlite", CLOCK)
-    records = [LogRecord("acme", "test", service, 1, 17, service) for service in ("foregate", "shop")]
-    bus.append(TOPIC_LOGS, 0, encode_logs(records), 2, producer="p", sequence=0)
+    records = [LogRecord("acme", "test", service, 1, 17, service, source="gateway") for service in ("foregate", "shop")]
+    records.append(LogRecord("acme", "test", "foregate", 1, 17, "what somebody has sent, or we to ourselves"))
+    bus.append(TOPIC_LOGS, 0, encode_logs(records), 3, producer="p", sequence=0)
     bus.close()
     with collector() as to:
         exporting = following(to, "logs", tmp_path)

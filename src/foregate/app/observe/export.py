@@ -106,7 +106,8 @@ class _Logs(_Collector):
     def take(
         self, items: Sequence[LogRecord], topic: str, offsets: Mapping[int, int], counts: Mapping[str, int]
     ) -> None:
-        own = [record for record in items if record.service == OWN]
+        # Not what others send under our name: nor our own again, from an endpoint that is ours
+        own = [record for record in items if record.service == OWN and record.source == "gateway"]
         self.send(_parts(own, write_logs), topic, offsets)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-from foregate.telemetry.formats.logs.entry import UNMEASURED_MS, Entry, Unreadable, number_of, path_of, status_of
+from foregate.telemetry.formats.logs.entry import Entry, Unreadable, number_of, path_of, status_of
 from foregate.telemetry.formats.logs.times import of_iso
+from foregate.wire.event import UNMEASURED_MS
 
 _HITS = {"Hit": "hit", "RefreshHit": "revalidated", "Miss": "miss", "OriginShieldHit": "hit"}
 _DEFAULT = (

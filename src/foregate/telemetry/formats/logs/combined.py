@@ -8,7 +8,6 @@ with a point), Apache's `%D` (microseconds, without), or named (`rt=0.123 urt="0
 import re
 
 from foregate.telemetry.formats.logs.entry import (
-    UNMEASURED_MS,
     Entry,
     Unreadable,
     number_of,
@@ -17,6 +16,7 @@ from foregate.telemetry.formats.logs.entry import (
     status_of,
 )
 from foregate.telemetry.formats.logs.times import of_common
+from foregate.wire.event import UNMEASURED_MS
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(

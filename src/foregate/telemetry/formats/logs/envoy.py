@@ -8,8 +8,9 @@ end. Times in the log are of the beginning.
 
 import re
 
-from foregate.telemetry.formats.logs.entry import UNMEASURED_MS, Entry, Unreadable, number_of, path_of, status_of
+from foregate.telemetry.formats.logs.entry import Entry, Unreadable, number_of, path_of, status_of
 from foregate.telemetry.formats.logs.times import of_iso
+from foregate.wire.event import UNMEASURED_MS
 
 _LINE = re.compile(
     r'\[(?P<time>[^\]]{1,40})\] "(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]*)" (?P<status>\d+|-) (?P<flags>\S+) '

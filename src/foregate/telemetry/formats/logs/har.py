@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from foregate.telemetry.formats.logs.entry import UNMEASURED_MS, Entry, Unreadable, status_of
+from foregate.telemetry.formats.logs.entry import Entry, Unreadable, status_of
 from foregate.telemetry.formats.logs.times import of_iso
+from foregate.wire.event import UNMEASURED_MS
 
 
 def entries(document: bytes) -> Iterator[Entry | Unreadable]:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from foregate.telemetry.formats.logs.entry import UNMEASURED_MS, Entry, Unreadable, number_of, path_of, status_of
+from foregate.telemetry.formats.logs.entry import Entry, Unreadable, number_of, path_of, status_of
 from foregate.telemetry.formats.logs.times import of_any
+from foregate.wire.event import UNMEASURED_MS
 
 # Ours → theirs, the first that is there counts. A dot goes into an object.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
