@@ -69,6 +69,14 @@ def test_services_are_apart_and_bounded() -> None:
     assert routes.of("other", "still room").of_path("/a") == "/a"
 
 
+def test_one_organisation_leaves_room_for_the_others() -> None:
+    routes = Routes()
+    for number in range(LEARNED_MAX // ROUTES_MAX + 1):
+        for one in range(ROUTES_MAX):
+            routes.of("greedy", f"s{number}").given(f"/r/{one}")
+    assert routes.of("acme", "shop").of_path("/a") == "/a"
+
+
 def test_all_services_together_take_bounded_memory() -> None:
     routes = Routes()
     tracemalloc.start()

@@ -29,7 +29,9 @@ def test_what_identifies_is_an_id(segment: str) -> None:
     [
         "users", "v1", "v2.1", "oauth2", "getUserProfileV2Internal", "how-to-make-10-cakes", "decade", "acceded",
         "facade", "index.html", "robots.txt", "utf8", "s3", "ipv4", "internationalization", ".well-known", "~home",
-        "a+b", "user-accounts", "HTML5", "search:batch", "oauth2authorization", "{id}", ":id", "{userId}", "*",
+        "a+b", "user-accounts", "HTML5", "search:batch",
+        "findTop10ByOrderId", "getOAuth2TokenForUser", "ListObjectsV2ByKey",
+        "oauth2authorization", "{id}", ":id", "{userId}", "*",
     ],
 )  # fmt: skip
 def test_what_names_something_stays(segment: str) -> None:

@@ -14,6 +14,7 @@ FAMILIAR_SEEN = 32  # requests that make a name stay where others become values
 ROUTES_MAX = 500  # of a service; further ones are "other"
 SERVICES_MAX = 1_000  # of an organisation whose routes are learned; all requests of further ones are "other"
 LEARNED_MAX = 100_000  # routes of all services together; further ones are "other"
+LEARNED_OF_ORG_MAX = 25_000  # of these, so that one organisation's many leave room for the others
 PATHS_MAX = 65_536  # whose routes are remembered, of all services together; others are found anew each time
 _PATHS_OF_SERVICE_MAX = 2_048  # beyond it the service's are forgotten at once
 
@@ -47,10 +48,11 @@ class _Held:
 class ServiceRoutes:
     """Of one service."""
 
-    __slots__ = ("_held", "_known", "_paths", "_root")
+    __slots__ = ("_held", "_known", "_of_org", "_paths", "_root")
 
-    def __init__(self, held: _Held) -> None:
+    def __init__(self, held: _Held, of_org: _Held) -> None:
         self._held = held
+        self._of_org = of_org
         self._root = _Place()
         self._known: set[str] = set()
         self._paths: dict[str, _Place] = {}
@@ -124,14 +126,20 @@ class ServiceRoutes:
         }
         self._known -= gone
         self._held.routes -= len(gone)
+        self._of_org.routes -= len(gone)
         self._forget()
 
     def _room(self) -> bool:
-        return len(self._known) < ROUTES_MAX and self._held.routes < LEARNED_MAX
+        return (
+            len(self._known) < ROUTES_MAX
+            and self._of_org.routes < LEARNED_OF_ORG_MAX
+            and self._held.routes < LEARNED_MAX
+        )
 
     def _know(self, route: str) -> None:
         self._known.add(route)
         self._held.routes += 1
+        self._of_org.routes += 1
 
     def _remember(self, path: str, place: _Place) -> None:
         if len(path) > TEMPLATE_CHARS_MAX or self._held.paths >= PATHS_MAX:
@@ -152,7 +160,8 @@ class Routes:
     def __init__(self) -> None:
         self._services: dict[str, dict[str, ServiceRoutes]] = {}
         self._held = _Held()
-        self._beyond = ServiceRoutes(_Held(LEARNED_MAX))  # it has room for none
+        self._of_orgs: dict[str, _Held] = {}
+        self._beyond = ServiceRoutes(_Held(LEARNED_MAX), _Held())  # it has room for none
 
     def of(self, org: str, service: str) -> ServiceRoutes:
         services = self._services.setdefault(org, {})
@@ -160,5 +169,6 @@ class Routes:
         if found is None:
             if len(services) >= SERVICES_MAX:
                 return self._beyond
-            found = services[service] = ServiceRoutes(self._held)
+            of_org = self._of_orgs.setdefault(org, _Held())
+            found = services[service] = ServiceRoutes(self._held, of_org)
         return found

@@ -38,6 +38,8 @@ _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _EXTENDED = re.compile(r"(.+)\.([A-Za-z][A-Za-z0-9]{1,4})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")  # RFC 3986 section 2.3: these mean the same, encoded or not
 _ODD = re.compile(r"[\x00-\x1f\x7f\ufffd\s<>\"'`|\\^{}]")
+_WORDS = re.compile(r"[A-Z][a-z]+|[a-z]{2,}")
+_WORDS_SHARE = 0.85  # of a name in mixed case, such as findTop10ByOrderId; what is drawn by lot has some 0.6
 _MIXED_CASE_TURNS, _ONE_CASE_TURNS = 0.4, 0.2  # by character, between kinds of characters: names have fewer
 
 
@@ -113,4 +115,6 @@ def _random(text: str) -> bool:
     kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in text if char.isalnum()]
     turns = sum(1 for before, after in pairwise(kinds) if before != after)
     mixed = "u" in kinds and "l" in kinds
+    if mixed and sum(len(word) for word in _WORDS.findall(text)) >= len(text) * _WORDS_SHARE:
+        return False
     return "d" in kinds and turns >= len(text) * (_MIXED_CASE_TURNS if mixed else _ONE_CASE_TURNS)
