@@ -97,6 +97,7 @@ ENTITY_FILTERS = st.lists(
         st.builds(Filter, st.just("service"), st.sampled_from(("eq", "ne")), st.just(("payments",))),
         st.builds(Filter, st.just("route"), st.sampled_from(("in", "not_in")), st.just(("/r/0", "/r/2"))),
         st.builds(Filter, st.just("environment"), st.just("eq"), st.just(("staging",))),
+        st.builds(Filter, st.just("org"), st.sampled_from(("eq", "ne")), st.just(("other",))),
     ),
     max_size=2,
 ).map(tuple)
@@ -132,7 +133,15 @@ def test_answers_equal_a_recomputation_from_the_events(
     ask = Ask(org, from_s, from_s + ago_s * share, measures, int(step_s), group_by, filters, top=top)  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windowed, "FEW_ENTITIES", few)
+        patch.setattr(windowed, "AT_ONCE_MAX", few)  # 0: one window of each at a time
         assert_right(asker(series).ask(ask), ask)
+
+
+@pytest.mark.parametrize("group_by", [(), ("org",), ("environment",)])
+def test_totals_of_another_organisation_are_left_out(series: EmbeddedSeries, group_by: tuple[str, ...]) -> None:
+    filters = (Filter("org", "eq", ("other",)),)
+    ask = Ask("*", FROM_S, NOW_S, ("requests", "errors"), 0, group_by, filters)  # type: ignore[arg-type]
+    assert_right(asker(series).ask(ask), ask)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -210,6 +219,18 @@ def test_what_no_window_answers_is_said(series: EmbeddedSeries, changes: dict[st
     with pytest.raises(ForegateError, match=said) as refused:
         asker(series).ask(Ask(**(plain | changes)))  # type: ignore[arg-type]
     assert refused.value.spec.code == "invalid_parameter"
+
+
+def test_an_organisation_that_has_just_come_is_not_counted_to_another(tmp_path: Path) -> None:
+    mine = [replace(one, org="default") for one in EVENTS if one.time_s >= NOW_S - 600]
+    store = filled(tmp_path, mine)
+    asking = asker(store)
+    ask = Ask("default", NOW_S - 3_600, NOW_S, ("requests",))
+    assert asking.ask(ask).series[0].whole[0] == len(mine)  # and who there is, is remembered for some seconds
+    store.append(windows_of([replace(one, org="new") for one in mine], [60, 300, 900]), {}, {})
+    later = replace(ask, measures=("requests", "p50_ms"))  # whose windows were not read before
+    assert asking.ask(later).series[0].whole[0] == len(mine)
+    store.close()
 
 
 def test_what_came_late_is_counted_once_although_totals_were_made_without_it(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ CLOSED_TTL_S = (
 )
 OPEN_TTL_S = 5.0  # the newest numbers are so old at most
 _WINDOW_BYTES = 600  # of a window without its sketches, as an object
+_ENTRY_BYTES = 1_000  # of an entry with nothing in it: else what was empty would be kept for ever
+_NAMED_BYTES = 60  # of each entity in a key
+_SHARE_MAX = 0.25  # of the bound: what is larger is not kept, it would push out all the rest
 _Made = TypeVar("_Made")
 _Key = TypeVar("_Key")
 
@@ -32,7 +35,8 @@ class Recent:
         self.bytes = 0
 
     def get(self, key: Hashable, make: Callable[[], _Made], ttl_s: float, size: Callable[[_Made], int]) -> _Made:
-        """The value of `key`, made now if it is not known or too old. What `make` raises is not kept."""
+        """The value of `key`, made now if it is not known or too old. `size`: about its bytes, and those of `key`. What
+        `make` raises is not kept, nor what is too large."""
         now_s = self._clock.monotonic()
         with self._lock:
             known = self._kept.get(key)
@@ -41,10 +45,13 @@ class Recent:
                 made: _Made = known[2]
                 return made
         made = make()
+        taken = _ENTRY_BYTES + size(made)
         with self._lock:
             self._forget(key)
-            self._kept[key] = (now_s + ttl_s, size(made), made)
-            self.bytes += self._kept[key][1]
+            if taken > _SHARE_MAX * self._bytes_max:
+                return made
+            self._kept[key] = (now_s + ttl_s, taken, made)
+            self.bytes += taken
             while self.bytes > self._bytes_max:
                 self._forget(next(iter(self._kept)))
         return made
@@ -87,7 +94,8 @@ class RecentReader:
             return self._reader.scan(span_s, from_s, until_s, entities=entities, rows_max=rows_max, sketches=sketches)
 
         key = ("scan", span_s, from_s, until_s, None if entities is None else frozenset(entities), rows_max, sketches)
-        return self._recent.get(key, read, self._ttl_s(until_s), _bytes_of)
+        named = _NAMED_BYTES * len(entities or ())
+        return self._recent.get(key, read, self._ttl_s(until_s), lambda found: named + _bytes_of(found))
 
     def totals(self, span_s: int, from_s: float, until_s: float, *, org: str | None) -> list[StoredWindow]:
         key = ("totals", span_s, from_s, until_s, org)

@@ -25,6 +25,7 @@ from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
 FEW_ENTITIES = 200  # so many are read at once, without ranking them first
 PRECISION = 96  # the ends of a range may be moved outwards by its 96th part, to whole windows
 FACETS_SPAN_MIN_S = 60  # panes of 10 s have none
+AT_ONCE_MAX = 20_000  # windows with sketches held at a time, some 40 MB; at least one of each route
 COUNTED_OR_MAX: Mapping[Measure, Number] = {**COUNTED, "max_ms": "max_ms"}  # what can be ranked by numbers alone
 Group = tuple[str, ...]
 Cells = dict[tuple[Group, int], Cell]  # by group and step, the step's beginning in seconds (0 without steps)
@@ -80,14 +81,13 @@ class Windowed:
     def _gathered(self, plan: Sequence[Piece], left: Sequence[Entity], *, everything: bool) -> tuple[Cells, int]:
         ask = self._ask
         if of_all_routes(ask):
-            environments = {one.environment for one in left}
-            return self._over_all_routes(plan, None if everything else left, environments), 0
+            return self._over_all_routes(plan, left, everything=everything), 0
         if len(left) <= FEW_ENTITIES or ask.order in OF_SKETCHES or self._by_class or self._by_key:
-            return self._scanned(plan, None if everything else left), 0
+            return self._scanned(plan, left, everything=everything), 0
         ranked = self._ranked(plan, left)
         groups = set(ranked[: ask.top])
         largest = [one for one in left if self._group(one) in groups]
-        return self._scanned(plan, largest), len(ranked) - len(groups)
+        return self._scanned(plan, largest, everything=False), len(ranked) - len(groups)
 
     def _ranked(self, plan: Sequence[Piece], left: Sequence[Entity]) -> list[Group]:
         """The groups by what they are ordered by, the largest first: from numbers alone."""
@@ -120,18 +120,19 @@ class Windowed:
             self.read += len(sums)
         return found
 
-    def _over_all_routes(
-        self, plan: Sequence[Piece], left: Sequence[Entity] | None, environments: Collection[str]
-    ) -> Cells:
+    def _over_all_routes(self, plan: Sequence[Piece], left: Sequence[Entity], *, everything: bool) -> Cells:
         cells: Cells = {}
+        chosen_totals = {(one.org, one.environment) for one in left}
         for piece in plan:
             for part, totalled in self._parts(piece):
                 self._check()
                 if totalled:
                     found = self._reader.totals(*part, org=self._org)
-                    self._add(cells, (one for one in found if one.entity.environment in environments))
+                    self._add(
+                        cells, (one for one in found if (one.entity.org, one.entity.environment) in chosen_totals)
+                    )
                 else:
-                    self._scan(cells, part, left)
+                    self._scan(cells, part, left, everything=everything)
         return cells
 
     def _parts(self, piece: Piece) -> Iterable[tuple[Piece, bool]]:
@@ -148,26 +149,36 @@ class Windowed:
             at = stale_s + QUARTER_S
         return parts + ([(Piece(QUARTER_S, at, piece.until_s), True)] if at < piece.until_s else [])
 
-    def _scanned(self, plan: Sequence[Piece], entities: Sequence[Entity] | None) -> Cells:
+    def _scanned(self, plan: Sequence[Piece], entities: Collection[Entity], *, everything: bool) -> Cells:
         cells: Cells = {}
         for piece in plan:
-            self._check()
-            self._scan(cells, piece, entities)
+            self._scan(cells, piece, entities, everything=everything)
         return cells
 
-    def _scan(self, cells: Cells, piece: Piece, entities: Sequence[Entity] | None) -> None:
-        room = self._bounds.windows_max - self.read
+    def _scan(self, cells: Cells, piece: Piece, entities: Collection[Entity], *, everything: bool) -> None:
+        """Add the windows of these entities, some thousand at a time. `everything`: there are no others, as far as is
+        known; a new one may have come since, and is left out."""
         sketches = bool(self._wanted & OF_SKETCHES) or self._by_class or self._by_key
-        found = self._reader.scan(*piece, entities=entities, rows_max=room + 1, sketches=sketches)
-        if len(found) > room:
-            raise ForegateError(
-                "query_too_large",
-                f"It would read more than {self._bounds.windows_max:,} windows ({piece.windows:,} windows of "
-                f"{piece.span_s} s of each route): ask for a shorter range, for fewer routes by a filter, or order by "
-                "a count instead of a quantile.",
-            )
-        self.read += len(found)
-        self._add(cells, found)
+        entities = frozenset(entities)
+        length_s = max(1, AT_ONCE_MAX // max(1, len(entities))) * piece.span_s
+        for from_s in range(piece.from_s, piece.until_s, length_s):
+            self._check()
+            part = Piece(piece.span_s, from_s, min(from_s + length_s, piece.until_s))
+            room = self._bounds.windows_max - self.read
+            given = None if everything else entities
+            found = self._reader.scan(*part, entities=given, rows_max=room + 1, sketches=sketches)
+            if len(found) > room:
+                raise self._too_many(piece)
+            self.read += len(found)
+            self._add(cells, (one for one in found if one.entity in entities))
+
+    def _too_many(self, piece: Piece) -> ForegateError:
+        return ForegateError(
+            "query_too_large",
+            f"It would read more than {self._bounds.windows_max:,} windows ({piece.windows:,} windows of "
+            f"{piece.span_s} s of each route): ask for a shorter range, for fewer routes by a filter, or order by "
+            "a count instead of a quantile.",
+        )
 
     def _add(self, cells: Cells, windows: Iterable[StoredWindow]) -> None:
         step_s, groups = self._ask.step_s, dict[Entity, Group]()
