@@ -18,7 +18,7 @@ from structlog.testing import CapturingLogger
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
-from foregate.control import ControlDeps, ProcessHealth, create_app, serve
+from foregate.control import ControlDeps, create_app, serve
 from foregate.control.console.files import ASSETS
 from foregate.kernel.clock import Clock, ManualClock
 from foregate.telemetry.consumer import Consumer
@@ -27,6 +27,7 @@ from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent, encode_event
+from foregate.wire.health import ProcessHealth
 from foregate.wire.match import Rule
 from foregate.wire.snapshot import Listener, Route, Service, Snapshot, Target, Weighted
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from foregate.control import ProcessHealth
+from foregate.wire.health import ProcessHealth
 
 _STATES: Mapping[str, Literal["running", "starting", "restarting", "stopped"]] = {
     "running": "running",

@@ -30,11 +30,12 @@ from foregate.app.runtime import Runtime
 from foregate.app.stores import open_series
 from foregate.app.watch import Stamp, stamp
 from foregate.control import ControlDeps
-from foregate.control.deps import BreakerState, DiskHealth
+from foregate.control.deps import BreakerState
 from foregate.control.lab_client import HttpLabClient
 from foregate.gateway.layout import CIRCUIT_OPEN, target_block
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
+from foregate.wire.health import DiskHealth
 from foregate.wire.snapshot import Snapshot, decode_snapshot
 
 

@@ -9,7 +9,7 @@ subscribers do.
 """
 
 from foregate.control.app import create_app
-from foregate.control.deps import ControlDeps, LabClient, ProcessHealth, TelemetryQuery
+from foregate.control.deps import ControlDeps, LabClient, TelemetryQuery
 from foregate.control.server import serve
 
-__all__ = ["ControlDeps", "LabClient", "ProcessHealth", "TelemetryQuery", "create_app", "serve"]
+__all__ = ["ControlDeps", "LabClient", "TelemetryQuery", "create_app", "serve"]

@@ -16,6 +16,7 @@ from foregate.wire.ask import Answer, Ask, Filter
 from foregate.wire.canary import CanaryState
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
+from foregate.wire.health import DiskHealth, ProcessHealth
 from foregate.wire.journey import Edge, Journey, JourneyAsk
 from foregate.wire.snapshot import Snapshot
 from foregate.wire.usage import UsageAnswer, UsageBy
@@ -142,27 +143,6 @@ class LabClient(Protocol):
     def start(self, command: dict[str, Any]) -> dict[str, Any]: ...
 
     def stop(self, fault_id: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class ProcessHealth:
-    """One supervised process. `since_s` is when it last started (Unix seconds)."""
-
-    name: str
-    role: str
-    state: Literal["running", "starting", "restarting", "stopped"]
-    pid: int | None
-    since_s: float | None
-    restarts: int
-
-
-@dataclass(frozen=True)
-class DiskHealth:
-    """Of the data directory's file system. `full`: telemetry is refused and not stored until there is more room."""
-
-    level: Literal["ok", "low", "critical", "full"]
-    free_bytes: int
-    total_bytes: int
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from foregate.adapters.embedded.blocks import open_blocks
 from foregate.app.bus_readers import BusReader, lags
 from foregate.app.observe.page import Family, Sample, counter, gauge, histogram
 from foregate.app.paths import DataDir
-from foregate.control import ProcessHealth
 from foregate.gateway import layout
 from foregate.kernel.clock import Clock
 from foregate.ports.bus import Bus
@@ -18,6 +17,7 @@ from foregate.telemetry.ingest import INTAKE_ROWS, Taken, read_counts
 from foregate.telemetry.ingest.counts import FLUSH_BOUNDS_S, FLUSHES, GAUGES, HELD_BYTES, REQUESTS, WAITING_ITEMS
 from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_LOGS, TOPIC_POINTS, TOPIC_SPANS
 from foregate.wire.accounts import KINDS, OUTCOMES, Account, Kind
+from foregate.wire.health import ProcessHealth
 
 TOPICS_OF: Mapping[Kind, Sequence[str]] = {
     "events": (TOPIC_EVENTS, TOPIC_HISTORY),

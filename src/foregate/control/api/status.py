@@ -6,7 +6,8 @@ from fastapi import APIRouter
 
 from foregate.control.api.risks import AHEAD_S
 from foregate.control.api.shapes import Out
-from foregate.control.deps import ControlDeps, ProcessHealth
+from foregate.control.deps import ControlDeps
+from foregate.wire.health import ProcessHealth
 
 JUDGEMENT_STALE_S = 60.0
 _LOOK_BACK_S = 900.0
