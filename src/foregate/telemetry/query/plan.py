@@ -29,6 +29,17 @@ class Piece(NamedTuple):
         """How many there are of one entity, at most."""
         return (self.until_s - self.from_s) // self.span_s
 
+    def until(self, end_s: float) -> "Piece":
+        """Those of its windows that end by then; none where none does."""
+        return Piece(self.span_s, self.from_s, self._border(end_s))
+
+    def since(self, end_s: float) -> "Piece":
+        """The others."""
+        return Piece(self.span_s, self._border(end_s), self.until_s)
+
+    def _border(self, end_s: float) -> int:
+        return min(max(math.floor(end_s / self.span_s) * self.span_s, self.from_s), self.until_s)
+
 
 class Known(NamedTuple):
     """What the store holds. `oldest_s`: span → since when it is kept, longer spans at least as long as shorter ones;

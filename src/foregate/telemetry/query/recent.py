@@ -69,16 +69,16 @@ class RecentReader:
         self._clock = clock
         self._recent = recent
 
-    def closed(self, until_s: float) -> bool:
-        """Whether windows that end then are over, and changed by late events and imports alone."""
-        return until_s < self._clock.now() - LATE_EVENT_S
+    def closed_s(self) -> float:
+        """Windows that end by then are over, and changed by late events and imports alone."""
+        return self._clock.now() - LATE_EVENT_S
 
     def folded(self, key: Hashable, make: Callable[[], dict[_Key, float]]) -> dict[_Key, float]:
         """What was made of windows that are over. The caller must not change it."""
         return self._recent.get(("folded", key), make, CLOSED_TTL_S, lambda found: 150 * len(found))
 
     def _ttl_s(self, until_s: float) -> float:
-        return CLOSED_TTL_S if self.closed(until_s) else OPEN_TTL_S
+        return CLOSED_TTL_S if until_s <= self.closed_s() else OPEN_TTL_S
 
     def scan(
         self,

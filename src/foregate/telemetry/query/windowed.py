@@ -6,6 +6,7 @@ none yet.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from heapq import nsmallest
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -84,32 +85,34 @@ class Windowed:
             return self._over_all_routes(plan, left, everything=everything), 0
         if len(left) <= FEW_ENTITIES or ask.order in OF_SKETCHES or self._by_class or self._by_key:
             return self._scanned(plan, left, everything=everything), 0
-        ranked = self._ranked(plan, left)
-        groups = set(ranked[: ask.top])
-        largest = [one for one in left if self._group(one) in groups]
-        return self._scanned(plan, largest, everything=False), len(ranked) - len(groups)
+        group_of = {one: self._group(one) for one in left}
+        found = self._to_rank(plan, group_of)
+        groups = set(nsmallest(ask.top, found, key=lambda group: (-found[group], group)))
+        largest = [one for one, group in group_of.items() if group in groups]
+        return self._scanned(plan, largest, everything=False), len(found) - len(groups)
 
-    def _ranked(self, plan: Sequence[Piece], left: Sequence[Entity]) -> list[Group]:
-        """The groups by what they are ordered by, the largest first: from numbers alone."""
+    def _to_rank(self, plan: Sequence[Piece], group_of: Mapping[Entity, Group]) -> Mapping[Group, float]:
+        """What the groups are ordered by: from numbers alone."""
         order = self._ask.order
-        found = self._added("requests" if order in ("rps", "error_rate") else COUNTED_OR_MAX[order], plan, left)
+        found = self._added("requests" if order in ("rps", "error_rate") else COUNTED_OR_MAX[order], plan, group_of)
         if order == "error_rate":
-            errors = self._added("errors", plan, left)
-            found = {group: errors.get(group, 0.0) / requests for group, requests in found.items() if requests}
-        return sorted(found, key=lambda group: (-found[group], group))
+            errors = self._added("errors", plan, group_of)
+            return {group: errors.get(group, 0.0) / requests for group, requests in found.items() if requests}
+        return found
 
-    def _added(self, number: Number, plan: Sequence[Piece], left: Sequence[Entity]) -> dict[Group, float]:
+    def _added(self, number: Number, plan: Sequence[Piece], group_of: Mapping[Entity, Group]) -> dict[Group, float]:
         """What is over is added up once a minute, what is open is put on top of it."""
-        over = tuple(piece for piece in plan if self._reader.closed(piece.until_s))
+        closed_s = self._reader.closed_s()
+        over = tuple(part for piece in plan if (part := piece.until(closed_s)).windows)
         key = (number, self._org, self._ask.group_by, self._ask.filters, over)
-        found = dict(self._reader.folded(key, lambda: self._summed(number, over, left)))
-        for group, value in self._summed(number, [piece for piece in plan if piece not in over], left).items():
+        found = dict(self._reader.folded(key, lambda: self._summed(number, over, group_of)))
+        still_open = [part for piece in plan if (part := piece.since(closed_s)).windows]
+        for group, value in self._summed(number, still_open, group_of).items():
             _put(found, group, value, number)
         return found
 
-    def _summed(self, number: Number, plan: Sequence[Piece], left: Sequence[Entity]) -> dict[Group, float]:
+    def _summed(self, number: Number, plan: Sequence[Piece], group_of: Mapping[Entity, Group]) -> dict[Group, float]:
         found: dict[Group, float] = {}
-        group_of = {entity: self._group(entity) for entity in left} if plan else {}
         for piece in plan:
             self._check()
             sums = self._reader.sums(number, *piece, org=self._org, rows_max=self._bounds.sums_max)
