@@ -61,7 +61,7 @@ BUS_BYTES_MAX = 2_147_483_648  # default of `telemetry.bus_bytes_max`: the oldes
 
 # --- taking telemetry in -----------------------------------------------------------------------------------------
 INGEST_BYTES_MAX = 134_217_728  # of bodies and of what waits to be stored, per ingest process: 429, Retry-After
-INGEST_POST_ITEMS_MAX = 20_000  # 413: reading one post keeps all others waiting, some 3 µs an item
+INGEST_POST_ITEMS_MAX = 20_000  # 413: large posts are read one after the other, some 3 µs an item
 INGEST_REQUESTS_MAX = 4_096  # posts under way, per ingest process: 429, Retry-After
 
 # --- windows and judgement -------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Routes of services that are not ours: few, whatever comes, and the same whenever the same came."""
 
+import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +77,24 @@ def test_one_organisation_leaves_room_for_the_others() -> None:
         for one in range(ROUTES_MAX):
             routes.of("greedy", f"s{number}").given(f"/r/{one}")
     assert routes.of("acme", "shop").of_path("/a") == "/a"
+
+
+def test_threads_may_share_what_is_learned() -> None:
+    routes = Routes()
+
+    def learn(begin: int) -> set[str]:
+        shop = routes.of("acme", "shop")
+        return {shop.of_path(f"/{_word(one % 97)}/{_word(begin + one)}/{_word(one % 5)}") for one in range(3_000)}
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = set().union(*threads.map(learn, (0, 1_000, 2_000, 3_000)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert routes.of("acme", "shop").of_path("/new") == "/{value}"
+    assert len(found) <= 4 * (ROUTES_MAX + 1)
 
 
 def test_all_services_together_take_bounded_memory() -> None:

@@ -15,6 +15,7 @@ from tests.telemetry.ingest.world import SECRET, Answer, World, item, key, run, 
 from foregate.kernel.errors import ForegateError
 from foregate.telemetry.ingest import answers, budget, read_counts, server
 from foregate.telemetry.ingest.counts import Taken
+from foregate.telemetry.ingest.reading import Reader
 
 HEAD = (
     f"POST /v1/telemetry HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-api-key: {SECRET}\r\n"
@@ -263,12 +264,67 @@ def test_a_mistake_of_ours_costs_its_post_alone(tmp_path: Path, monkeypatch: pyt
     async def main() -> None:
         async with world(tmp_path) as running:
             with monkeypatch.context() as broken:
-                broken.setattr("foregate.telemetry.ingest.call.items_of", lambda *given: 1 / 0)
+                broken.setattr("foregate.telemetry.ingest.reading.items_of", lambda *given: 1 / 0)
                 answer = await running.post([item()])
                 assert (answer.status, answer.json["code"]) == (500, "internal")
-            running.mistakes = 1
+                assert (await running.post([item() for _ in range(2_000)])).status == 500
+            running.mistakes = 2
             assert _nothing_held(running)
             assert (await running.post([item()])).status == 200
+
+    run(main)
+
+
+class Reading:
+    """Large bodies take until they are let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go, read = threading.Event(), threading.Event(), Reader.read
+
+        def slowly(*given: Any) -> Any:
+            self.begun.set()
+            assert self.go.wait(20.0)
+            return read(*given)
+
+        monkeypatch.setattr(Reader, "read", slowly)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_large_post_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            reading = Reading(monkeypatch)
+            body = msgspec.json.encode([item() for _ in range(2_000)])
+            more = {"content_encoding": "gzip"} if packed else {}
+            large = asyncio.create_task(running.post(gzip.compress(body) if packed else body, **more))
+            await asyncio.to_thread(reading.begun.wait, 20.0)
+            for _ in range(3):
+                assert (await running.post([item()])).status == 200
+            reading.go.set()
+            assert (await large).json["accepted"] == 2_000
+            assert len(running.stored()) == 2_003
+            assert _nothing_held(running)
+
+    run(main)
+
+
+def test_whoever_leaves_while_a_large_post_is_read_holds_its_bytes_until_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with world(tmp_path) as running:
+            reading = Reading(monkeypatch)
+            body = msgspec.json.encode([item() for _ in range(2_000)])
+            _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+            await asyncio.to_thread(reading.begun.wait, 20.0)
+            writer.close()
+            await asyncio.sleep(0.1)
+            assert running.server._intake.budget.held_bytes == len(body)
+            reading.go.set()
+            while not _nothing_held(running):
+                await asyncio.sleep(0.01)
+            assert running.stored() == []
 
     run(main)
 

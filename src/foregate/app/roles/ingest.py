@@ -4,6 +4,7 @@ import gc
 import os
 import resource
 import secrets
+import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -30,6 +31,7 @@ EXIT_RUNTIME = 3
 OPEN_FILES = 65_536  # wanted: a connection is one
 CONNECTIONS_OF_FILES = 0.9
 DRAIN_S = 5.0  # posts take milliseconds; what is slower than that is broken off, and was not acknowledged
+SWITCH_S = 0.0005  # how long a thread that reads a large post keeps the interpreter from the loop at a time
 GC_THRESHOLDS = (50_000, 20, 100)  # a post leaves few cycles: collecting often only costs latency
 
 
@@ -76,6 +78,7 @@ async def _main(
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    sys.setswitchinterval(SWITCH_S)
     log.info("taking_in", listeners=len(settings.listen), keys=len(settings.keys))
     await stop.wait()
     following.cancel()

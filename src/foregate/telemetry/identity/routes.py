@@ -6,6 +6,8 @@ learned depends on the order of what came and nothing else, takes bounded memory
 several processes may merge a position some requests apart.
 """
 
+from threading import Lock
+
 from foregate.telemetry.identity.templates import PLACEHOLDERS, TEMPLATE_CHARS_MAX, template
 
 OTHER = "other"
@@ -38,9 +40,10 @@ class _Place:
 class _Held:
     """What all services together hold."""
 
-    __slots__ = ("paths", "routes")
+    __slots__ = ("learning", "paths", "routes")
 
     def __init__(self, routes: int = 0) -> None:
+        self.learning = Lock()  # held by whoever changes anything; what is known is found without it
         self.routes = routes
         self.paths = 0
 
@@ -61,19 +64,22 @@ class ServiceRoutes:
         """A route that its sender names: as it is, if there are not too many."""
         if route in self._known:
             return route
-        if not self._room():
-            return OTHER
-        self._know(route)
+        with self._held.learning:
+            if not self._room():
+                return OTHER
+            self._know(route)
         return route
 
     def of_path(self, path: str) -> str:
         """The route of what was asked for: a path, a request target or an absolute URL."""
         place = self._paths.get(path)
         if place is None:
-            place = self._learned(template(path))
-            if place is None:
-                return OTHER
-            self._remember(path, place)
+            whole = template(path)
+            with self._held.learning:
+                place = self._learned(whole)
+                if place is None:
+                    return OTHER
+                self._remember(path, place)
         place.seen += 1
         return place.route
 
@@ -155,7 +161,10 @@ class ServiceRoutes:
 
 
 class Routes:
-    """Of all services, each apart: nothing that one sends changes the routes of another, but where all are too many."""
+    """Of all services, each apart: nothing that one sends changes the routes of another, but where all are too many.
+
+    Threads may share it.
+    """
 
     def __init__(self) -> None:
         self._services: dict[str, dict[str, ServiceRoutes]] = {}
@@ -164,9 +173,15 @@ class Routes:
         self._beyond = ServiceRoutes(_Held(LEARNED_MAX), _Held())  # it has room for none
 
     def of(self, org: str, service: str) -> ServiceRoutes:
-        services = self._services.setdefault(org, {})
-        found = services.get(service)
-        if found is None:
+        services = self._services.get(org)
+        found = services.get(service) if services is not None else None
+        return found or self._new(org, service)
+
+    def _new(self, org: str, service: str) -> ServiceRoutes:
+        with self._held.learning:
+            services = self._services.setdefault(org, {})
+            if service in services:
+                return services[service]
             if len(services) >= SERVICES_MAX:
                 return self._beyond
             of_org = self._of_orgs.setdefault(org, _Held())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foregate.kernel.errors import ForegateError
@@ -9,8 +10,8 @@ from foregate.telemetry.formats import Parsed
 from foregate.telemetry.ingest import answers
 from foregate.telemetry.ingest.budget import RETRY_S
 from foregate.telemetry.ingest.endpoints import Endpoint
-from foregate.telemetry.ingest.reading import batch_id_of, items_of, kinds_in
-from foregate.telemetry.ingest.rounds import Outcome, Post
+from foregate.telemetry.ingest.reading import Understood, kinds_in
+from foregate.telemetry.ingest.rounds import Outcome, Part, Post
 from foregate.wire.accounts import Kind
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class Call:
     """Keeps `http1.exchange.RequestReceiver`. What it holds is in the intake's budget until it is settled."""
 
     __slots__ = (
-        "_chunks", "_endpoint", "_exchange", "_held", "_history", "_holder", "_intake", "_items", "_json", "_over",
-        "_rejected",
+        "_chunks", "_endpoint", "_exchange", "_gone", "_held", "_history", "_holder", "_intake", "_items", "_json",
+        "_over", "_reading", "_rejected",
     )  # fmt: skip
 
     def __init__(self, intake: Intake, exchange: Any, endpoint: Endpoint, history: bool, holder: Holder) -> None:
@@ -33,6 +34,7 @@ class Call:
         self._held = 0  # bytes in the budget
         self._json = answers.wants_json(exchange.headers)
         self._over = False
+        self._reading = self._gone = False  # beside the loop; the client has gone meanwhile
         self._items: dict[Kind, int] = {}  # that were submitted, and what of the post was not
         self._rejected: Parsed | None = None
         self._endpoint = endpoint
@@ -61,7 +63,9 @@ class Call:
     def request_aborted(self, code: str) -> None:
         """The client has gone, or was slow. What was submitted is stored all the same."""
         self._chunks = []
-        if self._rejected is None:
+        if self._reading:
+            self._gone = True  # what it holds is held until it is read
+        elif self._rejected is None:
             self._end()
 
     def response_paused(self, paused: bool) -> None:
@@ -70,20 +74,40 @@ class Call:
     # --- the way of a whole body -----------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Understand it and submit it, or refuse it."""
+        """Understand it, here or aside, and then submit it, or refuse it."""
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
+        intake, told = self._intake, (self._endpoint, self._history, self._holder.key, self._exchange.headers, body)
+
+        def quickly() -> Understood | None:
+            found = intake.reader.quickly(*told)
+            if found is None:
+                self._reading = True
+                intake.aside.run(lambda: intake.reader.read(*told), self._was_read)
+            return found
+
+        self._take(quickly)
+
+    def _was_read(self, result: Callable[[], Understood]) -> None:
+        """`result()` gives it, or raises why not."""
+        self._reading = False
+        if self._gone:
+            self._end()
+        else:
+            self._take(result)
+
+    def _take(self, result: Callable[[], Understood | None]) -> None:
         try:
-            headers, key = self._exchange.headers, self._holder.key
-            parsed = self._intake.reader.read(self._endpoint, key, headers, body)
-            self._admit(parsed, batch_id_of(headers, parsed, self._endpoint, key))
+            found = result()
+            if found is not None:
+                self._admit(*found)
         except ForegateError as error:
             self.refuse(error.spec.code, error.detail)
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs this post alone, and is said
             self._intake.failed(error)
             self.refuse("internal")
 
-    def _admit(self, parsed: Parsed, once: str) -> None:
+    def _admit(self, parsed: Parsed, once: str, parts: Sequence[Part]) -> None:
         """The last bounds: items that wait, and items that this key may send."""
         items = parsed.items
         intake = self._intake
@@ -96,11 +120,10 @@ class Call:
         elif (wait_s := self._holder.wait_s(items)) > 0.0:
             self._shed(parsed, "rate_limited", wait_s, f"This key may send {self._holder.key.items_per_s:g} items/s.")
         else:
-            self._submit(parsed, once)
+            self._submit(parsed, once, parts)
 
-    def _submit(self, parsed: Parsed, once: str) -> None:
+    def _submit(self, parsed: Parsed, once: str, parts: Sequence[Part]) -> None:
         intake = self._intake
-        parts = items_of(parsed, self._history, self._holder.key.org, intake.batch_items)
         size = sum([len(part.chunk) for part in parts])
         self._items = kinds_in(parsed)
         self._rejected = Parsed(rejected=parsed.rejected, invalid=parsed.invalid)

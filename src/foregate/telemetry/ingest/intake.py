@@ -6,6 +6,7 @@ from typing import Any
 from foregate.kernel.limits import INGEST_BYTES_MAX, INGEST_POST_ITEMS_MAX, INGEST_REQUESTS_MAX
 from foregate.telemetry.ingest import answers
 from foregate.telemetry.ingest.answers import respond
+from foregate.telemetry.ingest.aside import Aside
 from foregate.telemetry.ingest.budget import RETRY_S, Budget
 from foregate.telemetry.ingest.call import Call
 from foregate.telemetry.ingest.committer import Log
@@ -33,6 +34,7 @@ class Intake:
         keys: Keys,
         counts: Counts,
         reader: Reader,
+        aside: Aside,
         submit: Callable[[Post], None],
         ready: Callable[[], bool],
         page: Callable[[], bytes],
@@ -40,11 +42,11 @@ class Intake:
         log: Log,
     ) -> None:
         self.body_bytes_max = settings.body_bytes_max
-        self.batch_items = settings.batch_items
         self.items_max = min(settings.buffer_items_max, INGEST_POST_ITEMS_MAX)
         self.budget = Budget(settings.buffer_items_max, INGEST_BYTES_MAX, INGEST_REQUESTS_MAX, counts.gauges)
         self.counts = counts
         self.reader = reader
+        self.aside = aside
         self.submit = submit
         self.draining = False
         self._keys = keys

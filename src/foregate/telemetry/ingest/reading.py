@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from foregate.http1.headers import HeaderList, find
 from foregate.kernel.clock import Clock
@@ -22,6 +22,7 @@ from foregate.wire.log import encode_logs
 from foregate.wire.point import encode_points
 from foregate.wire.span import encode_spans
 
+_QUICK_BYTES_MAX = 131_072  # unpacked; such a body is read in the loop, in some ms at worst, a larger one beside it
 _UNPACKED_TIMES = 4  # a body may become so many times as large as it may be sent
 _BATCH_ID_BYTES_MAX = 256  # a longer one is refused: cut off, two could become one
 _STORED: tuple[tuple[Kind, str, Callable[[Any], bytes]], ...] = (
@@ -32,18 +33,57 @@ _STORED: tuple[tuple[Kind, str, Callable[[Any], bytes]], ...] = (
 )
 
 
+class Understood(NamedTuple):
+    """A body that was read. `once`: by what the post is known again; `parts`: its good items as the bus takes them."""
+
+    parsed: Parsed
+    once: str
+    parts: Sequence[Part]
+
+
+class _TooLong(Exception):
+    """To be read in the loop."""
+
+
 class Reader:
-    """Reads bodies of at most four times `body_bytes_max` as unpacked; `options` are of all of them."""
+    """Reads bodies of at most four times `body_bytes_max` as unpacked; `options` are of all of them.
 
-    __slots__ = ("_clock", "_options", "_unpacked_max")
+    Used by two threads at a time: the loop's, and the one for what takes long.
+    """
 
-    def __init__(self, options: Options, body_bytes_max: int, clock: Clock) -> None:
+    __slots__ = ("_batch_items", "_clock", "_options", "_unpacked_max")
+
+    def __init__(self, options: Options, body_bytes_max: int, batch_items: int, clock: Clock) -> None:
         self._options = options
+        self._batch_items = batch_items
         self._unpacked_max = body_bytes_max * _UNPACKED_TIMES
         self._clock = clock
 
-    def read(self, endpoint: Endpoint, key: IngestKey, headers: HeaderList, body: bytes) -> Parsed:
+    def quickly(
+        self, endpoint: Endpoint, history: bool, key: IngestKey, headers: HeaderList, body: bytes
+    ) -> Understood | None:
+        """The same as `read`, or None where that could take long."""
+        try:
+            return self._read(endpoint, history, key, headers, body, _QUICK_BYTES_MAX)
+        except _TooLong:
+            return None
+
+    def read(self, endpoint: Endpoint, history: bool, key: IngestKey, headers: HeaderList, body: bytes) -> Understood:
         """Raises ForegateError: unsupported_media_type, body_invalid, body_too_large, invalid_parameter."""
+        return self._read(endpoint, history, key, headers, body, self._unpacked_max)
+
+    def _read(
+        self, endpoint: Endpoint, history: bool, key: IngestKey, headers: HeaderList, body: bytes, bytes_max: int
+    ) -> Understood:
+        kind, body = self._unpacked(endpoint, headers, body, bytes_max)
+        sender = Sender(key.org, self._clock.now(), key.environment, key.region, key.cloud, endpoint.source)
+        parsed = read(endpoint.signal, kind.decode("latin-1"), body, sender, options=self._options)
+        once = batch_id_of(headers, parsed, endpoint, key)
+        parts = items_of(parsed, history, key.org, self._batch_items) if parsed.items <= self._options.items_max else ()
+        return Understood(parsed, once, parts)
+
+    def _unpacked(self, endpoint: Endpoint, headers: HeaderList, body: bytes, bytes_max: int) -> tuple[bytes, bytes]:
+        """Its content type, and what it is unpacked. Raises _TooLong beyond `bytes_max`, if that is not the bound."""
         kind = find(headers, b"content-type") or b"application/json"
         encoding = find(headers, b"content-encoding") or b""
         if endpoint.dialect == "grpc":
@@ -52,10 +92,16 @@ class Reader:
             kind = b"application/x-protobuf"
         elif endpoint.dialect == "remote_write":
             encoding = encoding or b"snappy"
-        if encoding and encoding != b"identity":
-            body = unpack(body, encoding.decode("latin-1"), self._unpacked_max)
-        sender = Sender(key.org, self._clock.now(), key.environment, key.region, key.cloud, endpoint.source)
-        return read(endpoint.signal, kind.decode("latin-1"), body, sender, options=self._options)
+        if len(body) > bytes_max:  # what is sent is bounded by more than that, unless it is to be quick
+            raise _TooLong
+        if not encoding or encoding == b"identity":
+            return kind, body
+        try:
+            return kind, unpack(body, encoding.decode("latin-1"), bytes_max)
+        except ForegateError as error:
+            if error.spec.code == "body_too_large" and bytes_max < self._unpacked_max:
+                raise _TooLong from None
+            raise
 
 
 def kinds_in(parsed: Parsed) -> dict[Kind, int]:

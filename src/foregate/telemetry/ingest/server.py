@@ -13,6 +13,7 @@ from foregate.kernel.limits import INGEST_POST_ITEMS_MAX
 from foregate.ports.blocks import Blocks
 from foregate.ports.bus import Bus
 from foregate.telemetry.formats.options import Options
+from foregate.telemetry.ingest.aside import Aside
 from foregate.telemetry.ingest.committer import Committer, Log, Round
 from foregate.telemetry.ingest.counts import Counts
 from foregate.telemetry.ingest.intake import Intake
@@ -54,11 +55,13 @@ class IngestServer:
             open_bus, self._deliver, clock, log, producer=producer, batch_items=settings.batch_items, refuse=refuse
         )
         items_max = min(settings.buffer_items_max, INGEST_POST_ITEMS_MAX)
+        self._aside = Aside(self._loop)
         self._intake = Intake(
             settings,
             self._keys,
             self._counts,
-            Reader(Options(items_max=items_max), settings.body_bytes_max, clock),
+            Reader(Options(items_max=items_max), settings.body_bytes_max, settings.batch_items, clock),
+            self._aside,
             self._committer.submit,
             lambda: self._committer.ready,
             lambda: page(blocks),
@@ -105,6 +108,7 @@ class IngestServer:
             acceptor.stop()
         await asyncio.gather(*(acceptor.settled() for acceptor in self._acceptors))
         await asyncio.gather(*(context.close(timeout_s) for context in self._contexts))
+        self._aside.close()
         await asyncio.to_thread(self._committer.stop)
         self._deadlines.stop()
 
