@@ -82,7 +82,7 @@ def test_no_bytes_whatever_make_decoding_fail(body: bytes) -> None:
 
 
 def test_every_item_ends_as_exactly_one_outcome(stores: Stores) -> None:
-    stores.publish([event(time_s=T0 + 1_000), event(time_s=T0), event(time_s=T0 + 90_000), event(latency_ms=-1.0)])
+    stores.publish([event(time_s=T0 + 1_000), event(time_s=T0), event(time_s=T0 + 90_000), event(latency_ms=-2.0)])
     stores.publish_raw(b"junk", items=5)
     stores.publish_raw(payload([event(time_s=T0 + 999)]), items=3)  # two are missing
     items = run_dry(stores.consumer())

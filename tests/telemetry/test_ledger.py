@@ -11,7 +11,7 @@ from tests.telemetry.world import Stores
 
 from foregate.kernel.clock import ManualClock
 from foregate.telemetry.consumer import USAGE_RETENTION_S, Consumer
-from foregate.telemetry.ledger import MODELS_MAX, OTHERS, ROWS_MAX, Ledger
+from foregate.telemetry.ledger import MODELS_MAX, OTHERS, ROWS_MAX, TOKENS_MAX, Ledger
 from foregate.telemetry.windows import Windower
 from foregate.wire.event import AiUsage, RequestEvent
 from foregate.wire.usage import HOUR_S
@@ -103,3 +103,21 @@ def test_what_is_older_than_its_retention_goes(stores: Stores) -> None:
     assert stores.series.expire_usage(T0 - USAGE_RETENTION_S) == 0
     assert stores.series.expire_usage(T0 + 2 * HOUR_S) == 1
     assert stores.series.usage("key", 0, T0 * 2).used == []
+
+
+def test_tokens_that_a_sender_makes_up_stop_nobody(stores: Stores) -> None:
+    stores.publish([used(tokens=(1 << 53, 1 << 53)) for _ in range(2_000)])
+    run_dry(stores.consumer())
+    assert stores.series.usage("key", 0, T0 * 2).used[0][1].input_tokens == 2_000 * TOKENS_MAX
+
+
+def test_what_others_tell_of_a_key_is_not_added_to_the_key_of_that_name_here(stores: Stores) -> None:
+    stores.publish([used(), used(source="telemetry", org="rival")])
+    run_dry(stores.consumer())
+    assert sorted(name for name, _ in stores.series.usage("key", 0, T0 * 2).used) == ["k1", "rival/k1"]
+
+
+def test_a_time_that_is_none_has_no_hour() -> None:
+    ledger = Ledger()
+    ledger.add(used(time_s=time_s) for time_s in (float("nan"), float("inf"), -1.0))
+    assert ledger.drain() == []

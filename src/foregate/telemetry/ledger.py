@@ -12,6 +12,8 @@ MODELS_MAX = (
 # servers say they are whichever model they were asked for, so that one client could use up the rows of all others
 ROWS_MAX = 20_000  # of one hour, of all keys; what comes beyond is added up under OTHERS and no key
 OTHERS = "(others)"
+TOKENS_MAX = 1 << 32  # of one request; a sender that says more has not counted them, and sums must fit the store
+_TIME_S_MAX = 1e11
 _HOURS_KNOWN = 3  # whose rows are remembered for that bound; events are not later than that, but for a backlog
 
 
@@ -36,8 +38,10 @@ class Ledger:
             said = event.ai
             if said is None or not (said.input_tokens or said.output_tokens):
                 continue
-            key = self._key(int(event.time_s) // HOUR_S * HOUR_S, event.key_id, said.provider, said.answered_by)
-            tokens = said.input_tokens, said.output_tokens, said.cached_tokens
+            if not 0.0 <= event.time_s < _TIME_S_MAX:
+                continue  # the windows count it as invalid
+            key = self._key(int(event.time_s) // HOUR_S * HOUR_S, _key_id(event), said.provider, said.answered_by)
+            tokens = [min(many, TOKENS_MAX) for many in (said.input_tokens, said.output_tokens, said.cached_tokens)]
             self._rows.setdefault(key, UsageSums()).add(UsageSums(1, int(said.estimated), *tokens, said.cost))
 
     def drain(self) -> list[Usage]:
@@ -56,7 +60,12 @@ class Ledger:
             key = UsageKey(hour_s, key_id, service, OTHERS)
         if key not in known.rows:
             if len(known.rows) >= ROWS_MAX:
-                return UsageKey(hour_s, "", service, OTHERS)
+                return UsageKey(hour_s, "", OTHERS, OTHERS)
             known.rows.add(key)
             known.of_key[key_id] += 1
         return key
+
+
+def _key_id(event: RequestEvent) -> str:
+    """What others tell of their keys is never added to a key of ours, whatever they call it."""
+    return event.key_id if event.source == "gateway" else f"{event.org}/{event.key_id}"

@@ -16,6 +16,7 @@ MIN_MS = 0.01
 GAMMA = 1.01 / 0.99
 PER_LOG = 1.0 / math.log(GAMMA)
 QUANTILES = (0.50, 0.95, 0.99)
+SUM_MAX = 1 << 56  # any sum stays there: 72 PB, or 2,283 years in µs; 90 of them, a hop's panes, still fit 64 bits
 
 _MIDDLE_MS = [MIN_MS, *(MIN_MS * GAMMA ** (i - 1) * 2.0 * GAMMA / (1.0 + GAMMA) for i in range(1, BUCKETS))]
 _HEAD = struct.Struct("<BcHq")  # version, type of the counts, how many buckets follow, sum in µs
@@ -70,7 +71,7 @@ class Sketch:
                 mine[bucket] = mine.get(bucket, 0) + count
         else:
             mine.update(other.buckets)  # a new window's first tally: three times as fast
-        self.sum_us += other.sum_us
+        self.sum_us = min(self.sum_us + other.sum_us, SUM_MAX)
 
     def subtract(self, other: "Sketch") -> None:
         """Take away what was merged before. Raises ValueError when it was not."""

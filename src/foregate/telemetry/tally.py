@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from foregate.telemetry.facets import Facets
-from foregate.telemetry.sketch import Sketch
+from foregate.telemetry.sketch import SUM_MAX, Sketch
 from foregate.wire.window import StoredWindow, WindowStats
 
 # Indexes into Tally.numbers, in the order of WindowStats.
@@ -38,7 +38,7 @@ class Tally:
 
     def merge(self, other: "Tally") -> None:
         """Add what `other` counted."""
-        self.numbers = [mine + more for mine, more in zip(self.numbers, other.numbers, strict=True)]
+        self.numbers = _added(self.numbers, other.numbers)
         self.inflight_max = max(self.inflight_max, other.inflight_max)
         self.max_ms = max(self.max_ms, other.max_ms)
         self.latency.merge(other.latency)
@@ -92,6 +92,12 @@ def window_stats(start_s: int, span_s: int, numbers: Sequence[int], inflight_max
         p999_ms=p999_ms,
         max_ms=times.max_ms,
     )
+
+
+def _added(mine: Sequence[int], more: Sequence[int]) -> list[int]:
+    """Held at SUM_MAX: bodies that a sender makes up must not grow beyond what the store can hold."""
+    sums = [one + other for one, other in zip(mine, more, strict=True)]
+    return sums if max(sums) <= SUM_MAX else [min(one, SUM_MAX) for one in sums]
 
 
 def _numbers_of(stats: WindowStats) -> list[int]:
@@ -151,7 +157,7 @@ class Window:
 
     def merge(self, tally: Tally) -> None:
         """Add a tally; wakes the window up."""
-        self.numbers = [mine + more for mine, more in zip(self.numbers, tally.numbers, strict=True)]
+        self.numbers = _added(self.numbers, tally.numbers)
         if tally.inflight_max > self.inflight_max:
             self.inflight_max = tally.inflight_max
         if tally.max_ms > self.max_ms:

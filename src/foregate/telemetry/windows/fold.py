@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foregate.telemetry.facets import CLASSES, REST, Facets
-from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG, Sketch
+from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG, SUM_MAX, Sketch
 from foregate.telemetry.tally import Tally
 from foregate.telemetry.windows.columns import BROKE, CLIENTS_FAULT, TIMED_OUT, Columns, EntityKey, Flags, Floats, Ints
 from foregate.wire.event import UNMEASURED_MS
@@ -112,7 +112,7 @@ class _Counted:
 
 
 def _panes(events: Columns, counted: _Counted, pane: Ints, starts: Ints) -> Iterator[Gain]:
-    numbers = np.add.reduceat(counted.numbers, starts, axis=1).T.tolist()
+    numbers = np.minimum(np.add.reduceat(counted.numbers, starts, axis=1), SUM_MAX).T.tolist()
     inflight = np.maximum.reduceat(events.inflight, starts).tolist()
     slowest = np.maximum.reduceat(np.where(counted.measured, events.latency_ms, 0.0), starts).tolist()
     group = _group_of(events.events, starts)
@@ -204,6 +204,7 @@ def _sketches(group: Ints, bucket: Ints, values_ms: Floats, chosen: Flags, group
         group, bucket, values_ms = group[chosen], bucket[chosen], values_ms[chosen]
     sums_us = np.zeros(groups, np.int64)
     np.add.at(sums_us, group, (values_ms * 1000.0 + 0.5).astype(np.int64))
+    np.minimum(sums_us, SUM_MAX, out=sums_us)
     cells, counts = np.unique(group * BUCKETS + bucket, return_counts=True)
     ends = np.searchsorted(cells, np.arange(1, groups + 1) * BUCKETS)
     buckets, numbers = (cells % BUCKETS).tolist(), counts.tolist()

@@ -23,7 +23,8 @@ from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent
 from foregate.wire.window import SPANS_S, StoredWindow, Tick, WindowStats
 
-OTHER_ROUTE = "other"  # takes the events of entities beyond the bound
+OTHER = "other"  # the route that takes the events of entities beyond the bound, one per service and environment …
+_OTHERS_MAX = 5_000  # … and beyond so many of these, which senders name, one for all that is left of an organisation
 FUTURE_MAX_S = 300.0  # an event further ahead of `now_s` is invalid: its clock is wrong
 _STEP_MAX_S = 100  # a tick further on than this is computed from scratch
 _SLACK_S = 120  # windows are kept so much longer than late events need: panes that have yet to leave the longest hop
@@ -143,14 +144,14 @@ class Windower:
     def _settle(self) -> None:
         """Let the windows take what events have touched."""
         for (key, start_s), tally in self._fresh.panes.items():
-            of = self._of(Entity(*key), tally)
+            of = self._of(key, tally)
             if of.first_s is None or start_s < of.first_s:
                 of.first_s = start_s
             for span_s in SPANS_S:
                 self._live(of, span_s, start_s // span_s * span_s).merge(tally)
             self._hop_late(of, start_s, tally)
         for (key, start_s), facets in self._fresh.minutes.items():
-            of = self._shelf.entities.get(Entity(*key)) or self._shelf.entities[_other(key)]
+            of = next(filter(None, map(self._shelf.entities.get, _choices(key))))
             for span_s in SPANS_S[1:]:
                 self._live(of, span_s, start_s // span_s * span_s).merge_facets(facets)
         self._fresh = _Fresh()
@@ -180,25 +181,29 @@ class Windower:
         if self._hop_end_s is not None and start_s < self._hop_end_s:
             self._hopping.add_late(of.row, start_s, self._hop_end_s, tally)
 
-    def _of(self, entity: Entity, tally: Tally) -> EntityWindows:
+    def _of(self, key: EntityKey, tally: Tally) -> EntityWindows:
+        entity, other, last = _choices(key)
         of = self._shelf.entities.get(entity)
         if of is None and len(self._shelf.entities) >= self._entities_max:
             self.counts["overflow"] += tally.numbers[REQUESTS]
-            # Services and environments come from the configuration, so this adds few rows beyond the bound.
-            entity = Entity(entity.org, entity.service, OTHER_ROUTE, entity.environment)
+            room = len(self._shelf.entities) < self._entities_max + _OTHERS_MAX
+            entity = other if room or other in self._shelf.entities else last
             of = self._shelf.entities.get(entity)
         return of or self._new(entity)
 
     def _past_entity(self, key: EntityKey, tally: Tally | None) -> Entity:
         """The same bound, for entities of the past between two drains."""
-        entity = Entity(*key)
-        if entity in self._shelf.entities or entity in self._past_entities:
-            return entity
-        if len(self._past_entities) < self._entities_max and tally is not None:
-            self._past_entities.add(entity)
-            return entity
-        self.counts["overflow"] += tally.numbers[REQUESTS] if tally is not None else 0
-        return _other(key)
+        entity, other, last = _choices(key)
+        for choice, most in ((entity, self._entities_max), (other, self._entities_max + _OTHERS_MAX)):
+            if choice in self._shelf.entities or choice in self._past_entities:
+                break
+            if len(self._past_entities) < most and tally is not None:
+                self._past_entities.add(choice)
+                break
+        else:
+            choice = last
+        self.counts["overflow"] += tally.numbers[REQUESTS] if tally is not None and choice != entity else 0
+        return choice
 
     def _new(self, entity: Entity) -> EntityWindows:
         of = self._shelf.entities[entity] = EntityWindows(entity, self._hopping.take_row())
@@ -343,6 +348,7 @@ def _minutes_seen(of: EntityWindows, end_s: int) -> float:
     return max(0.0, min(end_s - first_s, HOP_MAX_S) / 60.0)
 
 
-def _other(key: EntityKey) -> Entity:
+def _choices(key: EntityKey) -> tuple[Entity, Entity, Entity]:
+    """Whose windows an event of this entity may change: the first for whom there is room."""
     org, service, _, environment = key
-    return Entity(org, service, OTHER_ROUTE, environment)
+    return Entity(*key), Entity(org, service, OTHER, environment), Entity(org, OTHER, OTHER, OTHER)
