@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foregate.adapters.embedded.bus import EmbeddedBus
-from foregate.adapters.embedded.database import StoreUnusable, open_database
+from foregate.adapters.embedded.database import StoreUnusable, open_database, transaction
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.kernel.clock import ManualClock
@@ -125,6 +125,20 @@ def test_a_transaction_cut_by_kill_9_is_gone_and_the_ones_before_are_there(tmp_p
     assert [one.payload for one in bus.read("events", 0, -1, 10)] == [b"whole"]
     assert bus.append("events", 0, b"next", 1, producer="p", sequence=2)
     bus.close()
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
+    schema = (
+        "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED)"
+    )
+    db = open_database(tmp_path / "a.sqlite", [schema], durable=True)
+    db.execute("PRAGMA foreign_keys=ON")
+    with pytest.raises(sqlite3.IntegrityError), transaction(db):
+        db.execute("INSERT INTO b VALUES (7)")  # found out at the commit
+    with transaction(db):
+        db.execute("INSERT INTO a VALUES (8)")
+    assert db.execute("SELECT count(*) FROM b").fetchone() == (0,)
+    db.close()
 
 
 def test_the_file_decides_how_many_partitions_there_are(tmp_path: Path) -> None:

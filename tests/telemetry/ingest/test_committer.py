@@ -159,10 +159,13 @@ def test_stopping_stores_what_was_submitted(bench: Bench) -> None:
     assert sum(bench.outcomes[f"post {number}"].fresh for number in range(100)) == 40
 
 
-def test_a_bus_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError("locked"), ImportError("no such driver")])
+def test_a_bus_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     monkeypatch.setattr("foregate.telemetry.ingest.committer._REOPEN_S", 0.05)
     bus = FailingBus(EmbeddedBus(tmp_path / "bus.sqlite", CLOCK))
-    attempts = iter([OSError("locked"), OSError("locked"), None])
+    attempts = iter([error, error, None])
     opened = threading.Event()
 
     def open_bus() -> Bus:

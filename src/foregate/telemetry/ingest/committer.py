@@ -99,7 +99,7 @@ class Committer:
         if self._bus is None:
             try:
                 self._bus = self._open_bus()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - of whatever kind: this is the thread that all wait for
                 self._failed(error)
         return self._bus
 
@@ -163,7 +163,7 @@ class Committer:
         settled = [(post, Outcome("", at < 0 or new[at])) for post, at in zip(posts, told, strict=True)]
         return Round(settled, seconds)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: Exception) -> None:
         self._failed_s = now_s = self._clock.monotonic()
         if now_s >= self._say_again_s:
             self._say_again_s = now_s + _SAID_EVERY_S
