@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.archive.writer import EmbeddedArchive
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.copying import copy_database
+from foregate.adapters.embedded.locks import try_hold
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.archiving import Archiving
 from foregate.app.backup import Finding, back_up, check, make
@@ -163,6 +166,39 @@ def test_a_backup_that_was_broken_off_is_none(running: Running, tmp_path: Path) 
     status, said = run("restore", tmp_path / "backup", "--data-dir", tmp_path / "again")
     assert status == 3
     assert "no complete backup" in said
+
+
+def test_a_second_backup_waits_for_the_first_and_takes_nothing_from_it(running: Running, tmp_path: Path) -> None:
+    staging = running.data.archive / ".backup"
+    staging.mkdir()
+    held = try_hold(running.data.archive / "backup.lock")
+    assert held is not None
+    status, said = run("backup", tmp_path / "backup", "--data-dir", running.data.root)
+    running.archive.trim(1 << 62)
+    assert staging.exists()
+    os.close(held)
+    assert status == 3
+    assert "is being backed up by another process" in said
+
+
+def test_what_a_killed_backup_has_left_keeps_no_disk(running: Running) -> None:
+    staging = running.data.archive / ".backup" / "events"
+    staging.mkdir(parents=True)
+    os.link(next(running.data.root.glob("archive/events/*/*/*.parquet")), staging / "s_1.parquet")
+    running.archive.trim(1 << 62)
+    assert not staging.parent.exists()
+
+
+def test_what_a_killed_restore_has_left_is_deleted_by_the_next(running: Running, tmp_path: Path) -> None:
+    back_up(running.data, tmp_path / "backup", CLOCK)
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = tmp_path / f".again.restoring-{killed.pid}"
+    left.mkdir()
+    (left / "bus.sqlite").touch()
+    assert run("restore", tmp_path / "backup", "--data-dir", tmp_path / "again")[0] == 0
+    assert not left.exists()
+    assert found(DataDir(tmp_path / "again"))[1] == 400
 
 
 @pytest.mark.parametrize("where", ["data/backup", "full"])

@@ -1,13 +1,17 @@
 """Making a backup of a data directory that may be in use."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from foregate import __version__
-from foregate.adapters.embedded.archive.manifest import Manifest, Segment
+from foregate.adapters.embedded.archive.manifest import BACKUP_LOCK, STAGING, Manifest, Segment
 from foregate.adapters.embedded.copying import copy_database
+from foregate.adapters.embedded.locks import try_hold
 from foregate.app.backup.contents import (
     ARCHIVE,
     LISTING,
@@ -22,8 +26,6 @@ from foregate.app.backup.contents import (
 )
 from foregate.app.paths import DataDir, write_private
 from foregate.kernel.clock import Clock
-
-_STAGING = ".backup"  # in the archive's folder: names for its files that keep them while they are copied
 
 
 def back_up(data: DataDir, target: Path, clock: Clock) -> Listing:
@@ -54,14 +56,26 @@ def _segments(data: DataDir, target: Path) -> dict[str, Held]:
     manifest = Manifest(target / ARCHIVE, read_only=True)
     segments = manifest.segments()
     manifest.close()
-    staging = data.archive / _STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with _staging(data.archive) as staging:
         for segment in segments:
             link_or_copy(data.archive / segment.file, staging / segment.file)
         return {f"{ARCHIVE}/{each.file}": _taken(staging, target / ARCHIVE, each) for each in segments}
+
+
+@contextmanager
+def _staging(archive: Path) -> Iterator[Path]:
+    """The folder of second names, for one backup at a time. What a killed one has left is deleted by the next, or by
+    the archive's writer. Raises OSError."""
+    held = try_hold(archive / BACKUP_LOCK)
+    if held is None:
+        raise OSError(f"{archive} is being backed up by another process: wait for it, or stop it")
+    staging = archive / STAGING
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        os.close(held)
 
 
 def _taken(staging: Path, target: Path, segment: Segment) -> Held:

@@ -13,6 +13,8 @@ from foregate.adapters.embedded.database import failures_of, open_database, tran
 from foregate.wire.accounts import Kind
 
 FILE = "manifest.sqlite"
+STAGING = ".backup"  # second names for segments, which keep them while a backup copies them
+BACKUP_LOCK = "backup.lock"  # held meanwhile
 _MIGRATIONS = (
     """
     CREATE TABLE shapes (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, UNIQUE (kind, columns));

@@ -1,6 +1,7 @@
 """The archive's one writer: appends, and what is done to keep it tidy."""
 
 import os
+import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from foregate.adapters.embedded.archive.expiry import expire, trim
-from foregate.adapters.embedded.archive.manifest import Manifest, Segment
+from foregate.adapters.embedded.archive.manifest import BACKUP_LOCK, STAGING, Manifest, Segment
 from foregate.adapters.embedded.archive.merging import choose, merge
 from foregate.adapters.embedded.archive.segments import delete, files_under, write_segments
 from foregate.adapters.embedded.archive.tables import table_of
@@ -99,6 +100,7 @@ class EmbeddedArchive:
         """When the segments are larger together, delete the oldest until they are 5 % less; they count as trimmed."""
         with self._tidying:
             self._sweep()
+            self._delete_staging()
             chosen = trim(self._manifest.segments(), bytes_max)
             for segment in chosen:
                 self._replace([segment], [], {"trimmed": segment.items})
@@ -116,6 +118,15 @@ class EmbeddedArchive:
         if files := self._manifest.replaced(self._clock.now() - GRACE_S):
             delete(self._folder, files)
             self._manifest.forget(files)
+
+    def _delete_staging(self) -> None:
+        """Of a backup that was killed: its second names would keep the disk of files that have been deleted."""
+        staging = self._folder / STAGING
+        if staging.exists() and (held := try_hold(self._folder / BACKUP_LOCK)) is not None:
+            try:
+                shutil.rmtree(staging, ignore_errors=True)
+            finally:
+                os.close(held)
 
     def close(self) -> None:
         """Let another one write."""
