@@ -28,7 +28,7 @@ from foregate.wire.usage import Usage
 from foregate.wire.window import SPANS_S, StoredWindow, WindowStats
 
 USAGE_RETENTION_S = 400 * 86_400.0  # of the ledger of AI traffic: a year, and the month that closes it
-_BATCHES_MAX = 16  # per partition and step: up to 80,000 events each, usually some hundred
+_BATCHES_MAX = 16  # per partition and step; `reading.ITEMS_MAX` bounds what they hold together
 _PAST_BATCHES_MAX = 4  # of events of the past, so that they never keep those of now waiting
 _UNWRITTEN_WINDOWS_MAX = 100_000  # events of the past beyond so many changed windows wait until these are written
 _RESTORE_ROWS_MAX = 4_000_000
@@ -206,8 +206,8 @@ class Consumer:
         stored: list[StoredWindow] = []
         now_s = self._heard_now_s()
         for first, last in _ranges(key for key in unknown if not self._expired(key.entity, key, now_s)):
-            until_s = last.start_s + last.span_s
-            stored += self._reader.scan(first.span_s, first.start_s, until_s, entity=first.entity)
+            until_s, most = last.start_s + last.span_s, (last.start_s - first.start_s) // first.span_s + 1
+            stored += self._reader.scan(first.span_s, first.start_s, until_s, entity=first.entity, rows_max=most)
         self.windower.learn(stored)
 
     def _new_counts(self) -> dict[str, int]:

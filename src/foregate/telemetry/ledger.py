@@ -41,7 +41,8 @@ class Ledger:
             if not 0.0 <= event.time_s < _TIME_S_MAX:
                 continue  # the windows count it as invalid
             key = self._key(int(event.time_s) // HOUR_S * HOUR_S, _key_id(event), said.provider, said.answered_by)
-            tokens = [min(many, TOKENS_MAX) for many in (said.input_tokens, said.output_tokens, said.cached_tokens)]
+            read, written, cached = said.input_tokens, said.output_tokens, said.cached_tokens
+            tokens = min(read, TOKENS_MAX), min(written, TOKENS_MAX), min(cached, TOKENS_MAX)
             self._rows.setdefault(key, UsageSums()).add(UsageSums(1, int(said.estimated), *tokens, said.cost))
 
     def drain(self) -> list[Usage]:

@@ -1,12 +1,16 @@
 """A reader's place on topics of the bus: what comes next, in the order of its time, and what is missing."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from math import inf
 
 import msgspec
 
 from foregate.ports.bus import Batch, Bus
 from foregate.wire.event import RequestEvent, decode_events
+
+ITEMS_MAX = 40_000  # of one read, or one batch: some 2 KB each in memory once they are decoded
 
 
 def events_of(batch: Batch) -> list[RequestEvent]:
@@ -28,6 +32,7 @@ class Reading:
         self._bus = bus
         self.partitions = tuple(bus.assigned(topic))
         self.offsets = {partition: self._known(partition, stored) for partition in self.partitions}
+        self._ahead: dict[int, deque[Batch]] = {partition: deque() for partition in self.partitions}  # not given yet
 
     def _known(self, partition: int, stored: Mapping[int, int]) -> int:
         offset = stored.get(partition, -1)
@@ -42,16 +47,28 @@ class Reading:
         """New batches of all partitions in the order of their time, at most `batches_max` of each.
 
         A partition with more than one read gives stops the others at the same time: else one of them, read to its end,
-        would move the watermark and make the rest of another one's backlog late.
+        would move the watermark and make the rest of another one's backlog late. What they are ahead waits here.
         """
-        read = [self._bus.read(self.topic, partition, after, batches_max) for partition, after in self.offsets.items()]
-        cut_short = [batches[-1].time_s for batches in read if len(batches) == batches_max]
-        self.caught_up = not cut_short
+        cut_short = []
+        for partition, ahead in self._ahead.items():
+            after = ahead[-1].offset if ahead else self.offsets[partition]
+            if len(ahead) < batches_max:
+                ahead += self._bus.read(self.topic, partition, after, batches_max - len(ahead))
+            if len(ahead) >= batches_max:
+                cut_short.append(ahead[-1].time_s)
         until_s = min(cut_short, default=inf)
-        return sorted(
-            (batch for batches in read for batch in batches if batch.time_s <= until_s),
+        chosen = sorted(
+            (batch for ahead in self._ahead.values() for batch in ahead if batch.time_s <= until_s),
             key=lambda batch: (batch.time_s, batch.offset, batch.partition),
         )
+        items = accumulate(batch.items for batch in chosen)
+        places = [
+            batch.partition
+            for batch, so_far in zip(chosen, items, strict=True)
+            if so_far <= ITEMS_MAX or batch is chosen[0]
+        ]
+        self.caught_up = not cut_short and len(places) == len(chosen)
+        return [self._ahead[place].popleft() for place in places]
 
     def move_on(self, batches: Sequence[Batch]) -> int:
         """Past these. Returns how many batches are missing between them and those before."""
