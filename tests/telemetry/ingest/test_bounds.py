@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.telemetry.ingest.world import SECRET, Answer, World, item, key, run, world
+from tests.telemetry.ingest.world import PEPPER, SECRET, Answer, World, item, key, run, world
 
 from foregate.kernel.errors import ForegateError
+from foregate.kernel.secrets import hash_key
 from foregate.telemetry.ingest import answers, budget, read_counts, server
 from foregate.telemetry.ingest.counts import Taken
 from foregate.telemetry.ingest.reading import Reader
@@ -114,6 +115,34 @@ def test_bytes_and_posts_under_way_are_bounded(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
             assert (await running.post([item()])).status == 200
             assert _nothing_held(running)
+
+    run(main)
+
+
+def test_of_several_keys_none_holds_more_than_half(tmp_path: Path) -> None:
+    other = "fg_other_0123456789abcdefghi"
+    keys = key(), key(id="other", hash=hash_key(other, PEPPER))
+
+    async def main() -> None:
+        async with world(tmp_path, *keys) as running:
+            held = running.server._intake.budget
+            held._bytes_max, held._requests_max = 100_000, 4
+            drip = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(2)]
+            for _, each in drip:
+                each.write(HEAD + b"content-length: 25000\r\n\r\n[" + b" " * 24_000)
+            while held.held_bytes < 48_002:
+                await asyncio.sleep(0.01)
+            assert (await running.post([item()])).status == 429
+            assert (await running.post([item() for _ in range(200)], secret=other)).status == 200
+            for _, each in drip:
+                each.close()
+            while held.requests:
+                await asyncio.sleep(0.01)
+            assert (await raw(running, HEAD + b"content-length: 50001\r\n\r\n")).startswith(b"HTTP/1.1 429 ")
+            running.server.apply(keys[:1])
+            assert (await raw(running, HEAD + b"expect: 100-continue\r\ncontent-length: 50001\r\n\r\n")).startswith(
+                b"HTTP/1.1 100 "
+            )
 
     run(main)
 

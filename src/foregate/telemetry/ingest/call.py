@@ -40,7 +40,7 @@ class Call:
         self._endpoint = endpoint
         self._history = history
         self._holder = holder
-        intake.budget.move(requests=1)
+        intake.budget.move(holder.held, requests=1)
 
     # --- called by the engine --------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ class Call:
         intake = self._intake
         if self._held + came > intake.body_bytes_max:
             self.refuse("body_too_large", f"A post has {intake.body_bytes_max} bytes at most.")
-        elif not intake.budget.has_bytes(came):
+        elif not intake.budget.has_bytes(self._holder.held, came):
             self.refuse("buffer_full", wait_s=RETRY_S)
         else:
             self._hold(came)
@@ -83,7 +83,7 @@ class Call:
             found = intake.reader.quickly(*told)
             if found is None:
                 self._reading = True
-                intake.aside.run(lambda: intake.reader.read(*told), self._was_read)
+                intake.aside.run(self._holder.key.id, lambda: intake.reader.read(*told), self._was_read)
             return found
 
         self._take(quickly)
@@ -129,7 +129,7 @@ class Call:
         self._rejected = Parsed(rejected=parsed.rejected, invalid=parsed.invalid)
         self._holder.take(parsed.items)
         self._hold(size - self._held)
-        intake.budget.move(items=parsed.items)
+        intake.budget.move_items(parsed.items)
         intake.submit(Post(parts, once, size, self._settled))
 
     def _settled(self, outcome: Outcome) -> None:
@@ -144,7 +144,7 @@ class Call:
     def _tell(self, outcome: Outcome) -> None:
         rejected, exchange = self._rejected, self._exchange
         items = sum(self._items.values())
-        self._intake.budget.move(items=-items)
+        self._intake.budget.move_items(-items)
         if outcome.code or not outcome.fresh:
             self._holder.give_back(items)
         self._count(outcome)
@@ -197,11 +197,11 @@ class Call:
 
     def _hold(self, more: int) -> None:
         self._held += more
-        self._intake.budget.move(held_bytes=more)
+        self._intake.budget.move(self._holder.held, held_bytes=more)
 
     def _end(self) -> None:
         """Give everything back, once."""
         if not self._over:
             self._over = True
             self._hold(-self._held)
-            self._intake.budget.move(requests=-1)
+            self._intake.budget.move(self._holder.held, requests=-1)

@@ -92,7 +92,7 @@ class Intake:
             self._refuse(exchange, endpoint, "body_too_large", detail)
         elif reason := self._unstorable():
             self._refuse(exchange, endpoint, "storage_full", reason, FULL_RETRY_S)
-        elif not self.budget.admits(length):
+        elif not self.budget.admits(holder.held, length):
             self._refuse(exchange, endpoint, "buffer_full", wait_s=RETRY_S)
         elif (wait_s := holder.wait_s(1)) > 0.0:
             holder.refused()

@@ -7,6 +7,7 @@ from foregate.kernel.clock import Clock
 from foregate.kernel.secrets import HASH_SCHEME, key_digest
 from foregate.ports.blocks import Block, Blocks
 from foregate.telemetry.ingest.allowance import Allowance
+from foregate.telemetry.ingest.budget import Held
 from foregate.telemetry.ingest.counts import KEY_ITEMS, KEY_REFUSED, KEY_SEEN_S, key_block
 from foregate.wire.ingest import IngestKey
 
@@ -17,10 +18,11 @@ _BEARER = b"bearer "
 class Holder:
     """A key in force."""
 
-    __slots__ = ("_allowance", "_block", "_cells", "_clock", "key")
+    __slots__ = ("_allowance", "_block", "_cells", "_clock", "held", "key")
 
     def __init__(self, key: IngestKey, block: Block, clock: Clock) -> None:
         self.key = key
+        self.held = Held()
         self._block = block
         self._cells = block.own
         self._clock = clock

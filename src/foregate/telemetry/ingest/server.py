@@ -68,6 +68,7 @@ class IngestServer:
             refuse,
             log,
         )
+        self._intake.budget.shared = len(settings.keys) > 1
         self._clock = clock
         self._log = log
         self._connections_max = connections_max
@@ -100,6 +101,7 @@ class IngestServer:
     def apply(self, keys: Sequence[IngestKey]) -> None:
         """These keys are in force from now on; posts that have begun end by what held then."""
         self._keys.apply(keys)
+        self._intake.budget.shared = len(keys) > 1
 
     async def close(self, timeout_s: float) -> None:
         """Accept nobody any more, let what is under way end, have stored what was taken."""
