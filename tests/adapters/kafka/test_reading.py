@@ -7,8 +7,9 @@ import pytest
 from confluent_kafka import Producer
 from tests.ports.kafka_server import KafkaServer
 
-from foregate.adapters.distributed.kafka import KafkaBus
+from foregate.adapters.distributed.kafka import KafkaBus, reading
 from foregate.kernel.clock import SystemClock
+from foregate.ports.bus import Append
 from foregate.wire.bus import Kafka
 
 
@@ -42,3 +43,22 @@ def test_a_message_of_somebody_else_is_a_batch_of_unknown_items(bus: KafkaBus, s
     assert [(batch.items, batch.payload) for batch in bus.read("events", 0, -1, 10)] == [
         (1, b"\x91\x01"), (0, b"hello"), (0, b""),
     ]  # fmt: skip
+
+
+def test_what_comes_while_another_partition_is_waited_for_is_bounded_and_not_lost(
+    bus: KafkaBus, settings: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_AHEAD_MAX", 8)
+    bus.append_all([Append("events", 1, b"\x91\x01", 1, "p", sequence) for sequence in range(1, 601)])
+    given: list[int] = []
+    for slow in range(30):
+        bus.append("events", 0, b"\x91\x02", 1, producer="slow", sequence=slow + 1)
+        assert [batch.offset for batch in bus.read("events", 0, slow - 1, 10)] == [slow]
+        given += [batch.offset for batch in bus.read("events", 1, len(given) - 1, 2)]
+        reader = bus._reader
+        assert reader is not None
+        # One answer of the library, which came before it was told to pause, may be on its way still.
+        assert max(len(cursor.fetched) for cursor in reader._cursors.values()) <= 8 + reading._AT_ONCE + 1
+    while found := bus.read("events", 1, len(given) - 1, 100):
+        given += [batch.offset for batch in found]
+    assert given == list(range(600))

@@ -5,8 +5,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -99,3 +99,17 @@ def test_without_a_group_everybody_reads_all(kafka: KafkaServer) -> None:
 def test_a_broker_that_is_not_there_is_an_os_error() -> None:
     with pytest.raises(OSError, match=r"Kafka at 127\.0\.0\.1:9: .*Connection refused"):
         KafkaBus(Kafka(brokers=("127.0.0.1:9",), timeout_s=1.0), SystemClock())
+
+
+def test_a_machine_has_the_same_partitions_of_every_topic(kafka: KafkaServer) -> None:
+    """Else two of them would change the same windows, one by events of now and one by those of the past."""
+    settings = kafka.fresh(group="same")
+    with ExitStack() as stack:
+        machines = [stack.enter_context(closing(KafkaBus(settings, SystemClock(), reader="windows"))) for _ in range(4)]
+
+        def shares(topic: str) -> list[Sequence[int]]:
+            return [machine.assigned(topic) for machine in machines]
+
+        eventually(lambda: sorted(one for share in shares("events") for one in share) == [0, 1, 2, 3])
+        eventually(lambda: sorted(one for share in shares("history") for one in share) == [0, 1, 2, 3])
+        assert shares("events") == shares("history")

@@ -32,7 +32,7 @@ class KafkaBus:
         self._writer: Writer | None = None
         self._reader: Reader | None = None
         self._totals = Totals()
-        self._members: dict[str, Member] = {}  # by topic
+        self._member: Member | None = None
 
     @property
     def partitions(self) -> int:
@@ -52,14 +52,17 @@ class KafkaBus:
             return self._writer.append_all(appends)
 
     def assigned(self, topic: str) -> Sequence[int]:
-        """All partitions, or with a group those of this machine: ask before each step."""
+        """All partitions, or with a group those of this machine: ask before each step.
+
+        The same of every topic: what changes the windows of a service, of now or of the past, is one machine's.
+        """
         if not self._kafka.group or not self._reader_name:
             return range(self.partitions)
         with self._reading:
-            if topic not in self._members:
-                group = f"{self._kafka.group}.{self._reader_name}.{topic}"
-                self._members[topic] = Member(self._kafka, group, self._topics.kafka_name(topic))
-            return self._members[topic].partitions()
+            if self._member is None:
+                group = f"{self._kafka.group}.{self._reader_name}"
+                self._member = Member(self._kafka, group, self._kafka.topic_raw)
+            return self._member.partitions()
 
     def read(self, topic: str, partition: int, after: int, batches_max: int) -> list[Batch]:
         """Batches with offset > `after`, oldest first; one that was there before is empty."""
@@ -133,8 +136,7 @@ class KafkaBus:
 
     def close(self) -> None:
         with self._writing, self._reading:
-            for part in (self._writer, self._reader, *self._members.values()):
+            for part in (self._writer, self._reader, self._member):
                 if part is not None:
                     part.close()
-            self._writer, self._reader = None, None
-            self._members.clear()
+            self._writer, self._reader, self._member = None, None, None

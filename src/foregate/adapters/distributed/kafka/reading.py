@@ -14,7 +14,9 @@ from foregate.wire.bus import Kafka
 
 _POLL_S = 0.1
 _AT_ONCE = 64  # messages taken from the library in one call
-_FETCHED_BYTES = 4_194_304  # per partition, that the library may hold ahead of us
+_FETCHED_BYTES = 4_194_304  # that the library may hold ahead of us
+_AHEAD_MAX = 1_024  # batches of a partition that came while another one was waited for; then it is paused …
+_AHEAD_BYTES_MAX = 8_388_608  # … or with so many bytes, until they are given
 _NOTHING = b"\x90"  # an empty array: in place of what was there before
 # A topic was just made, or has another leader by now.
 _CHANGING = (
@@ -33,8 +35,14 @@ class _Cursor:
         self.after = after  # last offset given
         self.next = begins  # the first offset that is not fetched yet
         self.fetched: deque[Batch] = deque()
+        self.fetched_bytes = 0
+        self.paused = False
         self.repeats = Repeats()
         self.time_s = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.fetched) >= _AHEAD_MAX or self.fetched_bytes >= _AHEAD_BYTES_MAX
 
 
 class Reader:
@@ -81,6 +89,9 @@ class Reader:
         cursor = self._cursor(name, partition, first - 1, low)
         until_s = self._clock.monotonic() + self._kafka.timeout_s
         while len(cursor.fetched) < wanted and self._clock.monotonic() < until_s:
+            if cursor.paused:
+                cursor.paused = False
+                self._consumer.resume([TopicPartition(name, partition)])
             self._fetch()
             if cursor.next >= high:  # the end, and fewer than there should be: some are gone by retention
                 break
@@ -88,6 +99,7 @@ class Reader:
             raise unreachable(self._kafka, f"{name}/{partition} gives nothing though there are {wanted} batches")
         given = [cursor.fetched.popleft() for _ in range(min(wanted, len(cursor.fetched)))]
         cursor.after = given[-1].offset
+        cursor.fetched_bytes -= sum(len(batch.payload) for batch in given)
         return given
 
     def items(self, name: str, partition: int, first: int, end: int) -> int:
@@ -149,6 +161,9 @@ class Reader:
             cursor = self._cursors.get((str(message.topic()), _number(message.partition())))
             if cursor is not None and _number(message.offset()) >= cursor.next:
                 _take(cursor, message)
+                if not cursor.paused and cursor.is_full:
+                    cursor.paused = True
+                    self._consumer.pause([TopicPartition(str(message.topic()), _number(message.partition()))])
 
     def close(self) -> None:
         with failures_of(self._kafka):
@@ -165,6 +180,7 @@ def _take(cursor: _Cursor, message: Any) -> None:
     if offset <= cursor.after:
         return  # only looked at for its id
     payload, items = (_NOTHING, 0) if repeat else (bytes(message.value() or b""), _items(headers))
+    cursor.fetched_bytes += len(payload)
     cursor.fetched.append(Batch(_number(message.partition()), offset, cursor.time_s, items, payload))
 
 

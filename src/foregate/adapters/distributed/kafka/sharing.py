@@ -18,7 +18,7 @@ _FIRST_LOOK_S = 0.1
 
 
 class Member:
-    """In the group of one reader, for one topic."""
+    """In the group of one reader. `name`: of the topic whose partitions are divided, and all others' with them."""
 
     def __init__(self, kafka: Kafka, group: str, name: str) -> None:
         self._kafka = kafka
