@@ -17,6 +17,7 @@ from foregate.app import archiving
 from foregate.app.archiving import EXPIRE_EVERY_S, Archiving, Retention, Upkeep
 from foregate.app.disk import Disk
 from foregate.kernel.clock import ManualClock
+from foregate.telemetry import follow
 from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_POINTS, TOPIC_SPANS
 from foregate.wire.point import encode_points
 from foregate.wire.span import encode_spans
@@ -193,3 +194,19 @@ def test_the_archive_stays_within_its_bound_and_says_what_that_costs(world: Worl
     assert call.args[0] == "archive_at_its_bound"
     assert world.stored() == 4_000 - call.kwargs["deleted"]
     assert world.reader.counts("events")["trimmed"] == call.kwargs["deleted"]
+
+
+def test_large_batches_are_read_in_bounded_steps_and_stored_before_they_fill_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_STEP_BYTES", 20_000)
+    monkeypatch.setattr(archiving, "BUFFER_BYTES_MAX", 50_000)
+    for number in range(24):
+        world.publish(TOPIC_EVENTS, payload([event(path=f"/{number}" + "x" * 5_000)]), partition=number % 4)
+    read = []
+    while items := world.archiving.step():
+        read.append((items, world.stored()))
+    assert [items for items, _ in read] == [4] * 6  # the partitions take turns
+    assert max(sum(items for items, _ in read[: at + 1]) - stored for at, (_, stored) in enumerate(read)) < 12
+    world.archiving.close()
+    assert world.stored() == 24

@@ -18,6 +18,7 @@ from foregate.wire.point import decode_points
 from foregate.wire.span import decode_spans
 
 BUFFER_ITEMS_MAX = 30_000  # per topic: then they are stored, however short ago the last time was
+BUFFER_BYTES_MAX = 16_777_216  # likewise, as encoded: in memory they are some four times as much
 FLUSH_SHARE_MAX = 0.2  # of the time: many organisations make many files, which then are made less often
 FLUSH_INTERVAL_S_MAX = 30.0
 TIME_S_MAX = 4_102_444_800.0  # 2100: a later one is no measurement
@@ -101,11 +102,12 @@ class _Topic:
     def _begin_anew(self) -> None:
         """From what the archive has."""
         self._items: list[Any] = []
+        self._bytes = 0
         self._offsets: Mapping[int, int] = {}
         self._counts: dict[str, int] = {}
         self._since_s: float | None = None  # when the oldest of what is collected came
         self._assigned = tuple(self._bus.assigned(self._topic))
-        self._follower: Follower[Any] = Follower(self._bus, self._topic, self._decode, self)
+        self._follower: Follower[Any] = Follower(self._bus, self._topic, self._read, self)
 
     def step(self) -> int:
         if tuple(self._bus.assigned(self._topic)) != self._assigned:  # others read from where the archive is
@@ -114,6 +116,10 @@ class _Topic:
         if self._since_s is not None and self._clock.monotonic() - self._since_s >= self._pause_s:
             self.flush()
         return read
+
+    def _read(self, payload: bytes) -> list[Any]:
+        self._bytes += len(payload)
+        return self._decode(payload)
 
     def offsets(self, topic: str) -> dict[int, int]:
         return self._archive.offsets(topic)
@@ -126,7 +132,7 @@ class _Topic:
             self._counts[outcome] = self._counts.get(outcome, 0) + count
         if self._since_s is None:
             self._since_s = self._clock.monotonic()
-        if len(self._items) >= BUFFER_ITEMS_MAX:
+        if len(self._items) >= BUFFER_ITEMS_MAX or self._bytes >= BUFFER_BYTES_MAX:
             self.flush()
 
     def flush(self) -> None:
@@ -141,7 +147,7 @@ class _Topic:
             raise
         took_s = self._clock.monotonic() - begin_s
         self._pause_s = min(max(self._flush_interval_s, took_s / FLUSH_SHARE_MAX), FLUSH_INTERVAL_S_MAX)
-        self._items, self._counts, self._since_s = [], {}, None
+        self._items, self._bytes, self._counts, self._since_s = [], 0, {}, None
 
 
 class Retention(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ import msgspec
 
 from foregate.ports.bus import Batch, Bus
 
-_BATCHES_MAX = 16  # per partition and step
+_BATCHES_MAX = 4  # per partition and step: usually some thousand items in all
+_STEP_BYTES = 8_388_608  # of payloads: partitions that this step does not come to are the first of the next
 
 Item = TypeVar("Item")
 _Item_contra = TypeVar("_Item_contra", contravariant=True)
@@ -35,19 +36,16 @@ class Follower(Generic[Item]):
         self._store = store
         self._offsets: dict[int, int] | None = None
         self._assigned: Sequence[int] = ()
+        self._first = 0  # whose turn is the first, as an index of those assigned
 
     def step(self) -> int:
         """Read what is new and have it stored. Returns how many items the bus gave; 0: nothing new."""
         assigned = tuple(self._bus.assigned(self._topic))
         if assigned != self._assigned:  # another reader may have had them, and gone on: the store knows
-            self._assigned, self._offsets = assigned, None
+            self._assigned, self._offsets, self._first = assigned, None, 0
         offsets = dict(self._offsets if self._offsets is not None else self._known())
         self._offsets = None  # until the store has taken them: after a failure it is asked where it stands
-        batches = [
-            batch
-            for partition in assigned
-            for batch in self._bus.read(self._topic, partition, offsets.get(partition, -1), _BATCHES_MAX)
-        ]
+        batches = self._next(offsets)
         items: list[Item] = []
         invalid = lost = 0
         for batch in batches:
@@ -61,6 +59,20 @@ class Follower(Generic[Item]):
             self._store.take(items, self._topic, offsets, {"invalid": invalid, "lost_batches": lost})
         self._offsets = offsets
         return sum(batch.items for batch in batches)
+
+    def _next(self, offsets: Mapping[int, int]) -> list[Batch]:
+        """What is new, within the bounds of a step."""
+        batches: list[Batch] = []
+        size = 0
+        for turn in range(len(self._assigned)):
+            partition = self._assigned[(self._first + turn) % len(self._assigned)]
+            read = self._bus.read(self._topic, partition, offsets.get(partition, -1), _BATCHES_MAX)
+            batches += read
+            size += sum(len(batch.payload) for batch in read)
+            if size >= _STEP_BYTES:
+                self._first = (self._first + turn + 1) % len(self._assigned)
+                break
+        return batches
 
     def _known(self) -> dict[int, int]:
         """A stored offset beyond the end means that the bus was replaced: it is read from its start."""

@@ -47,5 +47,6 @@ class Span(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-encode_spans = _encoder.encode
+encode_spans = encode_span = _encoder.encode
 decode_spans = msgspec.msgpack.Decoder(list[Span]).decode
+decode_span = msgspec.msgpack.Decoder(Span).decode

@@ -28,7 +28,8 @@ from foregate.wire.journey import Stored, trace_key
 from foregate.wire.span import Span, decode_spans
 from foregate.wire.survey import Journeys, KeptBecause
 
-_AGAIN_BATCHES = 16  # read again at a time, at the start
+_AGAIN_BATCHES = 4  # read again at a time, at the start
+_DECIDED_MAX = 10_000  # quiet traces in a step: so long may a stop have to wait, and so much is written at once
 _KEPT_REMEMBERED = 200_000  # of those kept before the start
 _AHEAD_NS = 86_400 * 10**9  # a span that begins later than that is a mistake, and would be the newest for ever
 _BEFORE_ALL = 0  # the step of what is read again
@@ -76,13 +77,13 @@ class Collector:
         return len(self._open)
 
     def step(self) -> int:
-        """Read what is new, decide what is quiet, store both. Returns how many items the bus gave."""
+        """Read what is new, decide what is quiet, store both. Returns how many of both: 0 is nothing to do."""
         if self._owed is not None:
             self._pay(self._owed)
         self._number += 1
         self._before[self._number] = dict(self._offsets)
         read = sum(follower.step() for follower in self._followers)
-        self._due += self._open.due(self._clock.monotonic())
+        self._due += self._open.due(self._clock.monotonic(), _DECIDED_MAX)
         decided = len(self._due)
         while self._due:
             self._decide(self._due[0])
@@ -92,7 +93,7 @@ class Collector:
         else:
             del self._before[self._number]
             self._number -= 1
-        return read
+        return read + decided
 
     def offsets(self, topic: str) -> dict[int, int]:
         return {at: offset for (of, at), offset in self._offsets.items() if of == topic}
@@ -129,8 +130,9 @@ class Collector:
 
     def _decide(self, open_trace: OpenTrace) -> None:
         kept = self._store.load(*open_trace.key) if open_trace.late else None
-        late = {span.span_id for span in open_trace.spans} if kept is not None else None
-        spans = open_trace.spans if kept is None else [*kept.spans, *open_trace.spans]
+        told = open_trace.spans()
+        late = {span.span_id for span in told} if kept is not None else None
+        spans = told if kept is None else [*kept.spans, *told]
         trace = join(spans)
         made = list(calls(trace))
         self._minutes.add(made, late)
@@ -143,13 +145,13 @@ class Collector:
         if reason is None:
             self._dropped.append(trace_key(*open_trace.key))
             self._counts["dropped_traces"] += 1
-            self._counts["dropped_spans"] += len(open_trace.spans)
+            self._counts["dropped_spans"] += len(told)
             return
         before = kept.summary.truncated if kept is not None else 0
         result = stored(trace, reason, open_trace.cut + before, self._settings.spans_per_trace_max)
         self._kept.append(result)
         self._counts["late_kept_traces" if open_trace.late else "kept_traces"] += 1
-        self._counts["kept_spans"] += len(open_trace.spans)
+        self._counts["kept_spans"] += len(told)
 
     def _written(self) -> JourneyStep:
         """All that is decided and not stored."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-REMEMBERED_MAX = 1_000_000  # some 100 MB; beyond it the oldest are forgotten: a late span begins a trace of its own
+REMEMBERED_MAX = 500_000  # some 60 MB; beyond it the oldest are forgotten: a late span begins a trace of its own
 
 
 class Remembered:

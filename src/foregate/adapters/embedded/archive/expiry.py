@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foregate.adapters.embedded.archive.manifest import Segment
-from foregate.adapters.embedded.archive.merging import batches
+from foregate.adapters.embedded.archive.merging import HELD_ITEMS, batches
 from foregate.adapters.embedded.archive.segments import SegmentFile, delete
 from foregate.adapters.sql.columns import PER_SECOND, TIMES
 
@@ -18,7 +18,7 @@ def expire(root: Path, segment: Segment, older_than_s: float) -> list[Segment]:
     kind = segment.kind
     border = older_than_s * PER_SECOND[kind]
     with SegmentFile(root, kind, segment.org, segment.day) as file:
-        for table in batches(root / segment.file, kind):
+        for table in batches(root / segment.file, kind, HELD_ITEMS):
             times = table.column(TIMES[kind]).to_numpy()
             file.write(table.slice(int((times < border).sum())))
     if file.segment.items:

@@ -23,11 +23,11 @@ ITEMS_MAX = 2_000_000  # of a merged segment: some seconds of work, which is how
 BYTES_MAX = 268_435_456
 _FULL = 0.5  # of these bounds: a segment so large is left alone
 _FAN_IN = 8
-_FAN_IN_MAX = 64  # files read at once
+_FAN_IN_MAX = 8  # files read at once: each costs some 15 MB while it is
 _OVER_S = 3_600.0  # after the end of its day
 _SMALL_ITEMS = 50_000  # of a day that is over, two that are smaller are merged already
 _FAN_IN_OVER = 4
-_BATCH_ITEMS = 8_192  # of each segment held at a time
+HELD_ITEMS = 8_192  # of all segments at a time
 
 
 def choose(segments: Sequence[Segment], now_s: float) -> list[Segment]:
@@ -63,9 +63,9 @@ def _within_bounds(segments: Sequence[Segment]) -> list[Segment]:
 
 def merge(root: Path, segments: Sequence[Segment]) -> Segment:
     """One segment with the items of all, by time. They are of one kind, org and day. Raises OSError."""
-    first = segments[0]
+    first, held = segments[0], HELD_ITEMS // len(segments)
     with SegmentFile(root, first.kind, first.org, first.day) as file:
-        for table in merged(first.kind, [batches(root / each.file, first.kind) for each in segments]):
+        for table in merged(first.kind, [batches(root / each.file, first.kind, held) for each in segments]):
             file.write(table)
     return file.segment
 
@@ -87,8 +87,9 @@ def merged(kind: Kind, sources: Sequence[Iterator[pa.Table]]) -> Iterator[pa.Tab
         yield in_order(kind, pa.concat_tables(ready))
 
 
-def batches(path: Path, kind: Kind) -> Iterator[pa.Table]:
+def batches(path: Path, kind: Kind, items_max: int) -> Iterator[pa.Table]:
+    """A segment's rows, so many at a time."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ITEMS):
+        for batch in file.iter_batches(batch_size=items_max):
             if batch.num_rows:
                 yield as_now(kind, pa.Table.from_batches([batch]))

@@ -24,6 +24,7 @@ DAY_S = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 _GROUP_ITEMS = 100_000  # of a row group: what a reader passes over or reads at once
 _LEVEL = 1  # of zstd: higher ones take twice the time for some percent
+_PAGE_BYTES = 131_072  # of each column, of each file that is merged, one is in memory
 _NO_DICTIONARY = frozenset({"request_id", "trace_id", "span_id", "parent_span_id", "parent_id"})  # no value comes twice
 
 # Numbers that come again and again; of others a dictionary would be as long as the column.
@@ -67,6 +68,7 @@ class SegmentFile:
             compression_level=_LEVEL,
             use_dictionary=[*(name for name in names if name not in _NO_DICTIONARY), *_REPEATED[kind]],
             write_statistics=True,
+            data_page_size=_PAGE_BYTES,
         )
         return self
 
