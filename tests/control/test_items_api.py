@@ -87,6 +87,7 @@ def test_requests_can_be_filtered_by_any_field(kept: QueryWorld) -> None:
         ("/export?kind=windows&span=7s", "span: one of 10, 60"),
         ("/export?kind=windows&filter=status=500", "windows have org, service"),
         ("/export?filter=nonsense", "filter: 'nonsense' is not"),
+        ("/export?range=400d&until=1e19", "until: a time of the years 1970 to 9999"),
         ("/tail?filter=colour=red", "'colour' is none of status_class"),
     ],
 )

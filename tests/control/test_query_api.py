@@ -118,6 +118,7 @@ def test_the_period_before_stands_beside_this_one(kept: QueryWorld) -> None:
         ("from=never", "from: 'never' is no time such as 1700000000"),
         ("from=2&until=1", "until: the range must end after it begins"),
         ("range=9999d", "range: at most 400 days"),
+        ("range=400d&until=1e19", "until: a time of the years 1970 to 9999"),
         ("filter=service", "filter: 'service' is not `field=value`"),
         ("filter=colour=red", "colour"),
         ("top=0", "top: Input should be greater than or equal to 1"),

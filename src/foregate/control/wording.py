@@ -20,6 +20,7 @@ _SIGNS: dict[str, tuple[Operator, Operator | None]] = {  # with one value; with 
     ">=": ("ge", None),
 }
 FILTER_CHARS_MAX = 4_000
+TIME_S_MAX = 253_402_300_799.0  # the end of the year 9999: what dates can say
 
 
 def seconds(name: str, text: str) -> int:
@@ -55,9 +56,11 @@ def time_range(
     from_s = until_s - seconds("range", range_) if from_ is None else moment("from", from_)
     if not from_s < until_s:
         raise ForegateError("invalid_parameter", "until: the range must end after it begins.")
+    if not 0.0 < until_s <= TIME_S_MAX:
+        raise ForegateError("invalid_parameter", "until: a time of the years 1970 to 9999.")
     if until_s - from_s > longest_s:
         raise ForegateError("invalid_parameter", f"range: at most {longest_s / 86_400:.0f} days.")
-    return from_s, until_s
+    return max(0.0, from_s), until_s
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,16 @@ def test_files_are_of_their_owner_alone(world: World) -> None:
     world.put(event())
     for path in world.files():
         assert os.stat(path.parent).st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1" + bytes(200) + b"PAR1", b"no Parquet at all"])
+def test_a_damaged_segment_is_an_error_of_the_store_and_no_wrong_answer(tmp_path: Path, content: bytes) -> None:
+    world = World(tmp_path)
+    world.put(event(), event(status=500))
+    world.files()[0].write_bytes(content)
+    for question in (
+        lambda: world.reader.ask(COUNT, rows_max=9),
+        lambda: world.reader.scan("events", "default", *ALL_S),
+    ):
+        with pytest.raises(OSError, match=re.escape(str(tmp_path))):
+            question()

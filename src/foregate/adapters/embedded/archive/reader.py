@@ -24,6 +24,7 @@ QUERY_TIMEOUT_S = 30.0  # shorter than the writer's GRACE_S: no file goes away u
 MEMORY_BYTES_MAX = 1_073_741_824  # of DuckDB: a question that needs more is refused
 THREADS = 2
 QUERIES_MAX = 4  # at a time; another one waits its turn, as long as it may take itself
+_SLACK_S = 1.0  # seconds say times in nanoseconds inexactly
 _SEGMENTS_FIRST = 2  # a page looks at the newest segments first, then at four times as many
 
 DUCKDB = Dialect("?", lambda expression, share: f"quantile_disc({expression}, {share})")
@@ -73,7 +74,8 @@ class EmbeddedArchiveReader:
         """Items, newest first. Raises ForegateError: invalid_parameter, query_timeout."""
         check_limit(limit)
         place = read_cursor(cursor)
-        segments = self._manifest.segments(kind, org, from_s, until_s)
+        end_s = until_s if place is None else min(until_s, place.time / PER_SECOND[kind] + _SLACK_S)
+        segments = self._manifest.segments(kind, org, from_s, end_s)
         asked = _SEGMENTS_FIRST
         while True:
             source = _source(kind, self._folder, segments[:asked])
@@ -97,7 +99,7 @@ class EmbeddedArchiveReader:
             raise ForegateError("query_timeout", f"it was broken off after {self._timeout_s:g} s") from error
         except duckdb.OutOfMemoryException as error:
             raise ForegateError("query_too_large", "it needs more memory than one question may use") from error
-        except duckdb.IOException as error:
+        except duckdb.Error as error:  # such as of a file that is damaged: it is no Parquet any more
             raise OSError(f"{self._folder}: {error}") from error
         finally:
             timer.cancel()
