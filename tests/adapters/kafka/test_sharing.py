@@ -111,5 +111,5 @@ def test_a_machine_has_the_same_partitions_of_every_topic(kafka: KafkaServer) ->
             return [machine.assigned(topic) for machine in machines]
 
         eventually(lambda: sorted(one for share in shares("events") for one in share) == [0, 1, 2, 3])
-        eventually(lambda: sorted(one for share in shares("history") for one in share) == [0, 1, 2, 3])
-        assert shares("events") == shares("history")
+        eventually(lambda: sorted(one for share in shares("spans") for one in share) == [0, 1, 2, 3])
+        assert shares("events") == shares("spans")

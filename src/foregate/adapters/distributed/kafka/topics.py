@@ -69,6 +69,8 @@ class Topics:
         made = self._admin.create_topics([wanted], operation_timeout=kafka.timeout_s)[name]
         try:
             made.result(kafka.timeout_s)
+        except TimeoutError as error:  # has no words of its own
+            raise unreachable(kafka, f"the topic {name} was not made within {kafka.timeout_s:g} s") from error
         except KafkaException as error:
             code = error.args[0].code()
             if code != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was first
