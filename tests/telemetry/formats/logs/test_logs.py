@@ -1,5 +1,6 @@
 """Every format of access logs is read as its product writes it."""
 
+import contextlib
 import json
 
 import pytest
@@ -145,6 +146,14 @@ def test_envoy_and_istio_are_read() -> None:
     assert entry.time_s == pytest.approx(1_460_751_420.536)  # its end
     failed = read("envoy", ISTIO)
     assert (failed.service, failed.error, failed.target) == ("httpbin", "upstream_refused", "10.44.1.27:80")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("piece", ["9", "9 ", '"', '" ', "\\", "rt=", "[", "{", "a ", "/", "\t"])
+def test_a_long_line_of_anything_takes_no_minutes(name: str, piece: str) -> None:
+    head = '[2026-11-22T00:00:00Z] "GET /a HTTP/1.1" 200 - ' if name == "envoy" else ""
+    with contextlib.suppress(Unreadable):
+        find(name).read(head + piece * (65_000 // len(piece)))
 
 
 def test_cloudfront_is_read_by_its_heading() -> None:

@@ -12,9 +12,10 @@ from foregate.telemetry.formats.logs.entry import Entry, Unreadable, number_of, 
 from foregate.telemetry.formats.logs.times import of_iso
 from foregate.wire.event import UNMEASURED_MS
 
-_LINE = re.compile(
-    r'\[(?P<time>[^\]]{1,40})\] "(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]*)" (?P<status>\d+|-) (?P<flags>\S+) '
-    r'(?P<more>.*?)(?P<received>\d+) (?P<sent>\d+) (?P<duration>\d+|-) (?P<upstream>\d+|-) "(?P<forwarded>[^"]*)" '
+_LINE = re.compile(  # counts have a bound: without one, a line of digits is tried from each of them to its end
+    r'\[(?P<time>[^\]]{1,40})\] "(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]*)" (?P<status>\d{1,20}|-) '
+    r"(?P<flags>\S+) (?P<more>.*?)(?P<received>\d{1,20}) (?P<sent>\d{1,20}) "
+    r'(?P<duration>\d{1,20}|-) (?P<upstream>\d{1,20}|-) "(?P<forwarded>[^"]*)" '
     r'"(?P<agent>(?:[^"\\]|\\.)*)" "(?P<request_id>[^"]*)" "(?P<authority>[^"]*)" "(?P<target>[^"]*)"(?P<rest>.*)'
 )
 # Response flags that say whose fault it was, in our words.
