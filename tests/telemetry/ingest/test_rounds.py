@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foregate.telemetry.ingest.rounds import Outcome, Post, Producer, appends_of, parts_of
+from foregate.telemetry.ingest.rounds import BATCH_BYTES_MAX, Outcome, Post, Producer, appends_of, parts_of
 from foregate.wire import partition_of
 
 PARTITIONS = 4
@@ -78,3 +78,14 @@ def test_posts_of_one_item_share_one_batch() -> None:
 
 def test_an_outcome_is_of_success_unless_it_has_a_code() -> None:
     assert Outcome("").fresh
+
+
+def test_long_items_make_short_batches() -> None:
+    services = ["x" * 100_000] * 30  # 3 MB of one service
+    posts = [post(services, 0, "", 500), post(["y" * 900_000], 30, "", 500), post(services, 31, "an id", 500)]
+    appends, told = appends_of(posts, 1, 500, Producer("p"))
+    assert all(len(append.payload) < BATCH_BYTES_MAX + 100 for append in appends)
+    assert sorted(one.number for append in appends for one in decode(append.payload)) == list(range(61))
+    assert {append.once for append in appends[: told[2]]} == {""}
+    alone = parts_of("events", "org", [Item("z" * 2 * BATCH_BYTES_MAX, 7)], encode, 500)
+    assert [part.items for part in alone] == [1]  # a single one goes as it is

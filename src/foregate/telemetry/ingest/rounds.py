@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from foregate.ports.bus import Append
 from foregate.wire import partition_of
 
+BATCH_BYTES_MAX = 1_048_576  # of several items; a bus may refuse a larger batch, and with it all of its round
 _FIXARRAY_MAX, _ARRAY16_MAX = 15, 65_535  # MessagePack's sizes of an array's head
 
 
@@ -42,16 +43,25 @@ class Outcome(NamedTuple):
 def parts_of(
     topic: str, org: str, items: Sequence[Any], encode: Callable[[list[Any]], bytes], items_max: int
 ) -> list[Part]:
-    """Items with a `service`, by it, in parts of at most `items_max`."""
+    """Items with a `service`, by it, in parts of at most `items_max`, and of `BATCH_BYTES_MAX` if they are several."""
     by_service: dict[str, list[Any]] = {}
     for item in items:
         by_service.setdefault(item.service, []).append(item)
-    found = []
+    found: list[Part] = []
     for service, own in by_service.items():
         for first in range(0, len(own), items_max):
-            piece = own[first : first + items_max]
-            found.append(Part(topic, org, service, _headless(encode(piece), len(piece)), len(piece)))
+            for chunk, count in _chunks(own[first : first + items_max], encode):
+                found.append(Part(topic, org, service, chunk, count))
     return found
+
+
+def _chunks(items: list[Any], encode: Callable[[list[Any]], bytes]) -> list[tuple[bytes, int]]:
+    """Encoded, in halves of halves while they are too long."""
+    chunk = _headless(encode(items), len(items))
+    if len(chunk) <= BATCH_BYTES_MAX or len(items) == 1:
+        return [(chunk, len(items))]
+    half = len(items) // 2
+    return _chunks(items[:half], encode) + _chunks(items[half:], encode)
 
 
 class Producer:
@@ -76,12 +86,13 @@ def appends_of(
 ) -> tuple[list[Append], list[int]]:
     """What to append for these posts; and for each post which of the appends tells whether it was new (-1: it is).
 
-    Small posts without an id share batches of at most `items_max`. No two of `posts` have the same id.
+    Small posts without an id share batches of at most `items_max` and `BATCH_BYTES_MAX`. No two of `posts` have the
+    same id.
     """
     appends: list[Append] = []
     told: list[int] = []
     waiting: dict[tuple[str, int], list[Part]] = {}
-    sizes: dict[tuple[str, int], int] = {}
+    sizes: dict[tuple[str, int], tuple[int, int]] = {}  # items, bytes
     for post in posts:
         told.append(len(appends) if post.once and post.parts else -1)
         for part in post.parts:
@@ -89,11 +100,12 @@ def appends_of(
             if post.once:
                 appends.append(producer.append(place, [part], post.once))
                 continue
-            if sizes.get(place, 0) + part.items > items_max:
+            items, size = sizes.get(place, (0, 0))
+            if items and (items + part.items > items_max or size + len(part.chunk) > BATCH_BYTES_MAX):
                 appends.append(producer.append(place, waiting.pop(place)))
-                sizes[place] = 0
+                items = size = 0
             waiting.setdefault(place, []).append(part)
-            sizes[place] = sizes.get(place, 0) + part.items
+            sizes[place] = items + part.items, size + len(part.chunk)
     appends += [producer.append(place, parts) for place, parts in waiting.items()]
     return appends, told
 
