@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from foregate.adapters.embedded import journeys_search
@@ -78,3 +79,21 @@ def test_a_journey_that_is_written_again_takes_the_place_of_itself(store: Embedd
     assert [one.service for one in store.search(JourneyAsk("default", 0, 9e9), 10).found] == ["b"]
     assert store.search(JourneyAsk("default", 0, 9e9, service="a"), 10).found == []
     assert len(store.search(JourneyAsk("default", 0, 9e9, service="everywhere"), 10).found) == 1
+
+
+def test_calls_alone_cannot_outgrow_the_bound(store: EmbeddedJourneys) -> None:
+    chance = random.Random(5)
+    for at in range(0, 600, 60):
+        many = [minute(chance, at + n) for n in range(60)]
+        calls = [
+            CallMinute(Call("default", "a", "aws", f"peer-{n}-{'x' * 200}", ""), *msgspec.structs.astuple(each)[1:])
+            for each in many
+            for n in range(20)
+        ]
+        store.write(JourneyStep(at, {}, {}, calls=calls))
+    full = store.bytes_used
+    store.trim(full // 2)
+    assert 0 < store.bytes_used <= full // 2
+    newest = store.calls("default", T0_S, T0_S + 600 * 60)
+    assert max(one.start_s for one in newest) == T0_S + 9 * 3_600  # the oldest went
+    assert min(one.start_s for one in newest) > T0_S

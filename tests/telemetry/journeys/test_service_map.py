@@ -5,7 +5,7 @@ from tests.telemetry.making import event
 
 from foregate.telemetry.journeys.from_event import spans_of
 from foregate.telemetry.journeys.join import join
-from foregate.telemetry.journeys.service_map import Minutes, calls, edges
+from foregate.telemetry.journeys.service_map import CALLS_MAX, OTHERS, Minutes, calls, edges
 from foregate.wire.span import Span
 
 
@@ -67,3 +67,15 @@ def test_an_event_ends_at_its_time_and_otlp_sends_its_spans_itself() -> None:
     assert spans_of(event(source="otlp")) == []
     assert spans_of(event(trace_id="")) == []
     assert [one.service for one in spans_of(event(source="telemetry"))] == ["payments"]
+
+
+def test_calls_of_names_that_never_end_are_counted_together_beyond_the_bound() -> None:
+    minutes = Minutes()
+    for first in (0, 600):
+        for number in range(first, first + 600):
+            minutes.add(calls(join([span("a", kind="client", peer=f"10.0.{number}", start_ns=T0_NS)])))
+        found = minutes.take()
+    assert len(found) == CALLS_MAX - 600 + 1
+    assert next(one.requests for one in found if one.call.callee == OTHERS) == 200
+    minutes.add(calls(join([span("a", kind="client", peer="10.0.1")])))
+    assert [one.call.callee for one in minutes.take()] == ["10.0.1"]

@@ -136,15 +136,16 @@ class EmbeddedJourneys:
         return deleted
 
     def trim(self, bytes_max: int) -> int:
-        """When more than `bytes_max` is used, delete the oldest journeys."""
+        """When more than `bytes_max` is used, delete the oldest journeys, and minutes of calls from before those left.
+        Returns how many journeys."""
         deleted = 0
         if self.bytes_used <= bytes_max:
             return 0
         while self.bytes_used > bytes_max * _TRIM_TO:
             gone = self._delete("TRUE ORDER BY start_s", (), _EXPIRE_ROWS_MAX)
-            if not gone:
-                break
             deleted += gone
+            if not self._delete_calls_before_journeys() and not gone:
+                break
         with self._lock, failures_of(self._path):
             give_back(self._db)
         return deleted
@@ -156,6 +157,18 @@ class EmbeddedJourneys:
             self._db.executemany("DELETE FROM participants WHERE id = ?", rows)
             self._db.executemany("DELETE FROM journeys WHERE id = ?", rows)
         return len(rows)
+
+    def _delete_calls_before_journeys(self) -> int:
+        """Of an hour that has no journeys any more, oldest first where there are none at all. Returns how many rows."""
+        with self._lock, failures_of(self._path), transaction(self._db):
+            (oldest_s,) = self._db.execute("SELECT min(start_s) FROM journeys").fetchone()
+            if oldest_s is None:
+                (oldest_s,) = self._db.execute("SELECT min(start_s) FROM call_hours").fetchone()
+                oldest_s = (oldest_s or 0.0) + _HOUR_S
+            return sum(
+                self._db.execute(f"DELETE FROM {table} WHERE start_s < ?", (oldest_s - oldest_s % _HOUR_S,)).rowcount  # noqa: S608
+                for table in ("calls", "call_hours")
+            )
 
     @property
     def bytes_used(self) -> int:

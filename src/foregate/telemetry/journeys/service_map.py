@@ -7,6 +7,9 @@ from foregate.telemetry.journeys.join import Node, Trace
 from foregate.telemetry.sketch import Sketch
 from foregate.wire.journey import Call, CallMinute, Edge
 
+CALLS_MAX = 1_000  # of an org in a minute; further ones, of names that never end, are counted together
+OTHERS = "(others)"  # as their caller and callee
+_MINUTES_MAX = 256  # (org, minute) whose calls are known, the newest; one that comes back has its bound anew
 OUTSIDE = ""  # as a caller: whoever asked, and sends no spans
 MINUTE_S = 60
 _DURATION_MS_MAX = 86_400_000.0  # a longer one counts as a day: no sender's mistake may outgrow the sums
@@ -57,19 +60,35 @@ class Minutes:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[Call, int], tuple[list[int], Sketch]] = {}
+        self._known: dict[tuple[str, int], set[Call]] = {}
 
     def add(self, made: Iterable[Made], only: Collection[str] | None = None) -> None:
         """`only`: calls that these spans tell of, the others are counted already."""
         for call, at_ns, duration_ms, failed, by in made:
             if only is not None and by not in only:
                 continue
-            key = call, at_ns // (MINUTE_S * 1_000_000_000) * MINUTE_S
+            start_s = at_ns // (MINUTE_S * 1_000_000_000) * MINUTE_S
+            key = self._bounded(call, start_s), start_s
             kept = self._kept.get(key)
             if kept is None:
                 kept = self._kept[key] = [0, 0], Sketch()
             kept[0][0] += 1
             kept[0][1] += failed
             kept[1].add(duration_ms)
+
+    def _bounded(self, call: Call, start_s: int) -> Call:
+        """The call that it is counted as."""
+        known = self._known.get((call.org, start_s))
+        if known is None:
+            known = self._known[call.org, start_s] = set()
+            if len(self._known) > _MINUTES_MAX:
+                del self._known[next(iter(self._known))]
+        if call in known:
+            return call
+        if len(known) >= CALLS_MAX:
+            return Call(call.org, OTHERS, "", OTHERS, "")
+        known.add(call)
+        return call
 
     def take(self) -> list[CallMinute]:
         """What was counted since the last call."""
