@@ -158,6 +158,26 @@ def test_what_is_older_than_it_would_be_kept_is_accepted_and_not_stored(tmp_path
     stores.close()
 
 
+def test_an_hour_whose_first_quarter_has_expired_is_not_made_of_the_others(tmp_path: Path) -> None:
+    hour_s = T0 // 3_600 * 3_600
+    clock = ManualClock(hour_s + 30 * DAY_S - 60)
+    stores = Stores(tmp_path, clock)
+    consumer = stores.consumer()
+    stores.publish([event(time_s=hour_s + quarter * 900 + 1) for quarter in range(4)], topic=TOPIC_HISTORY)
+    run_dry(consumer)
+    roll_up_all(consumer, clock)
+    clock.advance(300)
+    stores.publish([event(time_s=hour_s + 2_701), event(time_s=hour_s + 3_601)], topic=TOPIC_HISTORY)
+    run_dry(consumer)
+    consumer.expire()
+    stores.publish([event(time_s=hour_s + 2_702), event(time_s=hour_s + 3_602)], topic=TOPIC_HISTORY)
+    run_dry(consumer)
+    roll_up_all(consumer, clock)
+    for span_s, requests in ((3_600, [4, 2]), (86_400, [6])):
+        assert [window.stats.requests for window in stores.series.scan(span_s, 0, 1e12)] == requests
+    stores.close()
+
+
 def test_an_org_with_days_of_its_own_keeps_nothing_for_longer(tmp_path: Path) -> None:
     clock = ManualClock(T0)
     stores = Stores(tmp_path, clock)

@@ -25,7 +25,7 @@ from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY
 from foregate.wire.entity import Entity
 from foregate.wire.event import RequestEvent
 from foregate.wire.usage import Usage
-from foregate.wire.window import SPANS_S, StoredWindow, WindowStats
+from foregate.wire.window import ROLLED_UP_FROM, SPANS_S, StoredWindow, WindowStats
 
 USAGE_RETENTION_S = 400 * 86_400.0  # of the ledger of AI traffic: a year, and the month that closes it
 _BATCHES_MAX = 16  # per partition and step; `reading.ITEMS_MAX` bounds what they hold together
@@ -41,6 +41,7 @@ _WRITE_SHARE = 0.2  # of the time at most; windows that are read again and again
 _WRITE_EVERY_MAX_S = 10.0  # but at least so often
 # Beside the offsets stands how far event time has come, in microseconds: the newest window may be one of the past.
 _EVENT_TIME = "event_time"
+_ROLLED_INTO = {part_s: span_s for span_s, part_s in ROLLED_UP_FROM.items()}
 
 
 _Add = Callable[[Sequence[RequestEvent], npt.NDArray[np.float64]], None]
@@ -198,8 +199,9 @@ class Consumer:
         self._write_at_s = now_s + min((now_s - begun_s) / _WRITE_SHARE, _WRITE_EVERY_MAX_S)
 
     def _expired(self, entity: Entity, window: WindowStats | WindowKey, now_s: float) -> bool:
-        """Whether it would be deleted at once."""
-        return window.start_s < now_s - self._retention.kept_s(window.span_s, entity.org)
+        """Whether it would be deleted at once; or others of its hour were, which would then be made of this one."""
+        into_s = _ROLLED_INTO.get(window.span_s, window.span_s)
+        return window.start_s // into_s * into_s < now_s - self._retention.kept_s(window.span_s, entity.org)
 
     def _complete(self, unknown: Sequence[WindowKey]) -> None:
         """Add what is stored of windows of the past to what they have gained."""
