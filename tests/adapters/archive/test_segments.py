@@ -229,3 +229,24 @@ def test_a_damaged_segment_is_an_error_of_the_store_and_no_wrong_answer(tmp_path
     ):
         with pytest.raises(OSError, match=re.escape(str(tmp_path))):
             question()
+
+
+@pytest.mark.parametrize("damage", ["gone", "no Parquet", "a page"])
+def test_a_damaged_segment_keeps_no_other_from_being_merged_or_expiring(world: World, damage: str) -> None:
+    for at in range(20):
+        world.put(*(event(time_s=T0 + at * 60 + n / 1_000, request_id=f"{at:08x}{n:024x}") for n in range(1_200)))
+    bad = min(world.files(), key=lambda path: path.stat().st_mtime_ns)
+    content = bad.read_bytes()
+    if damage == "gone":
+        bad.unlink()
+    elif damage == "no Parquet":
+        bad.write_bytes(b"\0" * len(content))
+    else:
+        bad.write_bytes(content[:100] + b"\0" * 2_000 + content[2_100:])
+    with pytest.raises(OSError, match=bad.name):
+        world.writer.compact()
+    while world.writer.compact():
+        pass
+    assert len(Manifest(world.folder).segments()) < 10
+    assert world.writer.expire("events", "default", T0 + 0.5) == 0  # it is cut by the border, and cannot be read
+    assert world.writer.expire("events", "default", T0 + 10 * DAY_S) == 20 * 1_200

@@ -1,15 +1,18 @@
 """The archive's one writer: appends, and what is done to keep it tidy."""
 
+import errno
 import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from foregate.adapters.embedded.archive.checking import damage_of_segment
 from foregate.adapters.embedded.archive.expiry import expire, trim
 from foregate.adapters.embedded.archive.manifest import BACKUP_LOCK, STAGING, Manifest, Segment
 from foregate.adapters.embedded.archive.merging import choose, merge
@@ -31,6 +34,7 @@ class EmbeddedArchive:
         self._folder = folder
         self._clock = clock
         self._tidying = threading.Lock()
+        self._damaged: set[str] = set()  # files found to be so, as many as there are: they are left as they are
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = try_hold(folder / _LOCK)
         if held is None:
@@ -78,20 +82,26 @@ class EmbeddedArchive:
         """Make one of several small segments, and delete what was replaced. Returns how many were made one."""
         with self._tidying:
             self._sweep()
-            chosen = choose(self._manifest.segments(), self._clock.now())
+            whole = [each for each in self._manifest.segments() if each.file not in self._damaged]
+            chosen = choose(whole, self._clock.now())
             if chosen:
-                self._replace(chosen, [merge(self._folder, chosen)])
+                with self._noting_damage(chosen):
+                    made = merge(self._folder, chosen)
+                self._replace(chosen, [made])
                 pa.default_memory_pool().release_unused()
             return len(chosen)
 
     def expire(self, kind: Kind, org: str, older_than_s: float) -> int:
-        """Delete what is older. A segment that holds younger items as well is written anew without the older ones."""
+        """Delete what is older. A segment that holds younger items as well is written anew without the older ones; one
+        that is damaged goes as a whole, when all of it is older."""
         with self._tidying:
             self._sweep()
             gone = 0
-            for segment in self._manifest.segments(kind, org):
-                if segment.first_s < older_than_s:
-                    left = expire(self._folder, segment, older_than_s)
+            for segment in reversed(self._manifest.segments(kind, org)):
+                damaged = segment.file in self._damaged and segment.last_s >= older_than_s
+                if segment.first_s < older_than_s and not damaged:
+                    with self._noting_damage([segment]):
+                        left = expire(self._folder, segment, older_than_s)
                     self._replace([segment], left)
                     gone += segment.items - sum(each.items for each in left)
             return gone
@@ -112,6 +122,26 @@ class EmbeddedArchive:
         except BaseException:
             delete(self._folder, [segment.file for segment in new])
             raise
+
+    @contextmanager
+    def _noting_damage(self, segments: Sequence[Segment]) -> Iterator[None]:
+        """Where reading them fails, find which of them is damaged: it must not keep the others from being tidied.
+
+        Raises OSError, which names it.
+        """
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            damage = [
+                (each.file, problem)
+                for each in segments
+                for problem in damage_of_segment(self._folder, each, quick=False)
+            ]
+            self._damaged.update(file for file, _ in damage)
+            said = "; ".join(f"{file} {problem}" for file, problem in damage) or str(error)
+            raise OSError(f"{self._folder}: {said}") from error
 
     def _sweep(self) -> None:
         """Delete the files that were replaced long enough ago."""
