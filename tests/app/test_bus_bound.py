@@ -55,6 +55,16 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def test_a_bus_that_bounds_itself_is_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.publish(60)
+    monkeypatch.setattr(EmbeddedBus, "bytes_used", 0)
+    monkeypatch.delattr(EmbeddedBus, "read")
+    monkeypatch.delattr(EmbeddedBus, "topics")
+    world.clock.advance(EXPIRE_EVERY_S)
+    world.keep()
+    assert world.log.calls == []
+
+
 def test_nothing_is_deleted_below_the_bound(world: World) -> None:
     world.publish(20)
     world.keep()

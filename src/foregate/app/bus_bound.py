@@ -38,6 +38,8 @@ class BusBound:
     def keep(self, bus: Bus) -> None:
         """Look when it is time to. Raises OSError."""
         now_s = self._clock.monotonic()
+        if now_s < min(self._next_expiry_s, self._next_look_s) or bus.bytes_used == 0:
+            return  # a bus that says 0 bounds itself, and to read what is unread of it would cost its brokers much
         if now_s >= self._next_expiry_s:
             self._next_expiry_s = now_s + EXPIRE_EVERY_S
             self._expire(bus)
