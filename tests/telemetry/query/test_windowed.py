@@ -189,6 +189,13 @@ def test_the_period_before_is_asked_about_the_same_groups(series: EmbeddedSeries
         assert one.whole[0] == len([e for e in asked(within, EVENTS) if (e.service, e.route) == one.group])
 
 
+def test_a_period_before_that_is_not_kept_as_a_whole_is_not_compared(series: EmbeddedSeries) -> None:
+    ask = Ask("default", NOW_S - 3_600, NOW_S, ("requests",), 10)  # windows of 10 s are kept for two hours
+    now, before = asker(series).compared(ask, 5_400)
+    assert now.series[0].whole[0]
+    assert before.series == ()
+
+
 def test_what_costs_too_much_is_refused_with_what_it_would_cost(series: EmbeddedSeries) -> None:
     few = asker(series, Bounds(windows_max=50, sums_max=50))
     with pytest.raises(ForegateError, match=r"more than 50 windows .* ask for a shorter range") as refused:

@@ -12,7 +12,7 @@ from foregate.ports.series import SeriesReader
 from foregate.telemetry.query.plan import ALL_SPANS_S, Known
 from foregate.telemetry.query.recent import Recent, RecentReader
 from foregate.telemetry.query.rolled import why_raw
-from foregate.telemetry.query.windowed import Bounds, Windowed
+from foregate.telemetry.query.windowed import PRECISION, Bounds, Windowed
 from foregate.wire.ask import DIMENSIONS, MEASURES, Answer, Ask, Filter
 
 TOP_MAX = 1_000
@@ -64,7 +64,8 @@ class Asker:
         return answer
 
     def compared(self, ask: Ask, shift_s: float, check: Callable[[], None] = never) -> tuple[Answer, Answer]:
-        """The answer, and that of the same range `shift_s` earlier about the same groups."""
+        """The answer, and that of the same range `shift_s` earlier about the same groups; of none where it is not kept
+        as a whole."""
         answer = self.ask(ask, check)
         if not answer.series:
             return answer, replace(answer, from_s=ask.from_s - shift_s, until_s=ask.until_s - shift_s)
@@ -84,6 +85,8 @@ class Asker:
         )
         before = self.ask(earlier, check)
         shown = {series.group for series in answer.series}
+        if before.from_s > earlier.from_s + (earlier.until_s - earlier.from_s) / PRECISION:
+            shown = set()  # a part of it is not kept any more: compared with the whole, it would mislead
         return answer, replace(before, series=tuple(one for one in before.series if one.group in shown), left_out=0)
 
     def _of_windows(self, ask: Ask, check: Callable[[], None]) -> Answer | None:
