@@ -75,7 +75,7 @@ def _random_event(chance: random.Random, time_s: float, entities: int) -> Reques
         key_id=f"key_{chance.randrange(4)}",
         client=f"192.0.2.{chance.randrange(40)}",
     )
-    kinds = (
+    kinds: tuple[dict[str, object], ...] = (
         {},
         {},
         {},

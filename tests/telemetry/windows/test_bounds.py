@@ -47,4 +47,9 @@ def test_sums_of_what_a_sender_makes_up_stay_within_the_store(tmp_path: Path) ->
         pass
     [day] = store.scan(86_400, 0, T0 * 2)
     assert (day.stats.requests, day.stats.request_bytes) == (6_000 * 96 * 96, SUM_MAX)
+    hours = [merge_windows([quarter] * 4, 900, T0 + hour * 3_600) for hour in range(200)]
+    store.append(hours, {("events", 0): 2}, {})
+    while store.roll_up(merge_windows, 64):
+        pass
+    assert store.sums("request_bytes", 3_600, 0, T0 * 2)[0][1] > SUM_MAX
     store.close()

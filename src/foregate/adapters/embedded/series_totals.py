@@ -147,7 +147,8 @@ def sums(
     if most > rows_max and db.execute(count, (*asked, rows_max + 1)).fetchone()[0] > rows_max:
         raise ForegateError("query_too_large", f"It would read more than {rows_max:,} windows of {span_s} s.")
     if rolled_up:
-        added = f"max({number})" if number in _MAXIMA else f"sum({number})"  # one of a closed list
+        # One of a closed list. `sum` would fail beyond 64 bits, which a sender's made-up bytes can reach.
+        added = f"max({number})" if number in _MAXIMA else f"CAST(total({number}) AS INTEGER)"
         return db.execute(_SUMS.format(added=added, which=which), asked).fetchall()
     return _added(number, db.execute(_STATS.format(which=which), asked).fetchall())
 
