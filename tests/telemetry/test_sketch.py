@@ -94,3 +94,15 @@ def test_an_empty_sketch_has_zeros() -> None:
 def test_the_mean_is_exact_to_a_microsecond() -> None:
     numbers = [0.1234, 17.0, 2_500.25]
     assert math.isclose(sketch_of(numbers).mean_ms(), sum(numbers) / 3, abs_tol=0.001)
+
+
+@given(st.lists(st.lists(st.floats(0.0, 1e6), max_size=30), max_size=6))
+def test_merging_what_is_encoded_is_merging(groups: list[list[float]]) -> None:
+    merged, same = Sketch(), Sketch()
+    for values in groups:
+        one = Sketch()
+        for value in values:
+            one.add(value)
+        merged.merge(one)
+        same.merge_encoded(one.encode() if values else b"")
+    assert (same.buckets, same.sum_us, same.quantiles()) == (merged.buckets, merged.sum_us, merged.quantiles())

@@ -73,6 +73,19 @@ class Sketch:
             mine.update(other.buckets)  # a new window's first tally: three times as fast
         self.sum_us = min(self.sum_us + other.sum_us, SUM_MAX)
 
+    def merge_encoded(self, data: bytes) -> None:
+        """`merge(decode(data))`, without the sketch in between. Raises ValueError."""
+        if not self.buckets:
+            decoded = Sketch.decode(data)
+            self.buckets, self.sum_us = decoded.buckets, min(self.sum_us + decoded.sum_us, SUM_MAX)
+        elif data:
+            kind, size, sum_us = read_head(data)
+            values = struct.unpack_from(f"<{size}H{size}{kind}", data, _HEAD.size)
+            mine = self.buckets
+            for bucket, count in zip(values[:size], values[size:], strict=True):
+                mine[bucket] = mine.get(bucket, 0) + count
+            self.sum_us = min(self.sum_us + sum_us, SUM_MAX)
+
     def subtract(self, other: "Sketch") -> None:
         """Take away what was merged before. Raises ValueError when it was not."""
         mine = self.buckets

@@ -42,12 +42,14 @@ def parts_of(wanted: frozenset[Measure]) -> Parts:
 class Cell:
     """Grows by `add`. Sketches, keys and clients are merged only where they are asked for."""
 
-    __slots__ = ("clients", "keys", "latency", "max_ms", "numbers", "upstream")
+    __slots__ = ("_encoded", "_latency", "_only", "clients", "keys", "max_ms", "numbers", "upstream")
 
     def __init__(self) -> None:
         self.numbers = [0] * len(_NAMES)
         self.max_ms = 0.0
-        self.latency = Sketch()
+        self._latency = Sketch()
+        self._encoded: list[bytes] = []  # latencies that are still to be merged into it
+        self._only: WindowStats | None = None  # of the one window it is made of: its quantiles are known
         self.upstream = Sketch()
         self.keys = HeavyHitters()
         self.clients: Uniques | None = None  # None: not asked for, or of panes that have none
@@ -59,9 +61,10 @@ class Cell:
 
     def add(self, window: StoredWindow, parts: Parts) -> None:
         """Add a window: its numbers, and those of its sketches that are asked for."""
+        self._only = None if self.numbers[0] else window.stats
         self.count(window.stats)
         if parts.latency:
-            self.latency.merge(Sketch.decode(window.latency))
+            self._encoded.append(window.latency)
         if parts.upstream:
             self.upstream.merge(Sketch.decode(window.upstream))
         if parts.clients and window.facets:
@@ -71,11 +74,21 @@ class Cell:
         """Add another cell, which stays as it is."""
         self.numbers = [mine + more for mine, more in zip(self.numbers, other.numbers, strict=True)]
         self.max_ms = max(self.max_ms, other.max_ms)
-        self.latency.merge(other.latency)
+        self._only = None
+        self._encoded += other._encoded
+        self._latency.merge(other._latency)
         self.upstream.merge(other.upstream)
         self.keys.merge(other.keys)
         if other.clients is not None:
             self._merge_clients(other.clients)
+
+    @property
+    def latency(self) -> Sketch:
+        """Of all that was added; merged when it is asked for."""
+        for encoded in self._encoded:
+            self._latency.merge_encoded(encoded)
+        self._encoded.clear()
+        return self._latency
 
     def _merge_clients(self, other: Uniques) -> None:
         self.clients = self.clients or Uniques()
@@ -96,6 +109,8 @@ class Cell:
             return self.upstream.mean_ms() if self.upstream.buckets else None
         if measure == "max_ms":
             return self.max_ms or None
+        if self._only is not None and self._encoded and (known := getattr(self._only, measure)) > 0.0:
+            return float(known)
         if not self.latency.buckets:
             return None
         return self.latency.mean_ms() if measure == "mean_ms" else self.latency.quantiles([SHARES[measure]])[0]

@@ -23,7 +23,7 @@ from foregate.wire.ask import Answer, Ask, Measure, Series
 from foregate.wire.entity import Entity
 from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
 
-FEW_ENTITIES = 200  # so many are read at once, without ranking them first
+FEW_ENTITIES = 20  # so many are read at once, without ranking them first
 PRECISION = 96  # the ends of a range may be moved outwards by its 96th part, to whole windows
 FACETS_SPAN_MIN_S = 60  # panes of 10 s have none
 AT_ONCE_MAX = 20_000  # windows with sketches held at a time, some 40 MB; at least one of each route
@@ -83,7 +83,7 @@ class Windowed:
         ask = self._ask
         if of_all_routes(ask):
             return self._over_all_routes(plan, left, everything=everything), 0
-        if len(left) <= FEW_ENTITIES or ask.order in OF_SKETCHES or self._by_class or self._by_key:
+        if len(left) <= max(ask.top, FEW_ENTITIES) or ask.order in OF_SKETCHES or self._by_class or self._by_key:
             return self._scanned(plan, left, everything=everything), 0
         group_of = {one: self._group(one) for one in left}
         found = self._to_rank(plan, group_of)
