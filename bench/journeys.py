@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foregate.adapters.embedded.bus import EmbeddedBus
@@ -158,13 +158,13 @@ def _median_ms(work: Callable[[], object]) -> float:
     return statistics.median(took) * 1e3
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--traces", type=int, default=100_000)
     parser.add_argument("--logs", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = journeys(Path(folder), options.traces) | logs(Path(folder), options.logs)
     for name, value in figures.items():

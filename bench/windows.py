@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -134,13 +134,13 @@ def told(figures: Figures) -> Figures:
     return figures
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--series", type=int, nargs="+", default=[1_000, 3_000, 10_000])
     options.add_argument("--rates", type=float, nargs="+", default=[1_000.0, 10_000.0], help="events per second")
     options.add_argument("--warm", type=int, default=90, help="panes before anything is measured")
     options.add_argument("--json", type=Path, help="write the figures here too")
-    chosen = options.parse_args()
+    chosen = options.parse_args(argv)
     figures = told(decoding())
     with tempfile.TemporaryDirectory() as name:
         for series in chosen.series:
@@ -149,7 +149,8 @@ def main() -> None:
     if chosen.json:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
