@@ -109,6 +109,7 @@ def test_the_view_lives_in_the_url(page: Page) -> None:
 
 
 def test_all_can_be_done_by_keyboard(page: Page) -> None:
+    expect(page.locator(".risk-route").first).to_be_visible()  # else Tab goes by what is not there yet
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")

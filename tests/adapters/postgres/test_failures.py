@@ -122,8 +122,10 @@ def test_a_write_whose_answer_was_lost_is_known_again(url: str, monkeypatch: pyt
         series.append([window()], {EVENTS: 2}, {"accepted": 1})
         archive.append("events", [event()], "events", {0: 2}, {})
         assert series.counts() == {"accepted": 2}
+        series.append([window()], {EVENTS: 3}, {"accepted": 1})  # and goes on
+        archive.append("events", [event()], "events", {0: 3}, {})
         with closing(PostgresArchiveReader(url)) as reader:
-            assert (reader.items("events"), reader.counts("events")) == (2, {"accepted": 2})
+            assert (reader.items("events"), reader.counts("events")) == (3, {"accepted": 3})
 
 
 def test_two_that_have_a_bus_of_their_own_do_not_write_over_each_other(url: str) -> None:

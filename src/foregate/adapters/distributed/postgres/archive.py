@@ -64,6 +64,7 @@ class PostgresArchive:
         moved = {(topic, partition): offset for partition, offset in offsets.items()}
         with self._writing() as (cursor, ready):
             if not self._offsets.move(cursor, moved):
+                self._offsets.done(moved)
                 return
             ready |= self._prepare(cursor, kind, {int(time_s // DAY_S) for time_s in times_s})
             if items:

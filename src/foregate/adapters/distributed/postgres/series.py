@@ -74,6 +74,7 @@ class PostgresSeries:
         """Upsert windows, set offsets and add to the accounts and the ledger in one transaction."""
         with self._writing() as (cursor, putting):
             if not self._offsets.move(cursor, offsets):
+                self._offsets.done(offsets)
                 return
             putting.put(windows)
             if counts:
