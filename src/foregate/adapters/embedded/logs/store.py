@@ -206,8 +206,9 @@ class EmbeddedLogs:
         )
         try:
             return self._db.execute(sql, (*values, limit)).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):  # dropped by the writer since we looked
+        except sqlite3.OperationalError:
+            still_there = self._db.execute("SELECT 1 FROM parts WHERE number = ?", (part.number,)).fetchone()
+            if still_there is None:  # dropped by the writer since we looked, perhaps while its words were opened
                 return []
             raise
 
