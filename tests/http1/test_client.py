@@ -2,6 +2,11 @@
 
 import asyncio
 import contextlib
+import random
+import socket
+import struct
+import threading
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -138,3 +143,29 @@ def test_nobody_there_is_refused() -> None:
     with pytest.raises(ForegateError) as raised:
         run(main)
     assert raised.value.spec.code == "upstream_refused"
+
+
+def test_a_client_closes_though_connections_were_reset_as_soon_as_they_were_open() -> None:
+    chance = random.Random(20_261_122)
+
+    def reset(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                one, _ = listening.accept()
+                time.sleep(chance.random() * 0.0006)  # now before, now after the client hears that it is connected
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.close()
+
+    async def main(port: int) -> None:
+        async with client() as asking:
+            for _ in range(1_000):
+                with pytest.raises(ForegateError, match="upstream"):
+                    await asking.request("POST", f"http://127.0.0.1:{port}/", body=b"x")
+            await asyncio.wait_for(asking.close(), 10.0)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=reset, args=(listening,), daemon=True)
+        thread.start()
+        run(lambda: main(listening.getsockname()[1]))
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10.0)

@@ -216,7 +216,8 @@ class Client:
             raise ForegateError("upstream_timeout", internal=f"connecting to {address}") from None
         except OSError as error:
             raise ForegateError("upstream_refused", internal=str(error)) from error
-        self._addresses[connection] = address
+        if connection.transport is not None:  # else it was lost before we heard that it is open
+            self._addresses[connection] = address
         return connection
 
     async def _open(self, connection: ClientConnection, address: Address) -> None:
