@@ -1,8 +1,12 @@
-"""For all tests: what was imported and collected lives to the end, so the collector need not look at it each time."""
+"""For all tests: what was imported and collected lives to the end, so the collector need not look at it each time; and
+a test that hangs ends, whatever it hangs in."""
 
+import faulthandler
 import gc
+import os
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from tests.ports.kafka_server import REAL_BROKERS, KafkaServer, kafka_server
@@ -13,6 +17,26 @@ _ADAPTERS = {
     "postgres": "PostgreSQL",
     "kafka": f"Kafka ({'a real broker' if REAL_BROKERS else 'the mock cluster of the client library'})",
 }
+_GRACE_S = 60.0  # for pytest-timeout to end a test its own way
+_STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Here nothing is captured yet."""
+    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno()) if sys.__stderr__ else 2
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Past its time pytest-timeout raises an exception in a test, which code in C never sees, and a task of asyncio
+    keeps to itself. Then the stacks of all threads are printed and the process ends: pytest-xdist names the test."""
+    marker = item.get_closest_marker("timeout")
+    bound_s = float(marker.args[0] if marker else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(bound_s + _GRACE_S, exit=True, file=item.config.stash[_STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_collection_finish() -> None:

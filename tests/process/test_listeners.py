@@ -55,13 +55,15 @@ routes: [{{path: /a, service: a, auth: none}}]
             local = socket.socket(socket.AF_UNIX)
             local.connect(str(unix))
             assert b" 200 " in status_line(local)
-            running.kill("gateway-0")
+            killed = running.kill("gateway-0")
             time.sleep(0.1)
             for _ in range(10):  # while the first worker is away, and when it is back: the socket is everybody's
                 local = socket.socket(socket.AF_UNIX)
                 local.settimeout(10)
                 local.connect(str(unix))
                 assert b" 200 " in status_line(local)
+            wait_for(lambda: running.pid("gateway-0") != killed, 40)  # each has sockets of its own for TCP
+            wait_for(lambda: config(running)["settled"])
             one, two = presented(secure, "one.example"), presented(secure, "two.example")
             assert one == ssl.PEM_cert_to_DER_cert(Path(first.certificate).read_text())
             assert two == ssl.PEM_cert_to_DER_cert(Path(second.certificate).read_text())

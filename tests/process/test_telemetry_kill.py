@@ -33,6 +33,7 @@ SERVICES = "telemetry: {ingest_keys: [{name: sender, secret: '${env:FOREGATE_TES
 CLIENTS = 4
 ITEMS = 50
 ROUTES = 5
+WAIT_S = 60.0
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Senders:
     url: str
     acknowledged: Counter[str] = field(default_factory=Counter)  # request ids
     retries: int = 0
+    last: str = ""  # answer or failure
     stop: bool = False
 
     async def run(self) -> None:
@@ -55,7 +57,9 @@ class Senders:
             batch += 1
             names = [f"{number}-{batch}-{item}" for item in range(ITEMS)]
             body = json.dumps([_item(name, chance) for name in names]).encode()
+            deadline = time.monotonic() + WAIT_S
             while not await self._sent(client, f"b-{number}-{batch}", body):
+                assert time.monotonic() < deadline, f"a batch is not taken: {self.last}"
                 self.retries += 1
                 await asyncio.sleep(0.05)
             self.acknowledged.update(names)
@@ -71,8 +75,10 @@ class Senders:
         try:
             answer = await client.request("POST", f"{self.url}/v1/telemetry", headers=headers, body=body)
             told = json.loads(await answer.read())
-        except (ForegateError, OSError, ValueError):
+        except (ForegateError, OSError, ValueError) as error:
+            self.last = repr(error)
             return False
+        self.last = f"{answer.status} {told}"
         assert answer.status in (200, 202, 429, 503), (answer.status, told)
         assert answer.status in (429, 503) or not told.get("invalid"), told
         return answer.status in (200, 202)
@@ -98,7 +104,9 @@ async def kill_under_load(running: Foregate, url: str) -> Senders:
         await asyncio.sleep(chance.uniform(0.3, 1.5))
         before = {name: await asyncio.to_thread(running.kill, name) for name in names}
         for name, pid in before.items():
+            deadline = time.monotonic() + WAIT_S
             while await asyncio.to_thread(running.pid, name) == pid:
+                assert time.monotonic() < deadline, f"{name} was not replaced:\n{running.log.read_text()[-3000:]}"
                 await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)
     senders.stop = True
