@@ -1,8 +1,14 @@
 """What the SQLite series store does beyond its port."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.adapters.embedded.series_schema import MIGRATIONS
 from foregate.telemetry.rollup import merge_windows
 from foregate.wire.entity import Entity
 from foregate.wire.window import StoredWindow, WindowStats
@@ -21,3 +27,31 @@ def test_hours_that_are_over_do_not_wait_for_those_that_are_filling(tmp_path: Pa
     assert series.roll_up(merge_windows, 100) > 0
     assert len(series.scan(3_600, 0, 1e9)) == 51
     series.close()
+
+
+def test_windows_of_the_version_before_are_there_after_its_migration(tmp_path: Path) -> None:
+    stored = [quarter(f"/{n}", 900.0 * at) for at in range(3) for n in range(5)]
+    with closing(sqlite3.connect(tmp_path / "series.sqlite")) as old:
+        old.executescript(";".join(MIGRATIONS[:4]) + "; PRAGMA user_version = 4")
+        for one in stored:
+            names = msgspec.structs.astuple(one.entity)
+            old.execute("INSERT OR IGNORE INTO entities VALUES (?, ?, ?, ?, ?)", (int(names[2][1:]) + 1, *names))
+            row = (900, one.stats.start_s, int(names[2][1:]) + 1, msgspec.msgpack.encode(one.stats))
+            old.execute("INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, b"latency", b"upstream", b"facets"))
+        old.commit()
+    with closing(EmbeddedSeries(tmp_path / "series.sqlite")) as series:
+        found = series.scan(900, 0, 1e9)
+        assert [(one.entity.route, one.stats.start_s) for one in found] == [
+            (f"/{n}", 900.0 * at) for n in range(5) for at in range(3)
+        ]
+        assert {(one.latency, one.upstream, one.facets) for one in found} == {(b"latency", b"upstream", b"facets")}
+
+
+@pytest.mark.parametrize("org", [None, "default"])
+def test_what_expires_leaves_nothing_of_a_window_behind(tmp_path: Path, org: str | None) -> None:
+    with closing(EmbeddedSeries(tmp_path / "series.sqlite")) as series:
+        series.append([quarter(f"/{n}", 900.0 * at) for at in range(4) for n in range(3)], {}, {})
+        assert series.expire(900, 1_800.0, org=org) == 6
+    with closing(sqlite3.connect(tmp_path / "series.sqlite")) as db:
+        for table in ("windows", "details"):
+            assert db.execute(f"SELECT count(*), min(start_s) FROM {table}").fetchone() == (6, 1_800.0)

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 from tests.ports.conftest import SeriesAdapter
 from tests.ports.test_series import ASK, PAY, summed, window
 
 from foregate.app.stores import SeriesStore
 from foregate.kernel.errors import ForegateError
 from foregate.wire.entity import Entity
+from foregate.wire.window import StoredWindow, WindowStats
 
 OTHER = Entity("other", "payments", "/pay", "staging")
 DAY_S = 86_400
@@ -34,11 +36,20 @@ def test_some_entities_can_be_asked_for_and_their_numbers_alone(series_adapter: 
     series = filled(series_adapter, 2)
     assert series.entities() == [ASK, PAY, OTHER]
     assert series.entities("other") == [OTHER]
-    found = series.scan(900, 0, 1e9, entities=[PAY, OTHER], sketches=False)
+    found = series.scan(900, 0, 1e9, entities=[PAY, OTHER], sketches="none")
     assert [(one.entity, one.stats.requests) for one in found] == [(PAY, 1), (PAY, 2), (OTHER, 1), (OTHER, 2)]
     assert {(one.latency, one.upstream, one.facets) for one in found} == {(b"", b"", b"")}
     assert found[0].stats == window(PAY, 0.0, 900).stats
     assert series.scan(900, 0, 1e9, entities=[]) == []
+
+
+def test_latencies_can_be_asked_for_without_the_rest(series_adapter: SeriesAdapter) -> None:
+    series = series_adapter.open_series()
+    whole = StoredWindow(PAY, WindowStats(0.0, 900, requests=1), b"latency", b"upstream", b"facets")
+    series.append([whole], {}, {})
+    assert series.scan(900, 0, 1e9) == [whole]
+    assert series.scan(900, 0, 1e9, sketches="latency") == [replace(whole, upstream=b"", facets=b"")]
+    assert series.scan(900, 0, 1e9, sketches="none") == [replace(whole, latency=b"", upstream=b"", facets=b"")]
 
 
 @pytest.mark.parametrize("span_s", [900, 3_600, DAY_S])

@@ -9,6 +9,7 @@ from foregate.wire.usage import Usage, UsageAnswer, UsageBy
 from foregate.wire.window import StoredWindow
 
 Merge = Callable[[Sequence[StoredWindow], int, float], StoredWindow]  # of one entity; span and start of the result
+Sketches = Literal["none", "latency", "all"]
 Number = Literal[
     "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
     "response_bytes", "max_ms",
@@ -71,11 +72,11 @@ class SeriesReader(Protocol):
         entity: Entity | None = None,
         entities: Collection[Entity] | None = None,
         rows_max: int = 50_000,
-        sketches: bool = True,
+        sketches: Sketches = "all",
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); of one entity, of some, or of all.
 
-        Without `sketches` the numbers alone are read: `latency`, `upstream` and `facets` are empty.
+        `sketches`: besides the numbers nothing, `latency`, or `upstream` and `facets` too; what is not read is empty.
         """
         ...
 

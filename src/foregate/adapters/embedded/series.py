@@ -1,4 +1,6 @@
-"""The series store on one machine: an SQLite file, one row per window, one writer beside many readers.
+"""The series store on one machine: an SQLite file, one writer beside many readers.
+
+A window is a row of its numbers and latencies, and one of its details: what is rarely asked for is not read.
 
 Windows, the bus offsets they cover and the accounts change in one transaction. A commit survives kill -9; after a power
 loss the newest transactions may be missing as a whole, and the bus, which is durable, is simply read again from the
@@ -16,7 +18,7 @@ from msgspec.structs import astuple
 from foregate.adapters.embedded import series_totals
 from foregate.adapters.embedded.database import failures_of, open_database, transaction
 from foregate.adapters.embedded.series_schema import MIGRATIONS
-from foregate.ports.series import Merge, Number
+from foregate.ports.series import Merge, Number, Sketches
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy, UsageSums
@@ -25,8 +27,12 @@ from foregate.wire.window import ROLLED_UP_FROM, StoredWindow, WindowStats
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
 
 _UPSERT = (
-    "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET stats = excluded.stats, "
-    "latency = excluded.latency, upstream = excluded.upstream, facets = excluded.facets"
+    "INSERT INTO windows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "stats = excluded.stats, latency = excluded.latency"
+)
+_UPSERT_DETAILS = (
+    "INSERT INTO details VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "upstream = excluded.upstream, facets = excluded.facets"
 )
 _MARK = "INSERT INTO stale (span_s, start_s, entity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _STALE = (
@@ -35,14 +41,18 @@ _STALE = (
 )
 _STALE_AND_OVER, _STALE = _STALE.format(which="WHERE start_s + span_s <= ?"), _STALE.format(which="")
 _PARTS = (
-    "SELECT stats, latency, upstream, facets FROM windows "
+    "SELECT stats, latency, upstream, facets FROM windows JOIN details USING (span_s, start_s, entity) "
     "WHERE entity = ? AND span_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s"
 )
 _SCAN = (
-    "SELECT entity, stats, latency, upstream, facets FROM windows {indexed} "
+    "SELECT entity, stats, {columns} FROM windows {indexed} {joined} "
     "WHERE span_s = ? AND start_s >= ? AND start_s < ? {which} LIMIT ?"
 )
-_SCAN_NUMBERS = _SCAN.replace("latency, upstream, facets", "x'', x'', x''")
+_READ: Mapping[Sketches, tuple[str, str]] = {  # columns, and from where besides
+    "none": ("x'', x'', x''", ""),
+    "latency": ("latency, x'', x''", ""),
+    "all": ("latency, upstream, facets", "CROSS JOIN details USING (span_s, start_s, entity)"),
+}
 _ADD_USAGE = (
     "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "requests = requests + excluded.requests, estimated = estimated + excluded.estimated, "
@@ -108,7 +118,8 @@ class EmbeddedSeries:
 
     def _put(self, rows: Sequence[_Row]) -> None:
         """Upsert windows, and mark what is rolled up of them as stale."""
-        self._db.executemany(_UPSERT, rows)
+        self._db.executemany(_UPSERT, [row[:5] for row in rows])
+        self._db.executemany(_UPSERT_DETAILS, [(*row[:3], *row[5:]) for row in rows])
         marks = {
             (into_s, int(start_s) // into_s * into_s, entity)
             for span_s, start_s, entity, *_ in rows
@@ -181,17 +192,17 @@ class EmbeddedSeries:
         """Delete windows of this span that started before `older_than_s`, some thousand per transaction."""
         which = "" if org is None else "AND entity IN (SELECT id FROM entities WHERE org = ?)"
         of = () if org is None else (org,)
-        query = (
-            "DELETE FROM windows WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "  # noqa: S608
-            f"FROM windows WHERE span_s = ? AND start_s < ? {which} LIMIT ?)"
-        )
         deleted = 0
-        while True:
-            with self._lock, failures_of(self._path):
-                gone = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).rowcount
-            deleted += gone
-            if gone < _EXPIRE_ROWS_MAX:
-                break
+        for table in ("windows", "details"):
+            query = (
+                f"DELETE FROM {table} WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "  # noqa: S608
+                f"FROM {table} WHERE span_s = ? AND start_s < ? {which} LIMIT ?)"
+            )
+            gone = _EXPIRE_ROWS_MAX
+            while gone == _EXPIRE_ROWS_MAX:
+                with self._lock, failures_of(self._path):
+                    gone = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).rowcount
+                deleted += gone if table == "windows" else 0
         with self._lock, failures_of(self._path):
             series_totals.expire(self._db, span_s, older_than_s, org)
         return deleted
@@ -205,7 +216,7 @@ class EmbeddedSeries:
         entity: Entity | None = None,
         entities: Collection[Entity] | None = None,
         rows_max: int = 50_000,
-        sketches: bool = True,
+        sketches: Sketches = "all",
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); some `rows_max` of them."""
         chosen = [entity] if entity is not None else entities
@@ -215,7 +226,8 @@ class EmbeddedSeries:
                 numbers = self._numbers_of(chosen)
                 which, of = _OF_SOME, [json.dumps(numbers)]
                 indexed = _BY_ENTITY if len(numbers) * _FEW <= len(self._known) else ""
-            query = (_SCAN if sketches else _SCAN_NUMBERS).format(which=which, indexed=indexed)
+            read, joined = _READ[sketches]
+            query = _SCAN.format(columns=read, indexed=indexed, joined=joined, which=which)
             rows = self._db.execute(query, (span_s, from_s, until_s, *of, rows_max)).fetchall()
             names = self._names_of(row[0] for row in rows)
         all_stats = _decode_all(b"\xdd" + len(rows).to_bytes(4, "big") + b"".join([row[1] for row in rows]))

@@ -29,7 +29,8 @@ _COUNT = (
 _STATS = "SELECT entity, stats FROM windows WHERE span_s = ? AND start_s >= ? AND start_s < ? {which}"
 _OF_ORG = "AND entity IN (SELECT id FROM entities WHERE org = ?)"
 _PARTS = (
-    "SELECT org, environment, stats, latency, upstream, facets FROM windows JOIN entities ON id = entity "
+    "SELECT org, environment, stats, latency, upstream, facets FROM windows "
+    "CROSS JOIN details USING (span_s, start_s, entity) JOIN entities ON id = entity "
     "WHERE span_s = ? AND start_s = ? ORDER BY org, environment"
 )
 _TOTALS = (

@@ -110,7 +110,7 @@ class Items:
         at_s = from_s // span_s * span_s
         while at_s < until_s:
             end_s = min(at_s + steps * span_s, until_s)
-            found = self._series.scan(span_s, at_s, end_s, entities=chosen, rows_max=_WINDOWS_MAX + 1, sketches=False)
+            found = self._series.scan(span_s, at_s, end_s, entities=chosen, rows_max=_WINDOWS_MAX + 1, sketches="none")
             if len(found) > _WINDOWS_MAX:
                 raise ForegateError("query_too_large", f"More than {_WINDOWS_MAX:,} routes: export them by a filter.")
             yield [_window_row(one) for one in sorted(found, key=lambda one: (one.stats.start_s, one.entity))]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from foregate.kernel.clock import Clock
 from foregate.kernel.limits import LATE_EVENT_S
-from foregate.ports.series import Number, SeriesReader
+from foregate.ports.series import Number, SeriesReader, Sketches
 from foregate.wire.entity import Entity
 from foregate.wire.window import StoredWindow
 
@@ -88,7 +88,7 @@ class RecentReader:
         *,
         entities: Collection[Entity] | None,
         rows_max: int,
-        sketches: bool,
+        sketches: Sketches,
     ) -> list[StoredWindow]:
         def read() -> list[StoredWindow]:
             return self._reader.scan(span_s, from_s, until_s, entities=entities, rows_max=rows_max, sketches=sketches)

@@ -13,9 +13,18 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from foregate.kernel.errors import ForegateError
-from foregate.ports.series import Number
+from foregate.ports.series import Number, Sketches
 from foregate.telemetry.facets import CLASSES, counts_of, keys_of, latencies_by_class
-from foregate.telemetry.query.cells import COUNTED, OF_FACETS, OF_LATENCY, OF_SKETCHES, Cell, parts_of, step_starts
+from foregate.telemetry.query.cells import (
+    COUNTED,
+    OF_FACETS,
+    OF_LATENCY,
+    OF_SKETCHES,
+    OF_UPSTREAM,
+    Cell,
+    parts_of,
+    step_starts,
+)
 from foregate.telemetry.query.plan import QUARTER_S, Known, Piece, pieces
 from foregate.telemetry.query.recent import RecentReader
 from foregate.telemetry.query.rolled import by_class, chosen, holds, of_all_routes
@@ -51,8 +60,14 @@ class Windowed:
         self._wanted: frozenset[Measure] = frozenset({*ask.measures, ask.order})
         self._by_class = by_class(ask)
         self._by_key = "key_id" in ask.group_by
+        self._sketches = self._to_read()
         self._ask = self._widened(ask)
         self.read = 0
+
+    def _to_read(self) -> Sketches:
+        if self._by_class or self._by_key or self._wanted & (OF_UPSTREAM | OF_FACETS):
+            return "all"
+        return "latency" if self._wanted & OF_LATENCY else "none"
 
     def _widened(self, ask: Ask) -> Ask:
         """Ends on a grid that is fine enough for the range: fewer windows, and fewer different questions."""
@@ -161,7 +176,6 @@ class Windowed:
     def _scan(self, cells: Cells, piece: Piece, entities: Collection[Entity], *, everything: bool) -> None:
         """Add the windows of these entities, some thousand at a time. `everything`: there are no others, as far as is
         known; a new one may have come since, and is left out."""
-        sketches = bool(self._wanted & OF_SKETCHES) or self._by_class or self._by_key
         entities = frozenset(entities)
         length_s = max(1, AT_ONCE_MAX // max(1, len(entities))) * piece.span_s
         for from_s in range(piece.from_s, piece.until_s, length_s):
@@ -169,7 +183,7 @@ class Windowed:
             part = Piece(piece.span_s, from_s, min(from_s + length_s, piece.until_s))
             room = self._bounds.windows_max - self.read
             given = None if everything else entities
-            found = self._reader.scan(*part, entities=given, rows_max=room + 1, sketches=sketches)
+            found = self._reader.scan(*part, entities=given, rows_max=room + 1, sketches=self._sketches)
             if len(found) > room:
                 raise self._too_many(piece)
             self.read += len(found)

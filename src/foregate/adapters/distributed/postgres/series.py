@@ -28,7 +28,7 @@ from foregate.adapters.distributed.postgres.windows import (
     digest,
     stats_of,
 )
-from foregate.ports.series import Merge, Number
+from foregate.ports.series import Merge, Number, Sketches
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.entity import Entity
 from foregate.wire.usage import Usage, UsageAnswer, UsageBy
@@ -47,6 +47,11 @@ _START = "extract(epoch FROM start_at)::float8"
 _NAMES = "org, service, route, environment"
 _FIRST = f"ORDER BY {_NAMES}, start_at LIMIT %s"
 _SCANNED_PER_S = 10_000  # windows, at least: who asks for millions may wait longer than others
+_READ: Mapping[Sketches, str] = {
+    "none": "''::bytea, ''::bytea, ''::bytea",
+    "latency": "latency, ''::bytea, ''::bytea",
+    "all": SKETCH_COLUMNS,
+}
 _OF_SOME = "AND entity IN (SELECT id FROM entities WHERE digest = ANY(%s::bytea[]))"
 
 
@@ -180,13 +185,13 @@ class PostgresSeries:
         entity: Entity | None = None,
         entities: Collection[Entity] | None = None,
         rows_max: int = 50_000,
-        sketches: bool = True,
+        sketches: Sketches = "all",
     ) -> list[StoredWindow]:
         """Windows with from_s ≤ start < until_s, ordered by (entity, start); the first `rows_max` of them."""
         some = [entity] if entity is not None else None if entities is None else list(entities)
         given = [] if some is None else [[digest(each) for each in some]]
         wanted = sql.SQL(
-            f"SELECT entity, {_START}, {NUMBER_COLUMNS}{', ' + SKETCH_COLUMNS if sketches else ''} FROM {{}} "  # noqa: S608
+            f"SELECT entity, {_START}, {NUMBER_COLUMNS}, {_READ[sketches]} FROM {{}} "  # noqa: S608
             f"JOIN entities ON id = entity WHERE {{}} {'' if some is None else _OF_SOME} "
         ).format(_table(span_s), between(from_s, until_s))
         with self._db.reading(READ_TIMEOUT_S + rows_max / _SCANNED_PER_S) as cursor:
@@ -198,10 +203,7 @@ class PostgresSeries:
         rank = {number: at for at, number in enumerate(sorted(names, key=names.__getitem__))}
         rows.sort(key=lambda row: (rank[row[0]], row[1]))
         end = 2 + len(NUMBERS)
-        return [
-            StoredWindow(names[row[0]], stats_of(span_s, row[1], row[2:end]), *(row[end:] if sketches else (b"", b"")))
-            for row in rows
-        ]
+        return [StoredWindow(names[row[0]], stats_of(span_s, row[1], row[2:end]), *row[end:]) for row in rows]
 
     def _named(self, cursor: Cursor, numbers: set[int]) -> dict[int, Entity]:
         """The entities of these numbers; they never change."""
