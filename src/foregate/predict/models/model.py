@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
 from foregate.predict.history import Floats
 from foregate.predict.models.calibration import Calibration
+from foregate.predict.models.library import xgboost
 
 _MAGIC = b"foregate-model 1 sha256:"
 MODEL_BYTES_MAX = 16_777_216
