@@ -14,8 +14,10 @@ from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.archive.writer import GRACE_S, EmbeddedArchive
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.app import archiving
-from foregate.app.archiving import EXPIRE_EVERY_S, Archiving, Retention, Upkeep
+from foregate.app.archiving import Archiving
 from foregate.app.disk import Disk
+from foregate.app.expiry import EXPIRE_EVERY_S
+from foregate.app.upkeep import ArchiveBounds, Upkeep
 from foregate.kernel.clock import ManualClock
 from foregate.telemetry import follow
 from foregate.wire import TOPIC_EVENTS, TOPIC_HISTORY, TOPIC_POINTS, TOPIC_SPANS
@@ -39,8 +41,8 @@ class World:
     def new_archiving(self) -> Archiving:
         return Archiving(lambda: EmbeddedBus(self.folder / "bus.sqlite", self.clock), self.archive, FLUSH_S, self.clock)
 
-    def upkeep(self, retention: Retention) -> Upkeep:
-        return Upkeep(self.archive, retention, Disk(self.folder, self.clock), self.clock, self.log)
+    def upkeep(self, bounds: ArchiveBounds) -> Upkeep:
+        return Upkeep(self.archive, bounds, Disk(self.folder, self.clock), self.clock, self.log)
 
     def publish(self, topic: str, body: bytes, items: int = 1, partition: int = 0) -> None:
         self._sequence += 1
@@ -152,7 +154,7 @@ def test_retention_of_each_organisation_frees_its_disk(world: World) -> None:
         event(org=org, time_s=T0 - at * DAY_S / 40, request_id=f"{at}") for at in range(400) for org in ("a", "b")
     ]
     world.archive.append("events", events, TOPIC_EVENTS, {}, {})
-    upkeep = world.upkeep(Retention(days=4, of={"b": 8}))
+    upkeep = world.upkeep(ArchiveBounds(days=4, of={"b": 8}))
     before = files_of(world.folder)
     upkeep.step()
     assert world.stored() == 800  # the clock has a while to become right
@@ -170,7 +172,7 @@ def test_retention_of_each_organisation_frees_its_disk(world: World) -> None:
 
 def test_nothing_expires_while_the_clock_may_be_wrong(world: World) -> None:
     world.archive.append("events", [event()], TOPIC_EVENTS, {}, {})
-    upkeep = world.upkeep(Retention(days=30))
+    upkeep = world.upkeep(ArchiveBounds(days=30))
     world.clock.advance(EXPIRE_EVERY_S)
     world.clock.jump_to(T0 + 400 * DAY_S)
     upkeep.step()
@@ -188,7 +190,7 @@ def test_the_archive_stays_within_its_bound_and_says_what_that_costs(world: Worl
         items = [event(time_s=T0 + day * DAY_S + at, request_id=f"{day}{at}") for at in range(500)]
         world.archive.append("events", items, TOPIC_EVENTS, {}, {})
     bound = world.reader.bytes_used // 2
-    world.upkeep(Retention(days=30, bytes_max=bound)).step()
+    world.upkeep(ArchiveBounds(days=30, bytes_max=bound)).step()
     assert world.reader.bytes_used <= bound
     (call,) = world.log.calls
     assert call.args[0] == "archive_at_its_bound"

@@ -1,12 +1,8 @@
-"""The bus's events, spans and points into the archive, and what is old out of it."""
+"""The bus's events, spans and points into the archive."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-import structlog
-
-from foregate.app.disk import Disk
 from foregate.kernel.clock import Clock
 from foregate.ports.archive import ArchiveWriter
 from foregate.ports.bus import Bus
@@ -22,12 +18,6 @@ BUFFER_BYTES_MAX = 16_777_216  # likewise, as encoded: in memory they are some f
 FLUSH_SHARE_MAX = 0.2  # of the time: many organisations make many files, which then are made less often
 FLUSH_INTERVAL_S_MAX = 30.0
 TIME_S_MAX = 4_102_444_800.0  # 2100: a later one is no measurement
-DAY_S = 86_400.0
-EXPIRE_EVERY_S = 600.0  # and so long after the start: the clock may be wrong when a machine has just started
-EXPIRY_STEP_S = 21_600.0  # the border moves so far at once, because the segment that it cuts is written anew
-TRIM_EVERY_S = 60.0
-UNBOUNDED = 1 << 62
-CLOCK_JUMP_S = 3_600.0  # the clock was set on by more: nothing expires for a day, it may be a mistake
 
 
 def _events(payload: bytes) -> list[Any]:
@@ -148,72 +138,3 @@ class _Topic:
         took_s = self._clock.monotonic() - begin_s
         self._pause_s = min(max(self._flush_interval_s, took_s / FLUSH_SHARE_MAX), FLUSH_INTERVAL_S_MAX)
         self._items, self._bytes, self._counts, self._since_s = [], 0, {}, None
-
-
-class Retention(msgspec.Struct, frozen=True):
-    """`days`: of all organisations that `of` does not name. `bytes_max`: of the archive, None for no bound."""
-
-    days: int
-    of: Mapping[str, int] = {}
-    bytes_max: int | None = None
-
-    def border_s(self, org: str, now_s: float) -> float:
-        """What is older may go."""
-        return (now_s - self.of.get(org, self.days) * DAY_S) // EXPIRY_STEP_S * EXPIRY_STEP_S
-
-
-class Upkeep:
-    """A `Keeping`: merges small segments, lets go what is too old, and holds the archive within its bound."""
-
-    def __init__(
-        self,
-        archive: ArchiveWriter,
-        retention: Retention,
-        disk: Disk,
-        clock: Clock,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
-        self._archive = archive
-        self._retention = retention
-        self._disk = disk
-        self._clock = clock
-        self._log = log
-        self._ahead_s = clock.now() - clock.monotonic()
-        self._expire_at_s = clock.monotonic() + EXPIRE_EVERY_S
-        self._trim_at_s = clock.monotonic()
-
-    def step(self) -> int:
-        """One piece of work. Returns 0 when there is none left for now. Raises OSError."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._trim_at_s:
-            self._trim_at_s = now_s + TRIM_EVERY_S
-            self._trim()
-        if now_s >= self._expire_at_s and not self._clock_was_set_on():
-            self._expire_at_s = now_s + EXPIRE_EVERY_S
-            self._expire()
-        return 0 if self._disk.state().level == "full" else self._archive.compact()
-
-    def _clock_was_set_on(self) -> bool:
-        ahead_s = self._clock.now() - self._clock.monotonic()
-        jumped_s, self._ahead_s = ahead_s - self._ahead_s, ahead_s
-        if jumped_s > CLOCK_JUMP_S:
-            self._log.warning("clock_was_set_on", by_s=round(jumped_s), effect="nothing expires for a day")
-            self._expire_at_s = self._clock.monotonic() + DAY_S
-        return jumped_s > CLOCK_JUMP_S
-
-    def _expire(self) -> None:
-        now_s = self._clock.now()
-        kinds = {kind for kind, _ in ARCHIVED.values()}
-        for org in self._archive.orgs():
-            border_s = self._retention.border_s(org, now_s)
-            gone = sum(self._archive.expire(kind, org, border_s) for kind in sorted(kinds))
-            if gone:
-                self._log.info("expired", org=org, items=gone, older_than_s=border_s)
-
-    def _trim(self) -> None:
-        bytes_max = self._retention.bytes_max or UNBOUNDED  # then only what was replaced is deleted
-        if gone := self._archive.trim(bytes_max):
-            self._log.warning("archive_at_its_bound", bytes_max=bytes_max, deleted=gone, which="the oldest")
-
-    def close(self) -> None:
-        """The archive is closed by who opened it."""

@@ -23,6 +23,39 @@ class Expiring(Protocol):
     def close(self) -> None: ...
 
 
+class Schedule:
+    """When a store is held within its bound, and when it lets go what is too old."""
+
+    def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+        self._clock = clock
+        self._log = log
+        self._ahead_s = clock.now() - clock.monotonic()
+        self._expire_at_s = clock.monotonic() + EXPIRE_EVERY_S
+        self._trim_at_s = clock.monotonic()
+
+    def trim_is_due(self) -> bool:
+        """Once each TRIM_EVERY_S, and at the start."""
+        now_s = self._clock.monotonic()
+        due = now_s >= self._trim_at_s
+        if due:
+            self._trim_at_s = now_s + TRIM_EVERY_S
+        return due
+
+    def expiry_is_due(self) -> bool:
+        """Once each EXPIRE_EVERY_S; after the clock was set on by more than CLOCK_JUMP_S not for a day."""
+        now_s = self._clock.monotonic()
+        if now_s < self._expire_at_s:
+            return False
+        ahead_s = self._clock.now() - now_s
+        jumped_s, self._ahead_s = ahead_s - self._ahead_s, ahead_s
+        if jumped_s > CLOCK_JUMP_S:
+            self._log.warning("clock_was_set_on", by_s=round(jumped_s), effect="nothing expires for a day")
+            self._expire_at_s = now_s + DAY_S
+            return False
+        self._expire_at_s = now_s + EXPIRE_EVERY_S
+        return True
+
+
 class Expiry:
     """A `Keeping`. `of_orgs`: organisations whose single items are kept for so many days; theirs here go then too."""
 
@@ -41,29 +74,15 @@ class Expiry:
         self._sooner = {org: days_of for org, days_of in of_orgs.items() if days_of < days}
         self._clock = clock
         self._log = log
-        self._ahead_s = clock.now() - clock.monotonic()
-        self._expire_at_s = clock.monotonic() + EXPIRE_EVERY_S
-        self._trim_at_s = clock.monotonic()
+        self._schedule = Schedule(clock, log)
 
     def step(self) -> int:
         """Returns 0: there is nothing to be done at once again. Raises OSError."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._trim_at_s:
-            self._trim_at_s = now_s + TRIM_EVERY_S
-            if gone := self._store.trim(self._bytes_max):
-                self._log.warning("store_at_its_bound", bytes_max=self._bytes_max, deleted=gone, which="the oldest")
-        if now_s >= self._expire_at_s and not self._clock_was_set_on():
-            self._expire_at_s = now_s + EXPIRE_EVERY_S
+        if self._schedule.trim_is_due() and (gone := self._store.trim(self._bytes_max)):
+            self._log.warning("store_at_its_bound", bytes_max=self._bytes_max, deleted=gone, which="the oldest")
+        if self._schedule.expiry_is_due():
             self._expire()
         return 0
-
-    def _clock_was_set_on(self) -> bool:
-        ahead_s = self._clock.now() - self._clock.monotonic()
-        jumped_s, self._ahead_s = ahead_s - self._ahead_s, ahead_s
-        if jumped_s > CLOCK_JUMP_S:
-            self._log.warning("clock_was_set_on", by_s=round(jumped_s), effect="nothing expires for a day")
-            self._expire_at_s = self._clock.monotonic() + DAY_S
-        return jumped_s > CLOCK_JUMP_S
 
     def _expire(self) -> None:
         now_s = self._clock.now()

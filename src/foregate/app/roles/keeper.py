@@ -8,7 +8,7 @@ import structlog
 
 from foregate.adapters.embedded.journeys import EmbeddedJourneys
 from foregate.adapters.embedded.logs import EmbeddedLogs
-from foregate.app.archiving import Archiving, Retention, Upkeep
+from foregate.app.archiving import Archiving
 from foregate.app.bus import open_bus
 from foregate.app.disk import Disk, DiskWatch, WithRoom
 from foregate.app.expiry import Expiry
@@ -20,6 +20,7 @@ from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
 from foregate.app.stores import ArchiveStore, open_archive_writer
+from foregate.app.upkeep import ArchiveBounds, Upkeep
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
 
@@ -85,7 +86,7 @@ def _upkeep(
     log: structlog.typing.FilteringBoundLogger,
 ) -> dict[str, Callable[[], Keeping]]:
     """What is looked after, by name, and goes on while the disk is full."""
-    retention = Retention(runtime.retention_days, runtime.retention, runtime.archive_bytes_max)
+    retention = ArchiveBounds(runtime.retention_days, runtime.retention, runtime.archive_bytes_max)
     return {
         "archive upkeep": lambda: Upkeep(archive(), retention, disk, clock, log),
         "disk": lambda: DiskWatch(disk, log),
