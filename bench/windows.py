@@ -108,7 +108,7 @@ def row_bytes(path: Path) -> Figures:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     rows = connection.execute("SELECT count(*) FROM windows").fetchone()[0]
-    facets = connection.execute("SELECT avg(length(facets)) FROM windows WHERE span_s >= 60").fetchone()[0]
+    facets = connection.execute("SELECT avg(length(facets)) FROM details WHERE span_s >= 60").fetchone()[0]
     connection.close()
     return {"bytes_per_window": path.stat().st_size / rows, "facets_bytes_per_window": facets}
 
