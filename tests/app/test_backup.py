@@ -75,7 +75,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def found(data: DataDir) -> tuple[Sequence[int], int]:
     """Ids in the archive, and requests in the windows of a minute."""
     reader, series = EmbeddedArchiveReader(data.archive), EmbeddedSeries(data.series)
-    rows = reader.scan("events", "default", *ALL_S, limit=10_000).rows
+    rows = reader.scan("events", "default", *ALL_S, limit=4_000).rows
     requests = sum(window.stats.requests for window in series.scan(60, *ALL_S))
     reader.close()
     series.close()

@@ -117,7 +117,7 @@ def exported(kept: QueryWorld, query: str) -> tuple[dict[str, str], bytes]:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foregate.telemetry.query.items.PAGE_ROWS", 3_000)
+    monkeypatch.setattr("foregate.telemetry.query.items.PAGE_ITEMS_MAX", 3_000)
 
 
 @pytest.mark.usefixtures("small_pages")

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foregate.app.listeners import free_ports
+from foregate.ports.archive import PAGE_ITEMS_MAX, ArchiveReader
+from foregate.wire.ask import Filter
 
 KEY = "fg_test_0123456789abcdefghij"
 START_TIMEOUT_S = 40.0
@@ -61,6 +63,17 @@ class Foregate:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(STOP_TIMEOUT_S)
+
+
+def every_event(archive: ArchiveReader, *filters: Filter) -> Iterator[Mapping[str, Any]]:
+    """All that is kept of the default organisation, newest first."""
+    cursor = ""
+    while True:
+        page = archive.scan("events", "default", 0.0, 4e9, filters, limit=PAGE_ITEMS_MAX, cursor=cursor)
+        yield from page.rows
+        cursor = page.cursor
+        if not cursor:
+            return
 
 
 @contextmanager

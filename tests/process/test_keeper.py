@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from tests.ports.archive_world import ALL_S
+from tests.process.harness import every_event
 from tests.telemetry.making import T0, event, payload
 
 from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
@@ -58,12 +58,7 @@ def test_what_is_on_the_bus_is_archived_exactly_once_across_kill_9(tmp_path: Pat
         time.sleep(0.05)
     last.terminate()
     assert last.wait(20) == 0
-    ids: list[int] = []
-    cursor = "first"
-    while cursor:
-        page = reader.scan("events", "default", *ALL_S, limit=10_000, cursor=cursor.replace("first", ""))
-        ids += [int(row["request_id"]) for row in page.rows]
-        cursor = page.cursor
+    ids = [int(row["request_id"]) for row in every_event(reader)]
     assert sorted(ids) == list(range(appended))
     assert reader.counts("events")["accepted"] == appended
     named = sum(segment.bytes for segment in reader._manifest.segments())

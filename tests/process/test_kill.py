@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.process.harness import KEY, Foregate, foregate, upstream
+from tests.process.harness import KEY, Foregate, every_event, foregate, upstream
 
 from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.bus import EmbeddedBus
@@ -85,9 +85,7 @@ def events_on_bus(data: Path) -> Counter[str]:
 
 def events_in_archive(data: Path) -> Counter[str]:
     with closing(EmbeddedArchiveReader(data / "archive")) as archive:
-        page = archive.scan("events", "default", 0.0, 4e9, [Filter("status", "eq", ("200",))], limit=10_000)
-    assert not page.cursor
-    return Counter(row["request_id"] for row in page.rows)
+        return Counter(row["request_id"] for row in every_event(archive, Filter("status", "eq", ("200",))))
 
 
 def counted(running: Foregate) -> int:

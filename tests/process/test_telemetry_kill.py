@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.process.harness import KEY, Foregate, foregate
+from tests.process.harness import KEY, Foregate, every_event, foregate
 
 from foregate.adapters.embedded.archive.reader import EmbeddedArchiveReader
 from foregate.adapters.embedded.bus import EmbeddedBus
@@ -145,14 +145,7 @@ def archived(data: Path, expected: int) -> Counter[str]:
     deadline = time.monotonic() + 30
     while True:
         with closing(EmbeddedArchiveReader(data / "archive")) as archive:
-            found: Counter[str] = Counter()
-            cursor = ""
-            while True:
-                page = archive.scan("events", "default", 0.0, 1e11, limit=10_000, cursor=cursor)
-                found.update(str(row["request_id"]) for row in page.rows)
-                cursor = page.cursor
-                if not cursor:
-                    break
+            found = Counter(str(row["request_id"]) for row in every_event(archive))
         if found.total() >= expected or time.monotonic() > deadline:
             return found
         time.sleep(0.5)

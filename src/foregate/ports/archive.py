@@ -6,6 +6,10 @@ from typing import Any, NamedTuple, Protocol
 from foregate.wire.accounts import Kind
 from foregate.wire.ask import Answer, Ask, Filter
 
+# Items of one page. From 5,000 on DuckDB may sort all rows of a range, in gigabytes of memory, where it otherwise keeps
+# the first ones alone.
+PAGE_ITEMS_MAX = 4_000
+
 
 class Page(NamedTuple):
     """`rows`: column name → value. `cursor` asks for the next ones; "" at the end."""

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 from tests.ports.archive_world import ALL_S, DAY_S
-from tests.telemetry.making import T0, event
+from tests.telemetry.making import T0, event, traffic
 
 from foregate.adapters.embedded.archive import segments as files
 from foregate.adapters.embedded.archive.manifest import Manifest, Segment
@@ -22,6 +22,7 @@ from foregate.adapters.sql import Query
 from foregate.adapters.sql import columns as sql_columns
 from foregate.kernel.clock import ManualClock
 from foregate.kernel.errors import ForegateError
+from foregate.ports.archive import PAGE_ITEMS_MAX
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.ask import Ask, Filter
 
@@ -250,3 +251,12 @@ def test_a_damaged_segment_keeps_no_other_from_being_merged_or_expiring(world: W
     assert len(Manifest(world.folder).segments()) < 10
     assert world.writer.expire("events", "default", T0 + 0.5) == 0  # it is cut by the border, and cannot be read
     assert world.writer.expire("events", "default", T0 + 10 * DAY_S) == 20 * 1_200
+
+
+def test_the_largest_page_of_many_events_needs_memory_for_a_page_not_for_all(tmp_path: Path) -> None:
+    writer = EmbeddedArchive(tmp_path, ManualClock(T0))
+    writer.append("events", traffic(1, 120_000), TOPIC_EVENTS, {}, {})
+    writer.close()
+    reader = EmbeddedArchiveReader(tmp_path, memory_bytes_max=64 << 20)  # a sort of all of them takes twice that
+    assert len(reader.scan("events", "default", *ALL_S, limit=PAGE_ITEMS_MAX).rows) == PAGE_ITEMS_MAX
+    reader.close()

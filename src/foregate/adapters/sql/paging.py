@@ -16,11 +16,10 @@ from foregate.adapters.sql.columns import PER_SECOND, TIMES, Column, columns
 from foregate.adapters.sql.dialect import Bound, Dialect, Query
 from foregate.adapters.sql.filters import conditions
 from foregate.kernel.errors import ForegateError
-from foregate.ports.archive import Page
+from foregate.ports.archive import PAGE_ITEMS_MAX, Page
 from foregate.wire.accounts import Kind
 from foregate.wire.ask import Filter
 
-LIMIT_MAX = 10_000  # items of one page: a larger limit is refused
 _SKIPPED_MAX = 1_000_000
 _KEYS: Mapping[str, str] = {
     "events": "request_id, span_id, service, route, path, client, latency_ms",
@@ -52,8 +51,8 @@ def read_cursor(cursor: str) -> Place | None:
 
 def check_limit(limit: int) -> None:
     """Raises ForegateError("invalid_parameter")."""
-    if not 1 <= limit <= LIMIT_MAX:
-        raise ForegateError("invalid_parameter", f"a page has 1 to {LIMIT_MAX} items")
+    if not 1 <= limit <= PAGE_ITEMS_MAX:
+        raise ForegateError("invalid_parameter", f"a page has 1 to {PAGE_ITEMS_MAX} items")
 
 
 def page_query(

@@ -12,13 +12,12 @@ from foregate.control.deps import ControlDeps, ItemsQuery
 from foregate.control.turns import Check, GaveUp, Turns
 from foregate.control.wording import filters, seconds, time_range
 from foregate.kernel.errors import ForegateError
-from foregate.ports.archive import Page
+from foregate.ports.archive import PAGE_ITEMS_MAX, Page
 from foregate.wire.ask import Filter
 
 RANGE_S_MAX = 400 * 86_400.0
 POINTS_MAX = 50_000  # looked at for one answer: `query_too_large`
 NAMES_LOOK_MAX = 20_000  # of the newest points, for the names
-_PAGE = 10_000
 _GONE = 499
 
 RangeText = Annotated[str, Query(max_length=20, description="How far back: 15m, 24h, 7d.")]
@@ -138,7 +137,7 @@ def _points(
     cursor = ""
     while True:
         check()
-        page = items.scan("points", org, from_s, until_s, given, _PAGE, cursor)
+        page = items.scan("points", org, from_s, until_s, given, PAGE_ITEMS_MAX, cursor)
         rows += page.rows
         if not page.cursor or (only_newest and len(rows) >= NAMES_LOOK_MAX):
             return rows

@@ -8,7 +8,7 @@ import msgspec
 
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ForegateError
-from foregate.ports.archive import ArchiveReader, Page
+from foregate.ports.archive import PAGE_ITEMS_MAX, ArchiveReader, Page
 from foregate.ports.bus import Bus
 from foregate.ports.series import SeriesReader
 from foregate.telemetry.query.events import recent_events
@@ -26,7 +26,6 @@ from foregate.wire.window import StoredWindow, WindowStats
 Exported = Literal["events", "spans", "points", "windows"]
 FieldType = Literal["text", "integer", "real", "boolean", "json"]
 Row = Mapping[str, Any]
-PAGE_ROWS = 5_000
 _WINDOWS_MAX = 20_000  # of one piece; an org with more routes than that in one window is refused
 _RECENT = 1_000  # of the newest events on the bus, which may not be in the archive yet
 _ENTITY = ("org", "service", "route", "environment")
@@ -88,7 +87,7 @@ class Items:
             return
         cursor = ""
         while True:
-            page = self._kept().scan(kind, org, from_s, until_s, filters, limit=PAGE_ROWS, cursor=cursor)
+            page = self._kept().scan(kind, org, from_s, until_s, filters, limit=PAGE_ITEMS_MAX, cursor=cursor)
             yield list(page.rows)
             if not page.cursor:
                 return
