@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 
 import pytest
+import pytest_timeout
 from tests.ports.kafka_server import REAL_BROKERS, KafkaServer, kafka_server
 from tests.ports.postgres_server import PostgresServer, postgres_server
 
@@ -30,13 +31,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Past its time pytest-timeout raises an exception in a test, which code in C never sees, and a task of asyncio
     keeps to itself. Then the stacks of all threads are printed and the process ends: pytest-xdist names the test."""
-    marker = item.get_closest_marker("timeout")
-    bound_s = float(marker.args[0] if marker else item.config.getini("timeout"))
-    faulthandler.dump_traceback_later(bound_s + _GRACE_S, exit=True, file=item.config.stash[_STDERR])
+    _watch(item)
     try:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Anew: pytest's own faulthandler stops what is set once a test has failed, and pytest-timeout is over then."""
+    _watch(item)
+    return (yield)
+
+
+def _watch(item: pytest.Item) -> None:
+    bound_s = pytest_timeout._get_item_settings(item).timeout
+    if bound_s:
+        faulthandler.dump_traceback_later(bound_s + _GRACE_S, exit=True, file=item.config.stash[_STDERR])
 
 
 def pytest_collection_finish() -> None:

@@ -55,3 +55,23 @@ def test_what_expires_leaves_nothing_of_a_window_behind(tmp_path: Path, org: str
     with closing(sqlite3.connect(tmp_path / "series.sqlite")) as db:
         for table in ("windows", "details"):
             assert db.execute(f"SELECT count(*), min(start_s) FROM {table}").fetchone() == (6, 1_800.0)
+
+
+def test_what_expires_of_one_organisation_and_what_is_rolled_up_is_found_without_looking_at_all(tmp_path: Path) -> None:
+    """The work of SQLite, counted in its own steps, beside what it takes with a tenth of the windows."""
+    small = Entity("small", "s", "/", "production")
+
+    def steps(others: int) -> int:
+        counted: list[int] = []
+        with closing(EmbeddedSeries(tmp_path / f"{others}.sqlite")) as series:
+            series.append([quarter(f"/{n}", 900.0 * at) for n in range(others) for at in range(4)], {}, {})
+            while series.roll_up(merge_windows, 10_000):
+                pass
+            series.append([StoredWindow(small, WindowStats(0.0, 900), b"", b"")], {}, {})
+            series._db.set_progress_handler(lambda: counted.append(1), 10)
+            assert series.expire(900, 1e9, org="small") == 1
+            assert len(series._parts(quarter("/0", 0.0).entity, 1, 3_600, 0)) == 4
+        return len(counted)
+
+    few, many = steps(100), steps(1_000)
+    assert many < 3 * few, (few, many)

@@ -68,7 +68,7 @@ class Analysis:
         # Minutes that the windower will close again itself are the younger ones; both sides know where that begins.
         until_s = (now_s - MINUTE_DELAY_S) // 60 * 60
         self._consumer.windower.closed_minutes(until_s)
-        stored = self._series.scan(60, until_s - HISTORY_MINUTES_MAX * 60, until_s, rows_max=4_000_000)
+        stored = self._series.scan(60, until_s - HISTORY_MINUTES_MAX * 60, until_s, rows_max=4_000_000, sketches="none")
         self._analyst.learn((window.entity, window.stats) for window in stored)
 
     @property

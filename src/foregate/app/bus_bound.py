@@ -33,7 +33,7 @@ class BusBound:
         self._clock = clock
         self._log = log
         self._next_look_s = 0.0
-        self._next_expiry_s = 0.0
+        self._next_expiry_s = clock.monotonic() + EXPIRE_EVERY_S  # not at once: who asks is to move events first
 
     def keep(self, bus: Bus) -> None:
         """Look when it is time to. Raises OSError."""

@@ -26,19 +26,22 @@ class Expiring(Protocol):
 class Schedule:
     """When a store is held within its bound, and when it lets go what is too old."""
 
-    def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self, clock: Clock, log: structlog.typing.FilteringBoundLogger, *, trim_every_s: float = TRIM_EVERY_S
+    ) -> None:
         self._clock = clock
         self._log = log
+        self._trim_every_s = trim_every_s
         self._ahead_s = clock.now() - clock.monotonic()
         self._expire_at_s = clock.monotonic() + EXPIRE_EVERY_S
         self._trim_at_s = clock.monotonic()
 
     def trim_is_due(self) -> bool:
-        """Once each TRIM_EVERY_S, and at the start."""
+        """Once each `trim_every_s`, and at the start."""
         now_s = self._clock.monotonic()
         due = now_s >= self._trim_at_s
         if due:
-            self._trim_at_s = now_s + TRIM_EVERY_S
+            self._trim_at_s = now_s + self._trim_every_s
         return due
 
     def expiry_is_due(self) -> bool:

@@ -12,6 +12,7 @@ from foregate.kernel.clock import Clock
 from foregate.ports.archive import ArchiveWriter
 
 EXPIRY_STEP_S = 21_600.0  # the border moves so far at once, because the segment that it cuts is written anew
+TRIM_EVERY_S = 60.0
 UNBOUNDED = 1 << 62
 
 
@@ -43,7 +44,7 @@ class Upkeep:
         self._disk = disk
         self._clock = clock
         self._log = log
-        self._schedule = Schedule(clock, log)
+        self._schedule = Schedule(clock, log, trim_every_s=TRIM_EVERY_S)
 
     def step(self) -> int:
         """One piece of work. Returns 0 when there is none left for now. Raises OSError."""

@@ -34,6 +34,7 @@ _UPSERT_DETAILS = (
     "INSERT INTO details VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "upstream = excluded.upstream, facets = excluded.facets"
 )
+_DELETE = "DELETE FROM {table} WHERE span_s = ? AND start_s = ? AND entity = ?"
 _MARK = "INSERT INTO stale (span_s, start_s, entity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _STALE = (
     "SELECT mark, span_s, start_s, entity, org, service, route, environment FROM stale JOIN entities ON id = entity "
@@ -41,7 +42,8 @@ _STALE = (
 )
 _STALE_AND_OVER, _STALE = _STALE.format(which="WHERE start_s + span_s <= ?"), _STALE.format(which="")
 _PARTS = (
-    "SELECT stats, latency, upstream, facets FROM windows JOIN details USING (span_s, start_s, entity) "
+    "SELECT stats, latency, upstream, facets FROM windows INDEXED BY windows_by_entity "
+    "CROSS JOIN details USING (span_s, start_s, entity) "
     "WHERE entity = ? AND span_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s"
 )
 _SCAN = (
@@ -192,17 +194,17 @@ class EmbeddedSeries:
         """Delete windows of this span that started before `older_than_s`, some thousand per transaction."""
         which = "" if org is None else "AND entity IN (SELECT id FROM entities WHERE org = ?)"
         of = () if org is None else (org,)
-        deleted = 0
-        for table in ("windows", "details"):
-            query = (
-                f"DELETE FROM {table} WHERE (span_s, start_s, entity) IN (SELECT span_s, start_s, entity "  # noqa: S608
-                f"FROM {table} WHERE span_s = ? AND start_s < ? {which} LIMIT ?)"
-            )
-            gone = _EXPIRE_ROWS_MAX
-            while gone == _EXPIRE_ROWS_MAX:
-                with self._lock, failures_of(self._path):
-                    gone = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).rowcount
-                deleted += gone if table == "windows" else 0
+        query = f"SELECT span_s, start_s, entity FROM windows WHERE span_s = ? AND start_s < ? {which} LIMIT ?"  # noqa: S608
+        deleted, gone = 0, _EXPIRE_ROWS_MAX
+        while gone == _EXPIRE_ROWS_MAX:
+            with self._lock, failures_of(self._path):
+                old = self._db.execute(query, (span_s, older_than_s, *of, _EXPIRE_ROWS_MAX)).fetchall()
+                if old:
+                    with transaction(self._db):
+                        for table in ("windows", "details"):
+                            self._db.executemany(_DELETE.format(table=table), old)
+            gone = len(old)
+            deleted += gone
         with self._lock, failures_of(self._path):
             series_totals.expire(self._db, span_s, older_than_s, org)
         return deleted

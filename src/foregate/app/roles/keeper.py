@@ -86,9 +86,9 @@ def _upkeep(
     log: structlog.typing.FilteringBoundLogger,
 ) -> dict[str, Callable[[], Keeping]]:
     """What is looked after, by name, and goes on while the disk is full."""
-    retention = ArchiveBounds(runtime.retention_days, runtime.retention, runtime.archive_bytes_max)
+    bounds = ArchiveBounds(runtime.retention_days, runtime.retention, runtime.archive_bytes_max)
     return {
-        "archive upkeep": lambda: Upkeep(archive(), retention, disk, clock, log),
+        "archive upkeep": lambda: Upkeep(archive(), bounds, disk, clock, log),
         "disk": lambda: DiskWatch(disk, log),
     }
 

@@ -35,7 +35,7 @@ from foregate.wire.window import SPANS_S, TOTALLED_S, StoredWindow
 FEW_ENTITIES = 20  # so many are read at once, without ranking them first
 PRECISION = 96  # the ends of a range may be moved outwards by its 96th part, to whole windows
 FACETS_SPAN_MIN_S = 60  # panes of 10 s have none
-AT_ONCE_MAX = 20_000  # windows with sketches held at a time, some 40 MB; at least one of each route
+AT_ONCE_MAX = 20_000  # windows with sketches held at a time, at most some 40 MB; at least one of each route
 COUNTED_OR_MAX: Mapping[Measure, Number] = {**COUNTED, "max_ms": "max_ms"}  # what can be ranked by numbers alone
 Group = tuple[str, ...]
 Cells = dict[tuple[Group, int], Cell]  # by group and step, the step's beginning in seconds (0 without steps)
@@ -44,7 +44,7 @@ Cells = dict[tuple[Group, int], Cell]  # by group and step, the step's beginning
 class Bounds(NamedTuple):
     """Beyond either the question is refused with `query_too_large`."""
 
-    windows_max: int = 300_000  # with sketches: some 2 KB and 20 µs each
+    windows_max: int = 300_000  # with sketches: up to 2 KB and 20 µs each
     sums_max: int = 2_000_000  # numbers alone
 
 
