@@ -76,6 +76,11 @@ def begin_immediate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
 
 
+def begin_reading(connection: sqlite3.Connection) -> None:
+    """Begin to read of one moment, whatever is written meanwhile: also tables that come and go."""
+    connection.execute("BEGIN")
+
+
 @contextmanager
 def transaction(
     connection: sqlite3.Connection, begin: Callable[[sqlite3.Connection], object] = begin_immediate

@@ -11,7 +11,14 @@ from zlib import crc32
 
 import msgspec
 
-from foregate.adapters.embedded.database import bytes_used, failures_of, give_back, open_database, transaction
+from foregate.adapters.embedded.database import (
+    begin_reading,
+    bytes_used,
+    failures_of,
+    give_back,
+    open_database,
+    transaction,
+)
 from foregate.adapters.embedded.logs.parts import IDENTIFY, INDEX, INSERT, MIGRATIONS, Part, create, drop, grow, newest
 from foregate.adapters.embedded.logs.words import query_of
 from foregate.kernel.clock import Clock
@@ -161,7 +168,7 @@ class EmbeddedLogs:
         if ask.words.strip() and not words:
             return LogPage(())  # nothing but punctuation: no record has it as a word
         found: list[tuple[int, int, bytes]] = []
-        with self._lock, failures_of(self._path):
+        with self._lock, failures_of(self._path), transaction(self._db, begin_reading):
             for part in self._parts(ask.org, from_ns, until):
                 if len(found) > limit and found[limit][0] > part.last_ns:
                     break
@@ -204,13 +211,7 @@ class EmbeddedLogs:
             f"SELECT {number}, {part.number}, record FROM {source} "  # noqa: S608 - names of ours
             f"WHERE {' AND '.join(where).format(number=number)} ORDER BY {number} DESC LIMIT ?"
         )
-        try:
-            return self._db.execute(sql, (*values, limit)).fetchall()
-        except sqlite3.OperationalError:
-            still_there = self._db.execute("SELECT 1 FROM parts WHERE number = ?", (part.number,)).fetchone()
-            if still_there is None:  # dropped by the writer since we looked, perhaps while its words were opened
-                return []
-            raise
+        return self._db.execute(sql, (*values, limit)).fetchall()
 
     def counts(self) -> dict[str, int]:
         """What became of log records, since ever."""
