@@ -55,6 +55,16 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def test_the_first_look_opens_no_store_which_may_be_busy_with_its_migration(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.publish(1)
+    world.keep()
+    assert not (tmp_path / "series.sqlite").exists()
+    world.clock.advance(EXPIRE_EVERY_S)
+    world.keep()
+    assert (tmp_path / "series.sqlite").exists()
+
+
 def test_a_bus_that_bounds_itself_is_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.publish(60)
     monkeypatch.setattr(EmbeddedBus, "bytes_used", 0)

@@ -164,3 +164,25 @@ def test_a_reader_beside_the_writer_searches_while_parts_come_and_go(
     assert failures == []
     writer.close()
     reader.close()
+
+
+def test_a_search_is_of_one_moment_though_parts_come_and_go_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "ROWS_MAX", 10)
+    clock = ManualClock(NOW_S)
+    writer, reader = (EmbeddedLogs(tmp_path / "logs.sqlite", clock) for _ in range(2))
+    put(writer, *(record("word", at) for at in range(30)))
+    look = reader._of_part
+
+    def meanwhile(*given: Any) -> Any:
+        put(writer, *(record("word later", 100 + at) for at in range(20)))
+        writer.expire(1e12)
+        return look(*given)
+
+    monkeypatch.setattr(reader, "_of_part", meanwhile)
+    assert len(found(reader, ask("word"))) == 30
+    monkeypatch.undo()
+    assert found(reader, ask("word")) == []
+    writer.close()
+    reader.close()

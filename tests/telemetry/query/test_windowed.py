@@ -113,7 +113,7 @@ ENTITY_FILTERS = st.lists(
     ),
     filters=ENTITY_FILTERS,
     org=st.sampled_from(("default", "other", "*", "nobody")),
-    measures=st.sampled_from((NUMBERS, SKETCHED, ("requests", "p99_ms"))),
+    measures=st.sampled_from((NUMBERS, SKETCHED, ("requests", "p99_ms"), ("upstream_mean_ms",), ("clients",))),
     top=st.sampled_from((1, 2, 40)),
     few=st.sampled_from((0, 200)),
 )
