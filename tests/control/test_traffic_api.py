@@ -108,6 +108,7 @@ def test_the_model_card_is_given_and_its_absence_is_a_404(tmp_path: Path) -> Non
     with world(tmp_path) as here:
         with console(here.deps()) as served:
             assert served.get("/model")["version"] == "model-of-the-test"
+            assert served.get("/status")["model_version"] == "model-of-the-test"
         with console(here.deps(model_card=None)) as served:
             assert served.get("/model", 404)["code"] == "not_found"
 

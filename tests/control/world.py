@@ -123,7 +123,7 @@ class World:
             threshold=0.8,
             log=self.log,
             version="9.9.9",
-            model_card={"version": "model-of-the-test"},
+            model_card={"model_version": "model-of-the-test"},
             processes=lambda: [ProcessHealth("gateway-0", "gateway", "running", 4711, NOW_S - 60, 0)],
             breakers=lambda: {"http://127.0.0.1:9001": "open"},
         )

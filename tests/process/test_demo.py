@@ -49,3 +49,4 @@ def test_the_demo_carries_traffic_judges_it_and_takes_faults(tmp_path: Path) -> 
 
         assert eventually(users_fail, 30), "a crashed service answers 5xx through the gateway"
         assert running.api("/status")["accounts"]["accepted"] > 100
+        assert running.api("/status")["model_version"] == running.api("/model")["version"] != ""

@@ -25,6 +25,6 @@ def model_router(deps: ControlDeps) -> APIRouter:
         if deps.model_card is None:
             raise ForegateError("not_found", "No model is loaded: nothing is predicted.")
         card = dict(deps.model_card)
-        return ModelCard(version=str(card.get("version", "")), threshold=deps.threshold, card=card)
+        return ModelCard(version=str(card.get("model_version", "")), threshold=deps.threshold, card=card)
 
     return router

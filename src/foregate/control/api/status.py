@@ -75,7 +75,7 @@ def status_out(deps: ControlDeps) -> Status:
         version=deps.version,
         environment=snapshot.environment,
         configuration=snapshot.version,
-        model_version=str(card.get("version", "")),
+        model_version=str(card.get("model_version", "")),
         threshold=deps.threshold,
         has_lab=deps.lab is not None,
         processes=[_process(process) for process in deps.processes()],
