@@ -1,7 +1,8 @@
 """One attempt at one model: what its provider answers, told to the conversation once it is known what it is.
 
 Until a first token nothing is told but failure: the next model can be asked without the client's noticing. A stream is
-held back until then, in bounded memory.
+held back until then, in bounded memory. So is its last event until the answer has ended: clients leave with it, and by
+then the event must lie where it outlives this process.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 ERROR_BYTES_MAX = 65_536  # of a provider's error; the rest is not read
 HELD_BYTES_MAX = 1_048_576  # of events without a token in them; a provider that sends more before its first is broken
 SAID_CHARS_MAX = 64  # of a provider's own word for its failure
-END_GRACE_S = 1.0  # after the last event, for the provider to end its answer; then its connection is given up
+END_GRACE_S = 0.1  # the last event waits this long for the provider to end its answer; then its connection is given up
 _OK = range(200, 300)
 
 
@@ -141,7 +142,7 @@ class Attempt:
         if self.over:
             return
         if self.stream is not None and self.stream.ended:
-            self._conversation.stream_ended(self, self.stream, b"")  # it is whole; what broke came after it
+            self._whole_stream(self.stream)  # what broke came after it
         elif self.begun and self.stream is not None:
             self._conversation.stream_broken(self, self.stream, code, ERRORS[code].title)
         else:
@@ -176,8 +177,7 @@ class Attempt:
             if stream.failure is not None or not (self.begun or stream.ended):
                 self._streamed(stream, out)
             else:
-                self._begin()
-                self._conversation.stream_ended(self, stream, out)
+                self._whole_stream(stream, out)
         elif self._head.status in _OK:
             self._whole()
         else:
@@ -198,10 +198,13 @@ class Attempt:
             self._pass_on(out)
             conversation.stream_broken(self, stream, code, failure.message)
             return
-        if self.begun or stream.begun or stream.ended:
+        if stream.ended:
+            self._begin()
+            self._held.append(out)
+            conversation.last_event_came()
+            self._wait_for(END_GRACE_S, self._lingers)
+        elif self.begun or stream.begun:
             self._pass_on(out)
-            if stream.ended and not self.over:
-                self._wait_for(END_GRACE_S, self._lingers)
         else:
             self._held.append(out)
             self._size += len(out)
@@ -227,7 +230,13 @@ class Attempt:
     def _lingers(self) -> None:
         """The last event has come, the end of the answer has not."""
         if not self.over and self.stream is not None:
-            self._conversation.stream_ended(self, self.stream, b"")
+            self._whole_stream(self.stream)
+
+    def _whole_stream(self, stream: Stream, rest: bytes = b"") -> None:
+        """All of it has come: what was held of it goes with its end."""
+        self._begin()
+        if not self.over:
+            self._conversation.stream_ended(self, stream, b"".join(self._held) + rest)
 
     # --- whole answers ---------------------------------------------------------------------------------------
 

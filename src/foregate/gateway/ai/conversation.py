@@ -172,6 +172,10 @@ class Conversation:
         self._timing.last_s = self.asking.clock.monotonic()
         self._write(out)
 
+    def last_event_came(self) -> None:
+        """It is held until the provider has ended its answer."""
+        self._timing.last_s = self.asking.clock.monotonic()
+
     def stream_ended(self, attempt: Attempt, stream: Stream, out: bytes) -> None:
         """It came to its proper end."""
         if attempt.over:
