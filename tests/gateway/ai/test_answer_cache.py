@@ -1,13 +1,16 @@
 """The cache of answers: exact matches, replayed as they came, never across tenants, never what was cut off."""
 
+import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.gateway.ai.rig import HELLO, OTHER_KEY, AiWorld, ai_world
 from tests.gateway.world import KEY, PEPPER, run
 
+from foregate.gateway.ai import attempt
 from foregate.gateway.ai.answer_cache import ENTRY_BYTES, PIECE_BYTES, AnswerCache, cacheable, key_of
 from foregate.gateway.ai.formats import FORMATS
 from foregate.gateway.policies.policy import Consumer
@@ -91,6 +94,46 @@ def test_what_was_cut_off_or_failed_is_never_kept() -> None:
                 ai.openai.script = Script()
                 assert (await ask(ai, stream=True))[0] is None
                 assert (await ask(ai, stream=True))[0] == "HIT"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "until", "last"),
+    [
+        ("/v1/chat/completions", "gpt-5", b'"finish_reason":"stop"', b"data: [DONE]\n\n"),
+        ("/v1/chat/completions", "claude", b"world", b"data: [DONE]\n\n"),
+        ("/v1/messages", "claude", b"message_delta", b"message_stop"),
+        ("/v1/messages", "gpt-5", b"world", b"message_stop"),
+    ],
+)
+def test_a_stream_whose_client_left_before_its_last_event_is_not_kept(
+    path: str, model: str, until: bytes, last: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "END_GRACE_S", 60.0)
+
+    async def main() -> None:
+        script = (Script(pace_s=0.01, lingers_s=60.0), Script())
+        async with ai_world(script, script, answer_cache=Settings(when="always")) as ai:
+            body = {"model": model, "messages": HELLO, "stream": True, "max_tokens": 50}
+            asked = msgspec.json.encode(body)
+            head = f"POST /ai{path} HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-length: {len(asked)}\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", ai.world.port)
+            writer.write(head.encode() + b"content-type: application/json\r\n\r\n" + asked)
+            got = b""
+            async with asyncio.timeout(5.0):
+                while until not in got:
+                    got += await reader.read(65_536)
+                await asyncio.sleep(0.2)  # the last event comes, and is held
+                writer.transport.abort()
+                while not ai.world.sink.events:
+                    await asyncio.sleep(0.005)
+            assert last not in got
+            assert (ai.world.event.status, ai.world.event.error) == (499, "client_closed")
+            assert (ai.used.input_tokens, ai.used.output_tokens, ai.used.estimated) == (11, 4, False)  # it was made
+            _, answer, whole = await ai.post(path, body)
+            assert answer.header("x-cache") != "HIT"
+            assert last in whole
 
     run(main)
 

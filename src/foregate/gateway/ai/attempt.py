@@ -200,6 +200,8 @@ class Attempt:
             return
         if stream.ended:
             self._begin()
+            if self.over:  # it could not be begun
+                return
             self._held.append(out)
             conversation.last_event_came()
             self._wait_for(END_GRACE_S, self._lingers)

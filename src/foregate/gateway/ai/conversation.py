@@ -227,10 +227,8 @@ class Conversation:
         usage = attempt.usage()
         attempt.end()
         stream = attempt.stream
-        if stream is not None and stream.ended and attempt.begun:  # clients leave with the last event
-            self._stream_whole(attempt, stream)
-            self._leave_event(attempt, 200, "")
-            return
+        if stream is not None and stream.ended:  # who leaves while the last event is held has not had it
+            attempt.health.ended()
         if not attempt.begun:
             attempt.health.undecided()
             self._attempts.append(f"{attempt.candidate.label}:{code}")
