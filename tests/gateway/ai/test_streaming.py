@@ -1,15 +1,19 @@
 """Streams on their way: the first token at once, no more in memory than the client reads, connections kept."""
 
 import asyncio
+import contextlib
 import gc
 import json
+import socket
 
+import msgspec
 import pytest
-from tests.gateway.ai.rig import HELLO, ai_world
-from tests.gateway.world import KEY, run
+from tests.gateway.ai.rig import HELLO, ai_world, openai_service
+from tests.gateway.world import KEY, MemorySink, run
 
 from foregate.lab.providers.script import Script
-from foregate.wire.ai import ModelRoute, TokenLimit
+from foregate.wire.ai import Model, ModelRoute, TokenLimit
+from foregate.wire.event import RequestEvent
 from foregate.wire.policies import ApiKeySource, Policies
 
 
@@ -121,5 +125,72 @@ def test_a_client_that_has_the_last_event_has_left_its_own_behind(lingers_s: flo
             event, used = ai.world.event, ai.used  # without waiting for it
             assert (event.status, event.error, used.attempts) == (200, "", "openai/gpt-5:ok")
             assert (used.input_tokens, used.output_tokens, used.estimated) == (11, 4, False)
+
+    run(main)
+
+
+ENDINGS = {
+    "ends": Script(pace_s=0.001),
+    "lingers": Script(pace_s=0.001, lingers_s=60.0),
+    "breaks off afterwards": Script(pace_s=0.001, lingers_s=0.02, broken_at=4),
+}
+
+
+@pytest.mark.parametrize("script", ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("model", ["gpt-5", "claude"])
+@pytest.mark.parametrize(
+    ("path", "last"), [("/v1/chat/completions", b"data: [DONE]\n\n"), ("/v1/messages", b"event: message_stop\n")]
+)
+def test_the_last_event_goes_out_once_and_after_the_gateway_has_left_its_own(
+    path: str, last: bytes, model: str, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        got, before = bytearray(), list[bytes]()
+        with socket.socket() as client:
+
+            def put(sink: MemorySink, event: RequestEvent) -> bool:
+                with contextlib.suppress(BlockingIOError):
+                    got.extend(client.recv(1_000_000))
+                before.append(bytes(got))
+                sink.events.append(event)
+                return True
+
+            monkeypatch.setattr(MemorySink, "put", put)
+            async with ai_world(script, script) as ai:
+                body = msgspec.json.encode({"model": model, "messages": HELLO, "stream": True, "max_tokens": 50})
+                head = f"POST /ai{path} HTTP/1.1\r\nhost: a\r\nx-api-key: {KEY}\r\ncontent-length: {len(body)}\r\n"
+                client.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(client, ("127.0.0.1", ai.world.port))
+                await loop.sock_sendall(client, head.encode() + b"content-type: application/json\r\n\r\n" + body)
+                while not got.endswith(b"0\r\n\r\n"):
+                    got.extend(await loop.sock_recv(client, 65_536))
+                assert (ai.world.event.status, ai.world.event.error) == (200, "")
+        assert b"world" in before[0]  # tokens do not wait
+        assert last not in before[0]
+        assert got.count(last) == 1
+
+    run(main)
+
+
+def test_the_time_between_tokens_is_told_to_the_last_though_that_comes_with_the_end() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        writer.write(b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n')
+        await asyncio.sleep(0.05)
+        writer.write(
+            b'data: {"choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}], '
+            b'"usage": {"prompt_tokens": 1, "completion_tokens": 2}}\n\ndata: [DONE]\n\n'
+        )
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            service = openai_service(server.sockets[0].getsockname()[1], "raw", models={"raw": Model()})
+            async with ai_world(services=[service]) as ai:
+                await ai.post("/v1/chat/completions", {"model": "raw", "messages": HELLO, "stream": True})
+                assert ai.used.output_tokens == 2
+                assert ai.used.inter_token_ms > 40.0
 
     run(main)

@@ -200,8 +200,6 @@ class Attempt:
             return
         if stream.ended:
             self._begin()
-            if self.over:  # it could not be begun
-                return
             self._held.append(out)
             conversation.last_event_came()
             self._wait_for(END_GRACE_S, self._lingers)
@@ -266,7 +264,7 @@ class Attempt:
             self._failed("upstream_timeout")
 
     def _wait_for(self, seconds: float, then: Callable[[], None]) -> None:
-        if self._timer is None:
+        if self._timer is None and not self.over:
             self._timer = asyncio.get_running_loop().call_later(seconds, then)
 
     def _failed(self, code: str, message: str = "", said: str = "") -> None:

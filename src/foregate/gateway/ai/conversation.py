@@ -220,15 +220,13 @@ class Conversation:
         """It has all come, or nobody would have been asked."""
 
     def request_aborted(self, code: str) -> None:
-        """The client has left: what was sent to it so far is what it has used."""
+        """The client has left, at the latest before its last event: what has come so far is what it has used."""
         attempt = self._attempt
         if attempt is None or attempt.over:
             return
         usage = attempt.usage()
         attempt.end()
         stream = attempt.stream
-        if stream is not None and stream.ended:  # who leaves while the last event is held has not had it
-            attempt.health.ended()
         if not attempt.begun:
             attempt.health.undecided()
             self._attempts.append(f"{attempt.candidate.label}:{code}")
