@@ -26,8 +26,19 @@ class Contribution(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class HorizonScore(msgspec.Struct, array_like=True, frozen=True):
+    """The probability of a failure within `horizon_s`, and the score from which an alert would be raised."""
+
+    horizon_s: int
+    score: float
+    threshold: float
+
+
 class Risk(msgspec.Struct, frozen=True):
     """The verdict on one entity at one tick. `score` is a probability, None unless `state` is "scored".
+
+    `horizons`: the same question for 5, 15 and 60 minutes. `baselines`: what the simple scores say, by name, in their
+    own units: beside every prediction, so that nobody has to believe it. `note` says what the verdict lacks.
 
     A risk older than `stale_after_s` must be shown as stale: a silent predictor is not a healthy API.
     """
@@ -42,3 +53,6 @@ class Risk(msgspec.Struct, frozen=True):
     minutes_needed: float
     contributions: tuple[Contribution, ...] = ()
     stale_after_s: float = 60.0
+    horizons: tuple[HorizonScore, ...] = ()
+    baselines: dict[str, float] = {}
+    note: str = ""  # e.g. "learning: 3 of 24 h"
