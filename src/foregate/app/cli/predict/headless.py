@@ -1,0 +1,45 @@
+"""`foregate predict headless`: what the model foresees in runs without sockets."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from foregate.app.cli.predict.parallel import Jobs, in_parallel
+
+ModelFile = Annotated[Path | None, typer.Option("--model", help="A model file; default: the bundled one.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("headless")(headless)
+
+
+def headless(
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs with a gradual fault, and as many without.")] = 20,
+    first: Annotated[int, typer.Option(help="The first seed; those below 1000 served development.")] = 1000,
+    threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Alert from this score on.")] = 0.8,
+    model: ModelFile = None,
+    jobs: Jobs = 2,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON here.")] = None,
+) -> None:
+    """Show, without sockets and in virtual time, which gradual faults are foreseen, and what is alarmed for nothing."""
+    from foregate.app.headless import RUN_S, demonstrate
+    from foregate.predict import ModelError, bundled_path, load_model
+    from foregate.predict.evaluate.demonstration import showing, table
+
+    path = model or bundled_path()
+    try:
+        version = load_model(path).version
+    except ModelError as error:
+        typer.echo(f"foregate predict: {error}", err=True)
+        raise typer.Exit(2) from error
+    numbers = range(first, first + seeds)
+    run = partial(demonstrate, model_path=path, threshold=threshold)
+    faulty = in_parallel(partial(run, calm=False), numbers, jobs, "runs with a gradual fault")
+    calm = in_parallel(partial(run, calm=True), numbers, jobs, "runs without a fault")
+    result = showing(version, threshold, list(faulty.values()), list(calm.values()), RUN_S)
+    typer.echo(table(result))
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
