@@ -6,6 +6,8 @@ from tests.ports.conftest import Adapter
 from foregate.wire.alert import Alert
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
+from foregate.wire.forecast import Backtest, Broken, Forecast, ForecastPoint
+from foregate.wire.objective import Budget, BurnRate, Objective, ObjectiveState
 from foregate.wire.risk import Contribution, Risk
 
 PAY = Entity("default", "payments", "/pay", "production")
@@ -108,3 +110,26 @@ def test_expiry_spares_what_is_still_open(adapter: Adapter) -> None:
     assert [one.id for one in findings.anomalies(from_s=0, limit=10)] == ["ano_3", "ano_1"]
     assert [one.id for one in findings.alerts(state=None, limit=10, before=None)] == ["alr_3", "alr_1"]
     assert [one.entity for one in findings.latest_risks()] == [PAY]
+
+
+def test_of_objectives_and_forecasts_the_newest_stands_and_old_ones_go(adapter: Adapter) -> None:
+    findings = adapter.open_findings()
+    objective = Objective(availability=0.99)
+    budget = Budget("availability", 0.99, 1000.0, 5.0, 10.0, 0.5, (BurnRate(300, 2.0), BurnRate(3600, None)), 60.0)
+    states = [ObjectiveState(float(t), PAY, objective, (budget,), 1.0, "1 of 30 days seen") for t in (10, 70)]
+    for state in states:
+        findings.put_objectives([state])
+    assert findings.objectives() == states[1:]
+    point = ForecastPoint(100.0, 3.0, 2.0, 4.0, 1.0, 5.0)
+    tested = (Backtest("naive", 1.2, 3.0, 1.0, None, 0.9),)
+    broken = Broken("availability", 130.0, 120.0, None)
+    kept = [
+        Forecast(float(made), PAY, "requests", step, "forecast", (point,), "naive", tested, broken=broken)
+        for made, step in ((10, 900), (70, 900), (10, 3600))
+    ]
+    for one in kept:
+        findings.put_forecasts([one])
+    assert findings.forecasts() == findings.forecasts(entity=PAY) == kept[1:]
+    assert findings.forecasts(entity=Entity("o", "else", "/", "e")) == []
+    assert findings.expire(50.0) == 1
+    assert findings.forecasts() == kept[1:2]

@@ -6,6 +6,8 @@ from typing import Protocol
 from foregate.wire.alert import Alert, AlertState
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
+from foregate.wire.forecast import Forecast
+from foregate.wire.objective import ObjectiveState
 from foregate.wire.risk import Risk
 
 
@@ -20,6 +22,14 @@ class FindingsWriter(Protocol):
 
     def put_alerts(self, alerts: Sequence[Alert]) -> None:
         """Insert, or replace what has the same id."""
+        ...
+
+    def put_objectives(self, states: Sequence[ObjectiveState]) -> None:
+        """The newest of each entity stands."""
+        ...
+
+    def put_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """The newest of each entity, metric and step stands."""
         ...
 
     def expire(self, older_than_s: float) -> int: ...
@@ -40,4 +50,12 @@ class FindingsReader(Protocol):
 
     def alerts(self, *, state: AlertState | None, limit: int, before: tuple[float, str] | None) -> list[Alert]:
         """Newest first; `before` is the (raised_s, id) of the last one on the page before."""
+        ...
+
+    def objectives(self) -> list[ObjectiveState]:
+        """The newest per entity, in order of the entities."""
+        ...
+
+    def forecasts(self, *, entity: Entity | None = None) -> list[Forecast]:
+        """The newest of each entity, metric and step, of one entity or all, in order."""
         ...

@@ -1,4 +1,4 @@
-"""An alarm for people: a failure is coming."""
+"""An alarm for people: a failure is coming, or an error budget is being spent too fast."""
 
 from typing import Literal
 
@@ -11,11 +11,18 @@ AlertOutcome = Literal[
     "pending",
     "failed",  # the entity did fail within the horizon: the alert was right
     "no_failure",  # the horizon passed without a failure: a false alarm (or somebody mended it in time)
+    "measured",  # a burn rate foretells nothing: it says what has been spent
 ]
+AlertKind = Literal["risk", "burn_rate"]
+AlertSeverity = Literal["page", "ticket"]  # wake somebody; or it can wait until the morning
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """A predicted failure. A newer version of the same `id` replaces the older one.
+    """A predicted failure, or a burn rate. A newer version of the same `id` replaces the older one.
+
+    Of a burn rate `score`, `peak_score` and `threshold` are burn rates (1: the budget lasts for exactly its period),
+    `horizon_s` is the longer window of the rule that raised it, `objective` says which one is meant, and `outcome` is
+    "measured". Of a risk `objective` is "" and the rest as follows.
 
     `outcome` is the product judging itself: was there a failure onset within `horizon_s`, and `lead_s` how long before
     its first bad minute the alert was raised.
@@ -37,3 +44,6 @@ class Alert(msgspec.Struct, frozen=True):
     failed_s: float | None = None  # start of the first bad minute
     lead_s: float | None = None
     closed_s: float | None = None
+    kind: AlertKind = "risk"
+    severity: AlertSeverity = "page"
+    objective: str = ""  # "availability" or "latency"

@@ -1,4 +1,5 @@
-"""Verdicts on one machine: an SQLite file with every risk (for its history), each anomaly and each alert."""
+"""Verdicts on one machine: an SQLite file with every risk (for its history), each anomaly and each alert, and the
+newest state of each objective and each forecast."""
 
 import threading
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from foregate.ports.findings import FindingsReader, FindingsWriter
 from foregate.wire.alert import Alert, AlertState
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
+from foregate.wire.forecast import Forecast
+from foregate.wire.objective import ObjectiveState
 from foregate.wire.risk import Risk
 
 _EXPIRE_ROWS_MAX = 5_000  # per transaction
@@ -32,12 +35,21 @@ _MIGRATIONS = (
     CREATE INDEX alerts_by_raise ON alerts (raised_s, id);
     CREATE INDEX alerts_by_state ON alerts (state, raised_s, id)
     """,
+    """
+    CREATE TABLE objectives (entity TEXT PRIMARY KEY, time_s REAL NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE forecasts (
+        entity TEXT NOT NULL, metric TEXT NOT NULL, step_s INTEGER NOT NULL, made_s REAL NOT NULL,
+        forecast BLOB NOT NULL, PRIMARY KEY (entity, metric, step_s)
+    )
+    """,
 )
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_risk = msgspec.msgpack.Decoder(Risk).decode
 _decode_anomaly = msgspec.msgpack.Decoder(Anomaly).decode
 _decode_alert = msgspec.msgpack.Decoder(Alert).decode
+_decode_objective = msgspec.msgpack.Decoder(ObjectiveState).decode
+_decode_forecast = msgspec.msgpack.Decoder(Forecast).decode
 
 
 def _name(entity: Entity) -> str:
@@ -78,13 +90,28 @@ class EmbeddedFindings(FindingsWriter, FindingsReader):
         with self._lock, failures_of(self._path), transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?)", rows)
 
+    def put_objectives(self, states: Sequence[ObjectiveState]) -> None:
+        """The newest of each entity stands."""
+        rows = [(_name(one.entity), one.time_s, _encode(one)) for one in states]
+        with self._lock, failures_of(self._path), transaction(self._db):
+            self._db.executemany("INSERT OR REPLACE INTO objectives VALUES (?, ?, ?)", rows)
+
+    def put_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """The newest of each entity, metric and step stands."""
+        rows = [(_name(one.entity), one.metric, one.step_s, one.made_s, _encode(one)) for one in forecasts]
+        with self._lock, failures_of(self._path), transaction(self._db):
+            self._db.executemany("INSERT OR REPLACE INTO forecasts VALUES (?, ?, ?, ?, ?)", rows)
+
     def expire(self, older_than_s: float) -> int:
-        """Delete risks, ended anomalies and closed alerts from before. Open ones stay. Returns how many rows."""
+        """Delete risks, ended anomalies, closed alerts, objectives and forecasts from before. Open ones stay. Returns
+        how many rows."""
         return (
             self._expire_risks(older_than_s)
             + self._delete("DELETE FROM latest WHERE time_s < ?", older_than_s)
             + self._delete("DELETE FROM anomalies WHERE started_s < ? AND ended_s IS NOT NULL", older_than_s)
             + self._delete("DELETE FROM alerts WHERE raised_s < ? AND state = 'closed'", older_than_s)
+            + self._delete("DELETE FROM objectives WHERE time_s < ?", older_than_s)
+            + self._delete("DELETE FROM forecasts WHERE made_s < ?", older_than_s)
         )
 
     def _expire_risks(self, older_than_s: float) -> int:
@@ -129,6 +156,16 @@ class EmbeddedFindings(FindingsWriter, FindingsReader):
             "ORDER BY raised_s DESC, id DESC LIMIT ?"
         )
         return [_decode_alert(blob) for blob in self._blobs(query, (*values, raised_s, number, limit))]
+
+    def objectives(self) -> list[ObjectiveState]:
+        """The newest per entity, in order of the entities."""
+        return [_decode_objective(blob) for blob in self._blobs("SELECT state FROM objectives ORDER BY entity", ())]
+
+    def forecasts(self, *, entity: Entity | None = None) -> list[Forecast]:
+        """The newest of each entity, metric and step, of one entity or all, in order."""
+        which, values = ("WHERE entity = ?", (_name(entity),)) if entity is not None else ("", ())
+        query = f"SELECT forecast FROM forecasts {which} ORDER BY entity, metric, step_s"  # noqa: S608 - constants
+        return [_decode_forecast(blob) for blob in self._blobs(query, values)]
 
     def _blobs(self, query: str, values: tuple[object, ...]) -> list[bytes]:
         with self._lock, failures_of(self._path):
