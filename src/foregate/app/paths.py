@@ -82,6 +82,10 @@ class DataDir:
         return self.root / "logs.sqlite"
 
     @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 

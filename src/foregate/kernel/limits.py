@@ -70,6 +70,15 @@ LATE_EVENT_S = 900.0  # an event later than this is counted late, not windowed
 HISTORY_MINUTES_MAX = 240  # how much of its own past an entity is compared with
 OPEN_ALERTS_MAX = 1_000
 
+# --- models of own traffic -------------------------------------------------------------------------------------
+MODEL_VERSIONS_MAX = 10  # kept per organisation: the oldest goes, never what serves or served just before
+MODEL_CHANGES_MAX = 50  # of which model serves, remembered per organisation: the oldest goes
+MODEL_FILE_BYTES_MAX = 16_777_216  # a larger one is not read: it is no model of ours
+MODEL_ORGS_MAX = 32  # organisations judged by models of their own at a time; further ones by the bundled, which is said
+LEARN_DAYS_MAX = 35  # of minutes kept to learn from; older ones go
+LEARN_API_MINUTES_MAX = 2_000_000  # learnt from at once, some 200 MB: APIs with less traffic are left out, which is said
+LEARN_S_MAX = 7_200.0  # of one nightly training: then it is ended, and tried again the next day
+
 # --- disk ------------------------------------------------------------------------------------------------------
 DISK_LOW_SHARE = 0.1  # of the data directory's file system: less is free, and it is said; of a small one …
 DISK_LOW_BYTES = 2_147_483_648  # … less than this: said as well
