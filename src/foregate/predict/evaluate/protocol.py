@@ -6,8 +6,11 @@ from typing import Final
 import numpy as np
 
 from foregate.predict.evaluate.dataset import Examples, Onset
+from foregate.predict.evaluate.scores import average_precision, brier, reliability
 from foregate.predict.failures import HORIZON_S, LEAD_S_MIN
 from foregate.predict.history import Floats
+
+__all__ = ["BUDGETS", "Paging", "average_precision", "brier", "page_times", "paging", "reliability", "threshold_for"]
 
 BUDGETS: Final = (0.1, 0.5, 2.0)  # false alarms per API and day
 _TICK_S = 10.0
@@ -103,31 +106,3 @@ def threshold_for(examples: Examples, scores: Floats, budget: float) -> float:
         if paging(examples, scores, float(threshold)).false_per_day <= budget:
             return float(threshold)
     return float("inf")
-
-
-def average_precision(labels: Floats, scores: Floats) -> float:
-    """Area under the precision-recall curve as a step sum; ties count as one step. The base rate for a random score."""
-    positives = labels.sum()
-    if not positives:
-        return 0.0
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(labels[order])
-    last = np.append(np.diff(scores[order]) != 0, True)  # the last of each run of equal scores
-    hits, seen = hits[last], (np.flatnonzero(last) + 1).astype(np.float64)
-    recall_steps = np.diff(np.concatenate([[0.0], hits])) / positives
-    return float((recall_steps * hits / seen).sum())
-
-
-def brier(labels: Floats, probabilities: Floats) -> float:
-    """Mean squared error of the probabilities: lower is better; the base rate alone gives p·(1 − p)."""
-    return float(((probabilities - labels) ** 2).mean())
-
-
-def reliability(labels: Floats, probabilities: Floats) -> list[tuple[float, float, int]]:
-    """Ten bins of predicted probability: (mean predicted, observed share, moments), empty bins left out."""
-    bins = np.minimum((probabilities * 10).astype(int), 9)
-    return [
-        (float(probabilities[bins == b].mean()), float(labels[bins == b].mean()), int((bins == b).sum()))
-        for b in range(10)
-        if (bins == b).any()
-    ]
