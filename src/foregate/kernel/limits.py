@@ -69,6 +69,9 @@ ENTITIES_MAX = 20_000  # (org, service, route, environment) kept live; beyond it
 LATE_EVENT_S = 900.0  # an event later than this is counted late, not windowed
 HISTORY_MINUTES_MAX = 240  # how much of its own past an entity is compared with
 OPEN_ALERTS_MAX = 1_000
+OBJECTIVES_MAX = 5_000  # entities whose error budget is watched, some 8 KB each; further ones are not, and it is said
+FORECAST_ENTITIES_MAX = 20  # with the most requests of the last day: of the others nothing is forecast
+FORECAST_RUN_S_MAX = 600.0  # of one run of the forecaster: then it is ended, and what it had made stands
 
 # --- models of own traffic -------------------------------------------------------------------------------------
 MODEL_VERSIONS_MAX = 10  # kept per organisation: the oldest goes, never what serves or served just before

@@ -41,7 +41,7 @@ class Objective(Settings, frozen=True):
         return None
 
 
-class Objectives(msgspec.Struct, frozen=True):
+class ObjectiveSet(msgspec.Struct, frozen=True):
     """Which objective holds for whom: that of the route's name, else `default` (None: there is none)."""
 
     default: Objective | None = None
@@ -56,6 +56,8 @@ class BurnRate(msgspec.Struct, array_like=True, frozen=True):
 
     window_s: int
     rate: float | None
+    requests: float = 0.0
+    bad: float = 0.0
 
 
 class Budget(msgspec.Struct, array_like=True, frozen=True):
