@@ -15,7 +15,7 @@ import structlog
 
 from foregate.app.config import Loaded
 from foregate.app.config.addresses import Address, parse_address, parse_listener
-from foregate.app.config.compile import compile_ingest
+from foregate.app.config.compile import compile_ingest, compile_objectives
 from foregate.app.config.problems import ConfigRefused, Problem
 from foregate.app.config.problems import Path as KeyPath
 from foregate.app.config.schema import Config
@@ -79,6 +79,7 @@ def prepare(launch: Launch) -> Runtime:
         journeys=config.telemetry.journeys,
         logs=config.telemetry.logs,
         ingest_workers=config.telemetry.ingest_workers if config.telemetry.ingest_keys else 0,
+        objectives=compile_objectives(config),
     )
     try:
         data.console_token()

@@ -9,6 +9,7 @@ from foregate.kernel.limits import BUS_BYTES_MAX
 from foregate.wire.bus import Kafka
 from foregate.wire.export import Export
 from foregate.wire.ingest import Ingest
+from foregate.wire.objective import ObjectiveSet
 from foregate.wire.survey import Journeys, Logs
 
 
@@ -34,6 +35,7 @@ class Runtime(msgspec.Struct, frozen=True):
     export: Export | None = None  # what foregate says of itself
     journeys: Journeys = Journeys()
     logs: Logs = Logs()
+    objectives: ObjectiveSet = ObjectiveSet()
 
 
 def write_runtime(data: DataDir, runtime: Runtime) -> None:

@@ -11,6 +11,7 @@ from foregate.app.config.schema import Config, Key, ListenOn, Route, Service, Ta
 from foregate.kernel.secrets import hash_key
 from foregate.wire import snapshot as wire
 from foregate.wire.ingest import Ingest, IngestKey
+from foregate.wire.objective import ObjectiveSet
 
 VERSION_DIGITS = 12  # hexadecimal; as a number it fits a float64 exactly
 
@@ -68,6 +69,12 @@ def compile_ingest(config: Config, pepper: bytes) -> Ingest:
         body_bytes_max=given.body_bytes_max,
         workers=given.ingest_workers,
     )
+
+
+def compile_objectives(config: Config) -> ObjectiveSet:
+    """What the analyzer watches, by the routes' names."""
+    routes = {name: route.objective for name, route in named_routes(config) if route.objective is not None}
+    return ObjectiveSet(config.predict.objective, routes)
 
 
 def named_files(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -133,11 +140,17 @@ def _key(key: Key, config: Config, pepper: bytes) -> wire.Key:
     return wire.Key(key.name, key.name, stored, key.org or config.org, key.plan or "", key.policies)
 
 
-def _routes(config: Config) -> Iterator[wire.Route]:
+def named_routes(config: Config) -> Iterator[tuple[str, Route]]:
+    """Every route with its name: events, windows and verdicts know it by that."""
     taken = {route.name for route in config.routes if route.name is not None}
     for route in config.routes:
         name = route.name if route.name is not None else _free_name(route, taken)
         taken.add(name)
+        yield name, route
+
+
+def _routes(config: Config) -> Iterator[wire.Route]:
+    for name, route in named_routes(config):
         yield wire.Route(
             name=name,
             rule=route.rule,

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
+from foregate.app.config.compile import compile_objectives, named_routes
 from foregate.app.config.problems import Path
 from foregate.app.config.schema import Config
 
@@ -27,6 +28,12 @@ def fixed_changes(before: Config, after: Config) -> list[Path]:
 def later_changes(before: Config, after: Config) -> list[Path]:
     """The keys whose change waits for a restart."""
     found = [path for name in LATER for path in _changed(getattr(before, name), getattr(after, name), (name,))]
+    objectives = compile_objectives(before).routes
+    found += [
+        ("routes", index, "objective")
+        for index, (name, route) in enumerate(named_routes(after))
+        if route.objective != objectives.get(name)
+    ]
     follows = bool(before.telemetry.ingest_keys)  # otherwise there is no process that could
     return [path for path in found if not (follows and path == FOLLOWED)]
 

@@ -30,6 +30,7 @@ from foregate.wire.ai import AiRoute, Provider
 from foregate.wire.cache import CacheStorage
 from foregate.wire.canary import Canary
 from foregate.wire.match import HeaderRule, QueryRule, Rule
+from foregate.wire.objective import Objective
 
 CANARY_UNITS = 1_000  # a canary's percentages are kept in thousandths
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -245,6 +246,9 @@ class Route(Strict):
         None, description="The Host that the upstream sees: keep (the client's) or another; default: the target's."
     )
     auth: Auth = ("api_key",)
+    objective: Annotated[Objective, DERIVED] | None = Field(
+        None, description="What is promised of it; default: predict.objective."
+    )
     policies: RoutePolicies = Field(default_factory=no_policies)
 
     @property
@@ -326,6 +330,9 @@ class Predict(Strict):
     """`model_path`: another model than the bundled one (environment variable MODEL_PATH overrides it)."""
 
     model_path: str | None = None
+    objective: Annotated[Objective, DERIVED] | None = Field(
+        None, description="What is promised of every route that says nothing of its own."
+    )
 
 
 class Config(Strict):
