@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 from tests.predict.making import PAY, T0, Shape, minutes, tick
 
-from foregate.predict.evaluate.baselines import BASELINES
+from foregate.predict.evaluate.tick_baselines import BASELINES
 from foregate.predict.evaluate.dataset import Examples, Onset, cause_of, examples, together
 from foregate.predict.evaluate.protocol import average_precision, brier, paging, reliability, threshold_for
 from foregate.predict.evaluate.recording import FaultNote, Moment, Recording, decode_recording, encode_recording

@@ -37,7 +37,7 @@ class Exam:
     counted: Bools
     first: Bools
     causes: tuple[str, ...]
-    _chosen: tuple[Bools, ...]  # of each system: which of its moments count, (E, N)
+    chosen: tuple[Bools, ...]  # of each system: which of its moments count, (E, N)
 
     @property
     def rows(self) -> int:
@@ -59,7 +59,7 @@ class Exam:
 
     def answers(self, scores: Sequence[NDArray[np.float64]]) -> Floats:
         """The scores (E, N) of each system, at the moments that count: (n,), −∞ where nothing was said."""
-        given = [s[chosen] for s, chosen in zip(scores, self._chosen, strict=True)]
+        given = [s[chosen] for s, chosen in zip(scores, self.chosen, strict=True)]
         flat = np.concatenate(given) if given else np.zeros(0)
         return np.where(np.isnan(flat), -np.inf, flat).astype(np.float64)
 
@@ -106,7 +106,7 @@ def exam_of(systems: Sequence[System], horizon_s: int, span: tuple[float, float]
         counted=counted.astype(bool),
         first=firsts.astype(bool),
         causes=tuple(cause for truth in truths for cause in truth.causes),
-        _chosen=tuple(truth.scored for truth in truths),
+        chosen=tuple(truth.scored for truth in truths),
     )
 
 

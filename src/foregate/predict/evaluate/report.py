@@ -5,7 +5,6 @@ from collections import Counter
 import msgspec
 import numpy as np
 
-from foregate.predict.evaluate.baselines import BASELINES
 from foregate.predict.evaluate.dataset import Examples
 from foregate.predict.evaluate.protocol import (
     BUDGETS,
@@ -16,6 +15,7 @@ from foregate.predict.evaluate.protocol import (
     reliability,
     threshold_for,
 )
+from foregate.predict.evaluate.tick_baselines import BASELINES
 from foregate.predict.history import Floats
 
 FIXED_THRESHOLDS = (0.5, 0.8)

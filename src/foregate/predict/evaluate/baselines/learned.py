@@ -1,0 +1,101 @@
+"""Logistic regression and XGBoost on the simple windows: what must be beaten to be worth anything."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foregate.predict.evaluate.baselines.simple_windows import RELATIVE, simple_windows
+from foregate.predict.evaluate.exam import Exam, Floats, exam_of
+from foregate.predict.evaluate.system import Scorer, System
+from foregate.predict.models.library import xgboost
+
+ROWS_MAX: Final = 200_000  # moments to learn from; of more, so many are drawn
+_ROUNDS: Final = 150
+# As one would set it at first: nothing holds it back from learning its entities by heart.
+_PARAMETERS: Final[dict[str, Any]] = {
+    "objective": "binary:logistic",
+    "max_depth": 6,
+    "eta": 0.1,
+    "tree_method": "hist",
+    "nthread": 1,
+}
+
+Rows = NDArray[np.float32]
+
+
+def fit_logistic(
+    systems: Sequence[System], horizon_s: int, rng: np.random.Generator, *, shuffled: bool = False
+) -> Scorer:
+    """Logistic regression on all simple windows, standardised; what is missing counts as average. Needs scikit-learn.
+
+    `shuffled`: learn from labels dealt out at random, to prove that nothing leaks. Raises ValueError when no failure
+    can be learned from.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows, labels = _examples(systems, horizon_s, rng, shuffled=shuffled)
+    known = ~np.isnan(rows)
+    mean = np.nan_to_num(rows).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, rows, mean).astype(np.float64)
+    scale = np.maximum(filled.std(axis=0), 1e-3)
+    model = LogisticRegression(C=0.1, max_iter=300).fit((filled - mean) / scale, labels)
+    weights, bias = model.coef_[0], float(model.intercept_[0])
+
+    def predict(rows: Rows) -> Floats:
+        margin = np.nan_to_num((rows - mean) / scale) @ weights + bias
+        probability: Floats = 1 / (1 + np.exp(-np.clip(margin, -50, 50)))
+        return probability
+
+    return _scorer(predict)
+
+
+def fit_boosted(
+    systems: Sequence[System], horizon_s: int, rng: np.random.Generator, *, shuffled: bool = False
+) -> Scorer:
+    """XGBoost on the simple windows without those relative to the entity's own past. Otherwise like `fit_logistic`."""
+    chosen = ~np.array(RELATIVE)
+    rows, labels = _examples(systems, horizon_s, rng, shuffled=shuffled)
+    parameters = _PARAMETERS | {"seed": int(rng.integers(2**31))}
+    booster = xgboost.train(parameters, xgboost.DMatrix(rows[:, chosen], labels), num_boost_round=_ROUNDS)
+
+    def predict(rows: Rows) -> Floats:
+        return np.asarray(booster.inplace_predict(np.ascontiguousarray(rows[:, chosen])), dtype=np.float64)
+
+    return _scorer(predict)
+
+
+def _scorer(predict: Any) -> Scorer:
+    def score(system: System) -> Floats:
+        recorded = ~np.isnan(system.of("requests"))
+        scores = np.full(recorded.shape, np.nan)
+        if recorded.any():
+            scores[recorded] = predict(simple_windows(system)[recorded])
+        return scores
+
+    return score
+
+
+def _examples(
+    systems: Sequence[System], horizon_s: int, rng: np.random.Generator, *, shuffled: bool
+) -> tuple[Rows, Floats]:
+    """Rows and labels of the moments that count, at most `ROWS_MAX`, failures as rare as they are."""
+    exam = exam_of(systems, horizon_s)
+    if not 0 < exam.base_rate < 1:
+        raise ValueError("what is to be learned from holds no failure: bring recordings in which something failed")
+    taken = _drawn(exam, rng)
+    labels = exam.label.astype(np.float64)
+    rows = np.concatenate(
+        [simple_windows(s)[chosen & t] for s, chosen, t in zip(systems, exam.chosen, taken, strict=True)]
+    )
+    picked = np.concatenate([t[chosen] for chosen, t in zip(exam.chosen, taken, strict=True)])
+    labels = labels[picked]
+    if shuffled:
+        rng.shuffle(labels)
+    return rows, labels
+
+
+def _drawn(exam: Exam, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    share = ROWS_MAX / max(len(exam.label), 1)
+    return [rng.random(chosen.shape) < share for chosen in exam.chosen]
