@@ -86,7 +86,7 @@ def _starts() -> Iterator[tuple[int, int]]:
 
 def _window(chance: random.Random, requests: int) -> StoredWindow:
     window, tally, facets = Window(0, QUARTER_S), Tally(), Facets()
-    tally.numbers = [requests, requests // 50, 0, requests // 20, 0, 0, 0, 300 * requests, 4_000 * requests]
+    tally.numbers[:9] = [requests, requests // 50, 0, requests // 20, 0, 0, 0, 300 * requests, 4_000 * requests]
     facets.counts = [0, requests - requests // 20 - requests // 50, 0, requests // 20, requests // 50]
     failed = Tally()
     for number in range(requests):

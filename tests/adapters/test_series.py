@@ -47,6 +47,17 @@ def test_windows_of_the_version_before_are_there_after_its_migration(tmp_path: P
         assert {(one.latency, one.upstream, one.facets) for one in found} == {(b"latency", b"upstream", b"facets")}
 
 
+def test_a_window_of_a_version_that_counted_less_says_that_nobody_has_counted_the_rest(tmp_path: Path) -> None:
+    known = WindowStats(600.0, 60, requests=5, p95_ms=12.5, max_ms=20.0)
+    with closing(EmbeddedSeries(tmp_path / "series.sqlite")) as series:
+        series.append([StoredWindow(Entity("default", "s", "/", "production"), known, b"", b"")], {}, {})
+        series._db.execute(
+            "UPDATE windows SET stats = ?", (msgspec.msgpack.encode(msgspec.structs.astuple(known)[:20]),)
+        )
+        (found,) = series.scan(60, 0, 1e9)
+    assert found.stats == known
+
+
 @pytest.mark.parametrize("org", [None, "default"])
 def test_what_expires_leaves_nothing_of_a_window_behind(tmp_path: Path, org: str | None) -> None:
     with closing(EmbeddedSeries(tmp_path / "series.sqlite")) as series:

@@ -42,6 +42,9 @@ def test_a_request_goes_through_with_its_ids_and_leaves_one_event() -> None:
             assert event.target == f"http://127.0.0.1:{port}"
             assert event.inflight == 1
             assert 0 < event.upstream_ms <= event.first_byte_ms <= event.latency_ms
+            assert 0 < event.waited_ms < event.upstream_ms  # for its connection
+            await (await world.client.request("GET", world.url())).read()
+            assert world.sink.events[1].waited_ms == 0.0  # there is one
 
     run(main)
 

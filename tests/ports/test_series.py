@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from tests.ports.conftest import SeriesAdapter
 
@@ -20,8 +21,10 @@ def window(entity: Entity = PAY, start_s: float = 600.0, span_s: int = 60, reque
 
 
 def test_a_window_comes_back_as_it_was(series_adapter: SeriesAdapter) -> None:
-    series_adapter.open_series().append([window()], {}, {})
-    assert series_adapter.open_series().scan(60, 0, 1_000) == [window()]
+    numbers = {name: at for at, name in enumerate(WindowStats.__struct_fields__[2:], 1)}
+    stored = msgspec.structs.replace(window(), stats=WindowStats(600.0, 60, **numbers))
+    series_adapter.open_series().append([stored], {}, {})
+    assert series_adapter.open_series().scan(60, 0, 1_000) == [stored]
 
 
 def test_writing_a_window_again_replaces_it(series_adapter: SeriesAdapter) -> None:

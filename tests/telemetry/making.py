@@ -70,6 +70,7 @@ def _random_event(chance: random.Random, time_s: float, entities: int) -> Reques
         route=f"/r/{chance.randrange(entities)}",
         latency_ms=latency_ms,
         upstream_ms=latency_ms * 0.9,
+        waited_ms=chance.choice((-1.0, 0.0, latency_ms * 0.05)),
         inflight=chance.randrange(1, 30),
         attempts=chance.choice((1, 1, 1, 2, 3)),
         key_id=f"key_{chance.randrange(4)}",
@@ -91,7 +92,8 @@ def _random_event(chance: random.Random, time_s: float, entities: int) -> Reques
 
 
 def counted(events: Sequence[RequestEvent]) -> dict[str, int]:
-    """The exact numbers of a window over these events."""
+    """The exact numbers of a window over these events, none of a model's."""
+    waited_ms = [one.waited_ms for one in events if one.waited_ms > 0.0 or (one.waited_ms == 0.0 and one.attempts > 0)]
     return {
         "requests": len(events),
         "errors": sum(one.failed for one in events),
@@ -103,6 +105,9 @@ def counted(events: Sequence[RequestEvent]) -> dict[str, int]:
         "request_bytes": sum(one.request_bytes for one in events),
         "response_bytes": sum(one.response_bytes for one in events),
         "inflight_max": max((one.inflight for one in events), default=0),
+        "upstream_limited": sum(one.status == 429 and one.attempts > 0 and one.limit != "refused" for one in events),
+        "waits": len(waited_ms),
+        "wait_us": sum(int(one * 1_000 + 0.5) for one in waited_ms),
     }
 
 

@@ -257,6 +257,7 @@ class _Held:
         exchange = request.exchange
         exchange.receiver = self
         if type(verdict) is Wait:
+            request.waited_s += verdict.seconds
             self._pending = asyncio.get_running_loop().call_later(verdict.seconds, self._waited)
         elif type(verdict) is Ask:
             self._pending = spawn(self._ask(verdict), name=f"policy {request.chain.names[request.step]}")

@@ -135,6 +135,8 @@ class Recorder:
             location.region,
             location.cloud,
             location.instance,
+            "gateway",
+            request.waited_s * 1000.0,
         )
         if not self._put(event):
             self._worker[EVENTS_SHED] += 1.0

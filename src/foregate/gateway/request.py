@@ -73,6 +73,7 @@ class Request:
         "stopped",
         "trace_id",
         "upstream_ms",
+        "waited_s",
         "websocket",
     )
 
@@ -111,6 +112,7 @@ class Request:
         self.status = 0
         self.error = ""
         self.upstream_ms = 0.0
+        self.waited_s = 0.0  # for a place in a queue of ours, and for new connections
         fields = head.notes
         if fields is None:
             fields = head.notes = Fields(exchange.headers, head.connection_tokens, exchange.underscores)

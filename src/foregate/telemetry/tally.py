@@ -5,6 +5,9 @@ What goes where (`wire.window.WindowStats` has the fields):
   and answers that broke off after a good status
 - `client_errors` are 4xx except what we limited and except 499 (the client left: nobody's error)
 - `retries` are attempts beyond the first
+- `upstream_limited` are answers 429 of what was asked; of models each such attempt, whoever answered then
+- waits for a place and for connections count where they were measured, and somebody was asked or it waited in vain
+- what is counted of models is in `windows.models`
 - latency counts every request that was not refused by ourselves (limit, open circuit, key, no route): quick refusals
   must not hide that the service is slow. Upstream time counts every request that reached one
 docs/explanations/windows.md says the same as SQL.
@@ -19,7 +22,8 @@ from foregate.wire.window import StoredWindow, WindowStats
 
 # Indexes into Tally.numbers, in the order of WindowStats.
 REQUESTS, ERRORS, TIMEOUTS, CLIENT_ERRORS, LIMITED, BROKEN, RETRIES, REQUEST_BYTES, RESPONSE_BYTES = range(9)
-NUMBERS = 9
+UPSTREAM_LIMITED, WAITS, WAIT_US, MODEL_REQUESTS, MODEL_FAILURES, TOKENS, FIRST_TOKENS, FIRST_TOKEN_US = range(9, 17)
+NUMBERS = 17
 QUANTILES = (0.50, 0.90, 0.95, 0.99, 0.999)  # of a window's latencies, in the order of `Times.quantiles_ms`
 
 
@@ -91,6 +95,14 @@ def window_stats(start_s: int, span_s: int, numbers: Sequence[int], inflight_max
         p90_ms=p90_ms,
         p999_ms=p999_ms,
         max_ms=times.max_ms,
+        upstream_limited=numbers[UPSTREAM_LIMITED],
+        waits=numbers[WAITS],
+        wait_us=numbers[WAIT_US],
+        model_requests=numbers[MODEL_REQUESTS],
+        model_failures=numbers[MODEL_FAILURES],
+        tokens=numbers[TOKENS],
+        first_tokens=numbers[FIRST_TOKENS],
+        first_token_us=numbers[FIRST_TOKEN_US],
     )
 
 
@@ -111,6 +123,14 @@ def _numbers_of(stats: WindowStats) -> list[int]:
         stats.retries,
         stats.request_bytes,
         stats.response_bytes,
+        stats.upstream_limited,
+        stats.waits,
+        stats.wait_us,
+        stats.model_requests,
+        stats.model_failures,
+        stats.tokens,
+        stats.first_tokens,
+        stats.first_token_us,
     ]
 
 

@@ -48,7 +48,8 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     itself included. `policies` says what the policies said, in their order: "ip_filter:passed rate_limits:refused".
     `client` is the address that limits and filters mean, `path` what was asked for, without its query, `host` the
     Host field. `region` and `cloud` are where it was served, `instance` by which machine or pod (OpenTelemetry's
-    cloud.region, cloud.provider, host.name); `parent_span_id` is the span of who asked.
+    cloud.region, cloud.provider, host.name); `parent_span_id` is the span of who asked. `waited_ms` is how long it
+    waited for a place (in a queue of ours) and for new connections, all attempts together; -1: not measured.
     """
 
     time_s: float
@@ -85,6 +86,7 @@ class RequestEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     cloud: str = ""
     instance: str = ""
     source: Source = "gateway"
+    waited_ms: float = UNMEASURED_MS
 
     @property
     def entity(self) -> Entity:

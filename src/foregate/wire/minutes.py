@@ -29,7 +29,7 @@ TRAFFIC: Final = (
 )
 # What stands beside the windows: saturation, models, what runs out, what was changed. All optional.
 SIGNALS: Final = (
-    "queue_mean_ms",  # mean wait for a connection or a slot, before anybody was asked
+    "queue_mean_ms",  # mean wait for a place in a queue of ours and for new connections
     "upstream_limited",  # answers 429 of what was asked
     "tokens",  # of language models, read and written
     "first_token_ms",  # mean time to a model's first token
@@ -55,6 +55,21 @@ class FaultNote(msgspec.Struct, array_like=True, frozen=True):
     severity: float = 0.0
     heals: bool = False  # a gradual one that ends before it would fail
     benign: bool = False  # it never fails
+
+
+def signals_of(stats: WindowStats) -> dict[str, float]:
+    """Those of `SIGNALS` that a window counts itself; what it has not measured is absent."""
+    found: dict[str, float] = {}
+    if stats.requests:
+        found["upstream_limited"] = float(stats.upstream_limited)
+    if stats.waits:
+        found["queue_mean_ms"] = stats.wait_us / 1000.0 / stats.waits
+    if stats.model_requests:
+        found["tokens"] = float(stats.tokens)
+        found["model_failures"] = float(stats.model_failures)
+    if stats.first_tokens:
+        found["first_token_ms"] = stats.first_token_us / 1000.0 / stats.first_tokens
+    return found
 
 
 def traffic_of(stats: WindowStats) -> tuple[float, ...]:

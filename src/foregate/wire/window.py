@@ -35,6 +35,14 @@ class WindowStats(msgspec.Struct, array_like=True, frozen=True):
     p90_ms: float = 0.0
     p999_ms: float = 0.0
     max_ms: float = 0.0
+    upstream_limited: int = 0  # answers 429 of what was asked; of models every such attempt
+    waits: int = 0  # requests whose wait for a place and for connections was measured
+    wait_us: int = 0  # of these, all together
+    model_requests: int = 0  # requests to language models
+    model_failures: int = 0  # attempts at a model that failed, a fallback's included
+    tokens: int = 0  # read and written
+    first_tokens: int = 0  # answers of models whose first token's time was measured
+    first_token_us: int = 0  # of these, all together
 
     @property
     def error_rate(self) -> float:

@@ -74,6 +74,27 @@ def test_a_newer_schema_is_refused_and_left_alone(postgres: PostgresServer, url:
     assert postgres.execute("SELECT store, version FROM foregate_stores", url) == [("series", 99)]
 
 
+def test_windows_that_an_older_version_has_stored_gain_columns_of_nothing(
+    postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("foregate.adapters.distributed.postgres.series.MIGRATIONS", tables.MIGRATIONS[:2])
+        PostgresSeries(url).close()
+    names = list(tables.NUMBERS)[:18]
+    postgres.execute(
+        "INSERT INTO entities (digest, org, service, route, environment) "
+        "VALUES ('x', 'default', 'payments', '/pay', 'production'); "
+        f"INSERT INTO windows_60 (start_at, entity, {', '.join(names)}, latency, upstream, facets) "
+        f"SELECT to_timestamp(600), id, {', '.join('7' for _ in names)}, '', '', '' FROM entities",
+        url,
+    )
+    with closing(PostgresSeries(url)) as series:
+        (found,) = series.scan(60, 0, 1_000)
+        assert found.stats == WindowStats(600.0, 60, **dict.fromkeys(names, 7))
+        series.append([window(requests=3)], {}, {})
+        assert {one.stats.requests for one in series.scan(60, 0, 1_000)} == {3, 7}
+
+
 def test_who_may_only_read_can_ask(postgres: PostgresServer, url: str) -> None:
     with closing(PostgresSeries(url)) as series, closing(PostgresArchive(url)) as archive:
         series.append([window()], {}, {})

@@ -16,6 +16,7 @@ from foregate.gateway.ai.formats.same import Same
 from foregate.gateway.ai.formats.watch import PassedOn
 from foregate.gateway.ai.health import FAILURES_MAX
 from foregate.lab.providers.script import Asked, Script
+from foregate.telemetry.windows.models import model_numbers
 from foregate.wire.ai import Model, ModelRoute
 
 TO_CLAUDE = {"gpt-5": ModelRoute(fallback=("claude",)), "claude": ModelRoute(fallback=("gpt-5",))}
@@ -45,6 +46,8 @@ def test_a_provider_that_cannot_is_replaced(status: int, streamed: bool) -> None
             assert await _text(ai, streamed) == "Hello, world!"
             assert ai.used.attempts == f"openai/gpt-5:{status} anthropic/claude-sonnet-4-5:ok"
             assert (ai.used.provider, ai.world.event.service) == ("anthropic", "anthropic")
+            counted = model_numbers(ai.used)
+            assert (counted.failures, counted.limited) == (1, int(status == 429))
             assert (
                 'foregate_ai_failed_attempts_total{gen_ai_provider_name="openai",gen_ai_request_model="gpt-5"} 1'
                 in (ai.page())

@@ -8,7 +8,7 @@ from tests.gateway.policies.asking import ask, end, means
 from foregate.gateway.policies.bulkhead import BulkheadPolicy
 from foregate.gateway.policies.policy import Ask, Place, Refuse, Verdict
 from foregate.gateway.request import Request
-from foregate.kernel.clock import SystemClock
+from foregate.kernel.clock import ManualClock, SystemClock
 from foregate.wire.policies import Bulkhead
 
 
@@ -72,6 +72,23 @@ def test_nobody_waits_longer_than_wait_s() -> None:
         verdicts = await asyncio.wait_for(asyncio.gather(*[verdict_of(policy.admit(ask())) for _ in range(3)]), 5)
         assert all(isinstance(verdict, Refuse) for verdict in verdicts)
         assert policy.gate.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_a_request_says_how_long_it_has_waited_whatever_became_of_it() -> None:
+    async def main() -> None:
+        clock = ManualClock()
+        policy = BulkheadPolicy(Bulkhead(1, 2, 60.0), means(clock=clock), Place("service:a", "a"))
+        inside, let_in, left, refused = ask(), ask(), ask(), ask()
+        assert admitted(policy, inside, let_in, left, refused) == ["in", "waits", "waits", "refused"]
+        clock.advance(3.0)
+        end(left, 499, "client_closed")
+        clock.advance(4.0)
+        end(inside)
+        clock.advance(5.0)
+        end(let_in)
+        assert [one.waited_s for one in (inside, let_in, left, refused)] == [0.0, 7.0, 3.0, 0.0]
 
     asyncio.run(main())
 

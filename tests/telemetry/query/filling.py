@@ -23,6 +23,8 @@ KINDS: Sequence[dict[str, object]] = (
 _COUNTED = (
     "requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "request_bytes",
     "response_bytes",
+    "upstream_limited", "waits", "wait_us", "model_requests", "model_failures", "tokens", "first_tokens",
+    "first_token_us",
 )  # fmt: skip
 
 
@@ -59,7 +61,7 @@ def windows_of(events: Sequence[RequestEvent], spans_s: Sequence[int] = SPANS_S)
 def _window(span_s: int, start_s: int, entity: Entity, events: Sequence[RequestEvent]) -> StoredWindow:
     window, tally = Window(start_s, span_s), Tally()
     numbers = counted(events)
-    tally.numbers = [numbers[name] for name in _COUNTED]
+    tally.numbers = [numbers.get(name, 0) for name in _COUNTED]
     assert len(tally.numbers) == NUMBERS
     facets = Facets()
     for one in events:

@@ -16,7 +16,7 @@ from foregate.telemetry.facets import facets_of, latencies_by_class
 from foregate.telemetry.rollup import merge_windows
 from foregate.telemetry.sketch import Sketch
 from foregate.telemetry.windows import Windower
-from foregate.wire.event import RequestEvent
+from foregate.wire.event import AiUsage, RequestEvent
 from foregate.wire.window import ROLLED_UP_FROM, SPANS_S, StoredWindow
 
 PAGE = Path(__file__).parents[3] / "docs/explanations/windows.md"
@@ -24,7 +24,21 @@ NUMBERS, HISTOGRAM, KEYS = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.
 CLIENT_ERRORS = [code for code, spec in ERRORS.items() if spec.fault == "client"]
 SPANS = (*SPANS_S, *ROLLED_UP_FROM)
 COLUMNS = [name for name in RequestEvent.__struct_fields__ if name != "ai"]
+ATTEMPTS = (
+    "openai/gpt-5:ok",
+    "openai/gpt-5:429 openai/gpt-5:429 anthropic/claude:ok",
+    "openai/gpt-5:upstream_timeout anthropic/ft:claude:client_closed",
+    "openai/gpt-5:500 mistral/large:cannot_say(tools) anthropic/claude:404 anthropic/opus:422",
+    "openai/gpt-5:provider_failed(too_many) google/gemini:other_api",
+    "",
+)
 Row = dict[str, Any]
+
+
+def usage(attempts: str, first_token_ms: float) -> AiUsage:
+    return AiUsage(
+        "chat", "openai", "gpt-5", "gpt-5", 120, 1 << 40, 0, 0.1, False, first_token_ms, 20.0, True, "stop", attempts
+    )
 
 
 def borders() -> list[RequestEvent]:
@@ -45,6 +59,15 @@ def borders() -> list[RequestEvent]:
         {"client": "", "key_id": ""},
         {"time_s": T0 + 60.0},
         {"time_s": T0 + 59.999999},
+        {"waited_ms": 0.0},
+        {"waited_ms": 0.0, "attempts": 0},
+        {"waited_ms": 1_000.25, "attempts": 0, "status": 503, "error": "bulkhead_full"},
+        {"waited_ms": 2e9},
+        {"status": 429},
+        {"status": 429, "limit": "refused"},
+        {"status": 429, "attempts": 0},
+        *({"ai": usage(said, first_token_ms)} for said in ATTEMPTS for first_token_ms in (-1.0, 0.0, 412.5, 2e9)),
+        {"ai": usage("openai/gpt-5:429", -1.0), "status": 429},
     ]
     return [event(**changes) for changes in odd]
 
@@ -74,7 +97,10 @@ def windows(events: list[RequestEvent]) -> dict[int, list[StoredWindow]]:
 
 
 def ask(sql: str, span_s: int, events: list[RequestEvent], **more: object) -> list[Row]:
-    rows = [{name: getattr(one, name) for name in COLUMNS} for one in events]
+    of_models = [None if one.ai is None else msgspec.structs.asdict(one.ai) for one in events]
+    rows = [
+        {"ai": ai} | {name: getattr(one, name) for name in COLUMNS} for one, ai in zip(events, of_models, strict=True)
+    ]
     connection = duckdb.connect()
     connection.register("events", pa.Table.from_pylist(rows))
     answer = connection.execute(sql, {"span_s": span_s, **more})

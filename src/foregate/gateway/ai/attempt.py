@@ -269,5 +269,6 @@ class Attempt:
 
     def _failed(self, code: str, message: str = "", said: str = "") -> None:
         counts = ERRORS[code].fault != "ours"
-        text = f"{code}({said[:SAID_CHARS_MAX]})" if said else code
+        word = "_".join(said[:SAID_CHARS_MAX].split())  # attempts are told apart by spaces
+        text = f"{code}({word})" if word else code
         self._conversation.attempt_failed(self, Trouble(code, text, 0, message, counts))

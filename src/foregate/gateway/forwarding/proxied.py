@@ -125,7 +125,8 @@ class Proxied:
 
     def connected(self, connection: UpstreamExchange) -> None:
         """There is a connection: send the head and what there is of the body."""
-        self.pending = None
+        if self.pending is not None:
+            self.waited()
         self.connection = connection
         exchange = self.exchange
         complete = exchange.told_complete
@@ -162,8 +163,13 @@ class Proxied:
             return b"".join((*head, frame(body or [], exchange.told_complete, exchange.trailers)))
         return b"".join((*head, *(body or ())))
 
-    def connect_failed(self, code: str) -> None:
+    def waited(self) -> None:
+        """The new connection is there, or will not be."""
         self.pending = None
+        self.request.waited_s += self.monotonic() - self.attempt_s
+
+    def connect_failed(self, code: str) -> None:
+        self.waited()
         trouble.attempt_failed(self, code)
 
     def _keep_bounded(self) -> None:

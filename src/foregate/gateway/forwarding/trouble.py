@@ -203,9 +203,12 @@ def client_left(proxied: Proxied, code: str) -> None:
 
 def _drop_attempts(proxied: Proxied) -> None:
     """Nobody waits for them any more."""
-    if proxied.pending is not None:
-        proxied.pending.cancel()
+    pending = proxied.pending
+    if pending is not None:
+        pending.cancel()
         proxied.pending = None
+        if isinstance(pending, asyncio.Task):  # a connection to come; else a retry
+            proxied.waited()
     connection, proxied.connection = proxied.connection, None
     if connection is not None:
         connection.abandon(proxied)

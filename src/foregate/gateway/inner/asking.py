@@ -166,6 +166,7 @@ class Asking:
 def _tell_of(asked: Request, request: Request) -> None:
     """The client's event says what was said of the request that its answer came from, and who answered it."""
     request.upstream_ms = asked.upstream_ms
+    request.waited_s += asked.waited_s
     for outcome in asked.outcomes or ():
         request.note(outcome)
         if outcome.startswith("fallback:service"):

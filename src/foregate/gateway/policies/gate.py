@@ -103,8 +103,9 @@ class Gate:
     def _wait(self, request: Request) -> Verdict:
         if not self._queue.takes(request.priority):
             return self._full
-        waiting = _Waiting(self)
-        entry, pushed_out = self._queue.push(waiting, request.priority, self._clock.monotonic() + self._wait_s)
+        now_s = self._clock.monotonic()
+        waiting = _Waiting(self, request, now_s)
+        entry, pushed_out = self._queue.push(waiting, request.priority, now_s + self._wait_s)
         if pushed_out is not None:
             pushed_out.item.decide(self._full)
         waiting.entry = entry
@@ -124,6 +125,10 @@ class Gate:
             entry.item.decide(self._late)
         self._watch()
 
+    def waited_s(self, since_s: float) -> float:
+        """How long that was."""
+        return self._clock.monotonic() - since_s
+
     def forget(self, entry: Entry[_Waiting]) -> None:
         """Its client went away while it waited."""
         self._queue.remove(entry)
@@ -132,16 +137,19 @@ class Gate:
 class _Waiting:
     """A request in the queue; afterwards, one that is inside."""
 
-    __slots__ = ("_gate", "_inside", "entry", "verdict")
+    __slots__ = ("_gate", "_inside", "_request", "_since_s", "entry", "verdict")
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, request: Request, since_s: float) -> None:
         self._gate = gate
+        self._request: Request | None = request  # until it waits no longer: the request knows this one, too
+        self._since_s = since_s
         self._inside = False
         self.entry: Entry[_Waiting] | None = None
         self.verdict: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
 
     def decide(self, verdict: Verdict | None) -> None:
         self._inside = verdict is None
+        self._note_wait()
         if not self.verdict.done():  # its client may have left in this very moment; then `over` gives the place back
             self.verdict.set_result(verdict)
 
@@ -152,3 +160,10 @@ class _Waiting:
             self._gate.leave()
         elif self.entry is not None:
             self._gate.forget(self.entry)
+            self._note_wait()
+
+    def _note_wait(self) -> None:
+        """It waits no longer: the request says for how long it has."""
+        request, self._request = self._request, None
+        if request is not None:
+            request.waited_s += self._gate.waited_s(self._since_s)

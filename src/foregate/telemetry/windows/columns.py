@@ -14,6 +14,7 @@ import numpy.typing as npt
 from foregate.kernel.errors import ERRORS
 from foregate.telemetry.facets import KEY_CHARS_MAX
 from foregate.telemetry.uniques import hash_of
+from foregate.telemetry.windows.models import model_columns
 from foregate.wire.event import RequestEvent
 
 Ints = npt.NDArray[np.int64]
@@ -45,6 +46,8 @@ class Columns(NamedTuple):
     entity: Ints  # indexes into `entities`
     key: Ints  # indexes into `keys`; 0: none was presented
     client: Ints  # `uniques.hash_of` the address; -1: none is known
+    waited_ms: Floats
+    model: Ints  # (events, numbers of `models.ModelNumbers`)
     entities: list[EntityKey]
     keys: list[str]
 
@@ -90,6 +93,8 @@ class Encoder:
             entity,
             key,
             _looked_up(clients, self._hash_of)[client],
+            _floats([event.waited_ms for event in events]),
+            model_columns(events),
             entities,
             keys,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from foregate.telemetry.facets import CLASSES, REST, Facets
 from foregate.telemetry.sketch import BUCKETS, MIN_MS, PER_LOG, SUM_MAX, Sketch
 from foregate.telemetry.tally import Tally
+from foregate.telemetry.windows import models
 from foregate.telemetry.windows.columns import BROKE, CLIENTS_FAULT, TIMED_OUT, Columns, EntityKey, Flags, Floats, Ints
 from foregate.wire.event import UNMEASURED_MS
 
@@ -22,6 +23,7 @@ _BYTES_MAX = 1 << 44  # 16 TB in one body is not one either
 _SMALL_MAX = 1 << 24  # nor so many attempts, or requests at once
 _STATUS_MAX = 999
 _CLIENT_LEFT = 499
+_TOO_MANY_REQUESTS = 429
 _HASH_SPACE = 1 << 32
 
 
@@ -91,6 +93,10 @@ class _Counted:
         failed = (status >= 500) | broke_off
         client_error = (status >= 400) & (status < _CLIENT_LEFT) & ~events.limited
         refused = events.limited | events.broken | ((events.attempts == 0) & (error & BROKE != 0))
+        model, waited_ms = events.model, events.waited_ms
+        limited = (status == _TOO_MANY_REQUESTS) & (events.attempts > 0) & ~events.limited
+        of_models = model[:, models.REQUESTS]
+        waited = (waited_ms >= 0.0) & (waited_ms <= LATENCY_MAX_MS) & ((events.attempts > 0) | (waited_ms > 0.0))
         self.numbers = np.stack(
             [
                 np.ones_like(status),
@@ -102,6 +108,14 @@ class _Counted:
                 np.maximum(events.attempts - 1, 0),
                 events.request_bytes,
                 events.response_bytes,
+                np.where(of_models > 0, model[:, models.LIMITED], limited),
+                waited.astype(np.int64),
+                (np.where(waited, waited_ms, 0.0) * 1000.0 + 0.5).astype(np.int64),
+                of_models,
+                model[:, models.FAILURES],
+                model[:, models.TOKENS],
+                model[:, models.FIRST_TOKENS],
+                model[:, models.FIRST_TOKEN_US],
             ]
         )
         self.measured: Flags = ~refused & (events.latency_ms >= 0.0)

@@ -33,11 +33,20 @@ NUMBERS = {
     "p90_ms": ("double precision", ""),
     "p999_ms": ("double precision", ""),
     "max_ms": ("double precision", "max"),
+    "upstream_limited": ("bigint", "sum"),
+    "waits": ("bigint", "sum"),
+    "wait_us": ("bigint", "sum"),
+    "model_requests": ("bigint", "sum"),
+    "model_failures": ("bigint", "sum"),
+    "tokens": ("bigint", "sum"),
+    "first_tokens": ("bigint", "sum"),
+    "first_token_us": ("bigint", "sum"),
 }
+_AT_FIRST, _WITH_SIGNALS = 18, 26  # how many of these the tables were made with; up to where `_signals` adds more
 SKETCHES = ("latency", "upstream", "facets")
 COLUMNS = ("start_at", "entity", *NUMBERS, *SKETCHES)
 
-_STORED = "".join(f"{name} {kind} NOT NULL, " for name, (kind, _) in NUMBERS.items()) + "".join(
+_STORED = "".join(f"{name} {kind} NOT NULL, " for name, (kind, _) in list(NUMBERS.items())[:_AT_FIRST]) + "".join(
     f"{name} bytea NOT NULL, " for name in SKETCHES
 )
 _OTHERS = f"""
@@ -75,4 +84,12 @@ def _windows(cursor: Cursor, layout: Layout) -> None:
         cursor.execute(sql.SQL("CREATE INDEX ON {} (entity, start_at)").format(sql.Identifier(divided.table)))
 
 
-MIGRATIONS: tuple[Migration, ...] = (statements(_OTHERS), _windows)
+def _signals(cursor: Cursor, layout: Layout) -> None:
+    """Waits, models, and limits of what is asked. A constant default: no row is written anew for it."""
+    added = list(NUMBERS.items())[_AT_FIRST:_WITH_SIGNALS]
+    columns = ", ".join(f"ADD COLUMN {name} {kind} NOT NULL DEFAULT 0" for name, (kind, _) in added)
+    for table in ("totals", *(divided.table for divided in WINDOWS.values())):
+        cursor.execute(sql.SQL(f"ALTER TABLE {{}} {columns}").format(sql.Identifier(table)))
+
+
+MIGRATIONS: tuple[Migration, ...] = (statements(_OTHERS), _windows, _signals)

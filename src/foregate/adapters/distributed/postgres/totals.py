@@ -30,7 +30,10 @@ _TOTALS = (
     f"SELECT org, environment, start_s, {NUMBER_COLUMNS}, {SKETCH_COLUMNS} FROM totals "  # noqa: S608
     "WHERE span_s = %s AND start_s >= %s AND start_s < %s {which} ORDER BY org, environment, start_s"
 )
-_PUT = f"INSERT INTO totals VALUES ({', '.join(['%s'] * (4 + len(NUMBERS) + len(SKETCHES)))})"  # noqa: S608
+_PUT = (
+    f"INSERT INTO totals (span_s, start_s, org, environment, {NUMBER_COLUMNS}, {SKETCH_COLUMNS}) "  # noqa: S608
+    f"VALUES ({', '.join(['%s'] * (4 + len(NUMBERS) + len(SKETCHES)))})"
+)
 _STALE = (
     "SELECT start_s / 3600 * 3600 FROM untotalled WHERE start_s >= %s AND start_s < %s UNION "
     "SELECT start_s FROM stale WHERE start_s > %s AND start_s < %s ORDER BY 1"
