@@ -86,6 +86,10 @@ class DataDir:
         return self.root / "models"
 
     @property
+    def minutes(self) -> Path:
+        return self.root / "minutes"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 

@@ -1,0 +1,106 @@
+"""Minutes of APIs as Parquet, a file per organisation and day (UTC): a twentieth of what the windows take that they
+come from, so that weeks of them can be kept to learn from.
+
+A file is written under another name and renamed once it is on the disk: it is there whole, or not at all.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from foregate.wire.entity import Entity
+from foregate.wire.minutes import COLUMNS
+
+DAY_S: Final = 86_400
+_KEYS: Final = ("service", "route", "environment")
+
+
+class MinuteRows(NamedTuple):
+    """n recorded minutes: whose (n,), numbers into `entities`; when each began, Unix seconds (n,); and what it says,
+    (n, len(COLUMNS))."""
+
+    entities: tuple[Entity, ...]
+    entity: NDArray[np.int64]
+    time_s: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+
+class EmbeddedMinutes:
+    """The files of one folder. Days are counted since 1970. All methods block, and may raise OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def days(self, org: str) -> Sequence[int]:
+        """Which days are kept, in order."""
+        return sorted(int(path.stem) for path in self._of(org).glob("*.parquet") if path.stem.isdigit())
+
+    def put(self, org: str, day: int, rows: MinuteRows) -> None:
+        """Keep a day; it replaces one that is there."""
+        keys = pa.array(rows.entity, pa.int32())
+        columns = {
+            name: pa.DictionaryArray.from_arrays(keys, pa.array([getattr(e, name) for e in rows.entities], pa.string()))
+            for name in _KEYS
+        }
+        columns["time_s"] = pa.array(rows.time_s)
+        columns |= {name: pa.array(rows.values[:, i]) for i, name in enumerate(COLUMNS)}
+        folder = self._of(org)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = folder / f".{day}.new"
+        try:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                pq.write_table(pa.table(columns), file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(folder / f"{day}.parquet")
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+
+    def requests(self, org: str, day: int) -> Mapping[Entity, float]:
+        """How many requests each entity had on that day."""
+        rows = self._read(org, day, ("requests",))
+        sums = np.bincount(rows.entity, np.nan_to_num(rows.values[:, 0]), minlength=len(rows.entities))
+        return dict(zip(rows.entities, sums.tolist(), strict=True))
+
+    def read(self, org: str, day: int) -> MinuteRows:
+        """A day as it was put; columns that are newer than the file are NaN. Raises OSError where it is damaged."""
+        return self._read(org, day, COLUMNS)
+
+    def expire(self, org: str, before_day: int) -> int:
+        """Delete older days. Returns how many."""
+        gone = [day for day in self.days(org) if day < before_day]
+        for day in gone:
+            (self._of(org) / f"{day}.parquet").unlink(missing_ok=True)
+        return len(gone)
+
+    def _of(self, org: str) -> Path:
+        return self._folder / quote(org, safe="").replace(".", "%2E")
+
+    def _read(self, org: str, day: int, names: Collection[str]) -> MinuteRows:
+        path = self._of(org) / f"{day}.parquet"
+        try:
+            with pq.ParquetFile(path) as file:
+                known = set(file.schema_arrow.names)
+                table = file.read([*_KEYS, "time_s", *(name for name in names if name in known)])
+        except (pa.ArrowException, KeyError) as error:
+            raise OSError(f"{path} is damaged: {error}") from error
+        values = np.full((len(table), len(names)), np.nan, dtype=np.float32)
+        for i, name in enumerate(names):
+            if name in known:
+                values[:, i] = table[name].to_numpy()
+        entities, entity = _entities(org, [table[name].to_pylist() for name in _KEYS])
+        return MinuteRows(entities, entity, table["time_s"].to_numpy().astype(np.int64), values)
+
+
+def _entities(org: str, columns: Sequence[Sequence[str]]) -> tuple[tuple[Entity, ...], NDArray[np.int64]]:
+    numbers: dict[tuple[str, ...], int] = {}
+    entity = [numbers.setdefault(row, len(numbers)) for row in zip(*columns, strict=True)]
+    return tuple(Entity(org, *row) for row in numbers), np.array(entity, dtype=np.int64)
