@@ -2,21 +2,13 @@
 
 import pytest
 
+from foregate.app.models.serving import REST_S, promotable, promoted, rolled_back
 from foregate.kernel.errors import ForegateError
-from foregate.predict.registry.amount import Amount, missing
-from foregate.predict.registry.serving import REST_S, promotable, promoted, rolled_back
 from foregate.wire.models import BUNDLED, ModelEntry, Serving
 
 
 def entry(version: str, *, better: bool = True) -> ModelEntry:
     return ModelEntry("shop", version, 1.0, 0.0, 1.0, "ab", 3, better, "not surely better" if not better else "better")
-
-
-def test_what_is_missing_is_said_until_there_is_enough() -> None:
-    assert missing(Amount(3.04, 2, 40)) == "learning: 3 of 14 days, 2 of 20 failures"
-    assert missing(Amount(13.99, 20, 1)) == "learning: 13.9 of 14 days, 1 of 3 APIs"
-    assert missing(Amount(0, 0, 0)) == "learning: 0 of 14 days, 0 of 20 failures, 0 of 3 APIs"
-    assert missing(Amount(14, 20, 3)) is None
 
 
 def test_a_better_model_takes_over_and_a_refused_one_says_why_not() -> None:
