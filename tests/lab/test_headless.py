@@ -114,7 +114,7 @@ def test_random_scenarios_cover_every_kind_and_heal_about_a_fifth():
     scenarios = [random_scenario(Random(seed), 3_600.0) for seed in range(400)]
     faults = [fault for scenario in scenarios for fault in scenario.faults]
     kinds = Counter(fault.kind for fault in faults)
-    assert len(kinds) == 12
+    assert len(kinds) == 13
     assert min(kinds.values()) > 10
     gradual = [fault for fault in faults if fault.kind in ("memory_leak", "brownout", "load_ramp", "pool_exhaustion")]
     assert 0.12 < sum(fault.heals for fault in gradual) / len(gradual) < 0.3

@@ -37,6 +37,8 @@ _ALL = (
     Kind("crash", "Crash", "The process dies; nobody listens until it is started again.", False, False),
     Kind("bad_deploy", "Bad deploy", "A new version is slower and answers a share of requests with errors.", False,
          False),
+    Kind("certificate", "Expired certificate",
+         "The service's certificate expires at a known time; from then on no connection to it is made.", False, True),
     Kind("batch_job", "Batch job", "A nightly job takes some connections and slows queries; capacity holds.", True,
          False, benign=True, services=("payments", "search", "users", "orders")),
     Kind("flash_crowd", "Flash crowd", "Traffic to the service doubles for some minutes; capacity holds.", False,

@@ -12,6 +12,11 @@ DEMO_S = 24 * 3600.0
 SETTLE_S = 600.0  # random scenarios begin with so much calm
 
 
+def reach_s(severity: float) -> float:
+    """About how long a gradual fault takes from its start to failure; a negative severity is slower than any here."""
+    return float(REACH_SLOW_S * (REACH_QUICK_S / REACH_SLOW_S) ** severity)
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something goes wrong in `service` from `start_s` (seconds into the run) for `duration_s`. `severity` 0 to 1.
@@ -40,7 +45,7 @@ class Fault:
     @property
     def reach_s(self) -> float:
         """About how long a gradual fault of this severity takes from its start to failure."""
-        return float(REACH_SLOW_S * (REACH_QUICK_S / REACH_SLOW_S) ** self.severity)
+        return reach_s(self.severity)
 
     @property
     def heals(self) -> bool:

@@ -7,7 +7,7 @@ from foregate.lab.faults.demand import FlashCrowd, LoadRamp, RetryStorm
 from foregate.lab.faults.effect import Effect
 from foregate.lab.faults.resources import MemoryLeak, PoolExhaustion, QuotaExhaustion
 from foregate.lab.faults.slowness import BatchJob, Blip, Brownout, SlowDependency
-from foregate.lab.faults.sudden import BadDeploy, Crash
+from foregate.lab.faults.sudden import BadDeploy, Certificate, Crash
 from foregate.lab.model.world import World
 from foregate.lab.scenario import Fault
 
@@ -22,6 +22,7 @@ _EFFECTS: dict[str, Callable[[World, Fault, str], Effect]] = {
     "quota_exhaustion": QuotaExhaustion,
     "crash": Crash,
     "bad_deploy": BadDeploy,
+    "certificate": Certificate,
     "batch_job": BatchJob,
     "flash_crowd": FlashCrowd,
     "blip": Blip,

@@ -1,13 +1,8 @@
 """Faults that come from those who ask: more of them, or less patient ones."""
 
-from foregate.lab.faults.effect import slowdown_to
+from foregate.lab.faults import strengths
 from foregate.lab.model.world import World
 from foregate.lab.scenario import Fault
-
-RAMP_PEAK_OF_CAPACITY = 1.25
-CROWD_OF_CAPACITY = 0.52
-CROWD_RISE_S = 25.0
-STORM_BUSY = 0.54  # how busy the service would be without the repetitions: it would hold
 
 
 class LoadRamp:
@@ -18,12 +13,10 @@ class LoadRamp:
         self._demand = world.demand[fault.service]
         self._reach_s = fault.reach_s
         profile = world.services[fault.service].profile
-        direct = profile.share / (profile.share + profile.extra_share)
-        self._peak = 1.0 + (1.0 / profile.utilisation(world.rate) - 1.0) / direct
+        self._most = strengths.ramp_most(profile, profile.utilisation(world.rate))
 
     def step(self, age_s: float) -> None:
-        progress = min(RAMP_PEAK_OF_CAPACITY, age_s / self._reach_s)
-        self._demand.set(self._id, 1.0 + (self._peak - 1.0) * progress)
+        self._demand.set(self._id, strengths.ramp(self._most, age_s, self._reach_s))
 
     def end(self) -> None:
         self._demand.clear(self._id)
@@ -36,10 +29,10 @@ class FlashCrowd:
         self._id = fault_id
         self._demand = world.demand[fault.service]
         busy = world.services[fault.service].profile.utilisation(world.rate)
-        self._peak = max(1.0, min(1.6 + fault.severity, CROWD_OF_CAPACITY / busy))
+        self._most = strengths.crowd_most(busy, fault.severity)
 
     def step(self, age_s: float) -> None:
-        self._demand.set(self._id, 1.0 + (self._peak - 1.0) * min(1.0, age_s / CROWD_RISE_S))
+        self._demand.set(self._id, strengths.crowd(self._most, age_s))
 
     def end(self) -> None:
         self._demand.clear(self._id)
@@ -54,12 +47,12 @@ class RetryStorm:
         self._reach_s = fault.reach_s
         service = world.services[fault.service]
         self._slow = service.database.slow
-        self._slowdown = slowdown_to(service, world.rate, STORM_BUSY, most=6.0)
+        self._most = strengths.storm_most(service.profile, service.profile.utilisation(world.rate))
 
     def step(self, age_s: float) -> None:
-        progress = age_s / self._reach_s
-        self._impatient.set(self._id, min(1.0, progress))
-        self._slow.set(self._id, 1.0 + (self._slowdown - 1.0) * min(1.0, progress) ** 1.3)
+        impatient, slow = strengths.storm(self._most, age_s, self._reach_s)
+        self._impatient.set(self._id, impatient)
+        self._slow.set(self._id, slow)
 
     def end(self) -> None:
         self._impatient.clear(self._id)

@@ -1,5 +1,6 @@
 """Faults that use something up: memory, connections, quota."""
 
+from foregate.lab.faults.strengths import drained_per_s, leak_chance, leaked_mb
 from foregate.lab.model.world import World
 from foregate.lab.scenario import Fault
 
@@ -12,8 +13,7 @@ class MemoryLeak:
         service = world.services[fault.service]
         self._instances = service.instances
         profile = service.profile
-        rps = profile.rps(world.rate) / profile.instances
-        self._leak_mb = (profile.heap_limit_mb - profile.heap_base_mb) / (fault.reach_s * rps)
+        self._leak_mb = leaked_mb(profile, profile.rps(world.rate), fault.reach_s)
 
     def step(self, age_s: float) -> None:
         for instance in self._instances:
@@ -33,8 +33,7 @@ class PoolExhaustion:
         service = world.services[fault.service]
         self._database = service.database
         profile = service.profile
-        uses = fault.reach_s * profile.rps(world.rate) * profile.misses
-        self._chance = min(1.0, (1.0 - 0.5 * profile.load) * self._database.pool.size / uses)
+        self._chance = leak_chance(profile, self._database.pool.size, profile.rps(world.rate), fault.reach_s)
 
     def step(self, age_s: float) -> None:
         self._database.leak_chance.set(self._id, self._chance)
@@ -51,7 +50,7 @@ class QuotaExhaustion:
         service = world.services[fault.service]
         self._provider = service.provider
         left = self._provider.left * self._provider.quota
-        self._units_per_s = max(0.0, left / fault.reach_s - service.profile.rps(world.rate))
+        self._units_per_s = drained_per_s(left, service.profile.rps(world.rate), fault.reach_s)
         self._age_s = 0.0
 
     def step(self, age_s: float) -> None:

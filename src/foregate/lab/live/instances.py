@@ -56,7 +56,7 @@ class InstanceServer:
     async def _follow(self) -> None:
         """Bring the listener to where the instance is; a later change waits for an earlier one."""
         async with self._lock:
-            if not self.instance.up:
+            if not self.instance.reachable:
                 await self._close()
             elif self._server is None:
                 self._server = Server(self._handle, self._clock)

@@ -39,7 +39,7 @@ def _service(service: Service) -> dict[str, Any]:
 def _instance(instance: Instance) -> dict[str, Any]:
     return {
         "name": instance.name,
-        "up": instance.up,
+        "up": instance.reachable,
         "crashes": instance.crashes,
         "seats": instance.workers.size,
         "seats_taken": instance.workers.taken,

@@ -13,7 +13,7 @@ WATCHDOG_S = 150.0  # a process whose heap has thrashed for so long is killed an
 
 
 class Instance:
-    """`workers` bounds concurrency. A crash empties everything; `on_change(instance)` hears of each death and birth."""
+    """`workers` bounds concurrency. A crash empties everything; `on_change(instance)` hears of each change."""
 
     def __init__(
         self, name: str, *, seats: int, wait_s: float, heap: Heap, cache_entries: int, restart_s: float
@@ -27,6 +27,7 @@ class Instance:
         self.cache: Cache[Any, Any] = Cache(cache_entries)
         self.leak_mb = Amount()
         self.up = True
+        self.trusted = True  # False: its certificate has expired, so nobody connects to it
         self.generation = 0  # grows with every death: work of an older one is lost
         self.crashes = 0
         self.on_change: list[Callable[[Instance], None]] = []
@@ -51,6 +52,20 @@ class Instance:
         if not self.up:
             self.up = True
             self._tell()
+
+    @property
+    def reachable(self) -> bool:
+        return self.up and self.trusted
+
+    def distrust(self) -> None:
+        """Its certificate expires: new calls are refused, what runs goes on."""
+        self.trusted = False
+        self._tell()
+
+    def trust(self) -> None:
+        """Somebody renewed the certificate."""
+        self.trusted = True
+        self._tell()
 
     def _tell(self) -> None:
         for listener in self.on_change:

@@ -14,6 +14,7 @@ from foregate.lab.model.provider import Provider
 
 CONTENTION = 0.5  # own work takes up to this share longer when every seat is taken
 QUOTA_HOURS_OF_TRAFFIC = 3.2  # a provider's hourly quota, in hours of ordinary traffic
+PACE_OF_HOLD = 1.8  # a provider delays by so many ordinary durations at most
 
 
 class Service:
@@ -38,7 +39,7 @@ class Service:
         self.provider = Provider(
             profile.provider,
             quota=max(1.0, QUOTA_HOURS_OF_TRAFFIC * 3600.0 * profile.rps(rate)),
-            pace_s=1.8 * profile.hold_s,
+            pace_s=PACE_OF_HOLD * profile.hold_s,
         )
         self.turn = 0  # round robin
 
@@ -54,8 +55,8 @@ class Service:
         )
 
     async def handle(self, call: Call, instance: Instance) -> Answer:
-        """Carry one request through `instance`. Raises Refused or Closed when its process is or goes down."""
-        if not instance.up:
+        """Carry one request through `instance`. Raises Refused when nobody can connect, Closed when it dies."""
+        if not instance.reachable:
             raise Refused(instance.name)
         born = instance.generation
         workers = instance.workers
@@ -101,7 +102,7 @@ class Service:
         """Round robin over the instances that are up (the first one when none is)."""
         for _ in self.instances:
             self.turn = (self.turn + 1) % len(self.instances)
-            if self.instances[self.turn].up:
+            if self.instances[self.turn].reachable:
                 break
         return self.instances[self.turn]
 

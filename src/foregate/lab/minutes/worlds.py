@@ -1,0 +1,51 @@
+"""Which worlds there are to learn from, to choose by and to be judged on."""
+
+from random import Random
+from typing import Literal, get_args
+
+from foregate.lab.minutes.company import Size, company
+from foregate.lab.minutes.plan import WorldPlan
+from foregate.lab.minutes.troubles import Mix, config_changes, deploys, gaps, troubles, unknown
+
+Part = Literal["train", "validation", "unseen", "shifted"]
+PARTS: tuple[Part, ...] = get_args(Part)
+MONDAY_S = 1_767_571_200.0  # 5 January 2026, 0:00 UTC
+DAY_S = 86_400.0
+
+# Other companies, other troubles: more and busier services, quicker faults, kinds that are rare elsewhere.
+SHIFTED_SIZE = Size(services=(8, 16), rps=8.0, rps_spread=1.2)
+SHIFTED_MIX = Mix(
+    gradual=0.7,
+    severity=(0.1, 1.0),
+    weights={"memory_leak": 0.4, "pool_exhaustion": 2.0, "load_ramp": 0.4, "brownout": 0.6, "retry_storm": 2.5,
+             "quota_exhaustion": 1.5, "crash": 2.0, "bad_deploy": 0.7, "certificate": 0.3},
+)  # fmt: skip
+USUAL_SIZE = Size()
+USUAL_MIX = Mix(weights={"brownout": 1.4, "retry_storm": 0.7, "certificate": 0.15})
+
+
+def plan(part: Part, number: int, seed: int, days: float = 2.0) -> WorldPlan:
+    """World `number` of `part`. No world of one part is in another; "shifted" ones differ in kind as well.
+
+    Raises ValueError for a part that does not exist, or fewer than one minute.
+    """
+    if part not in PARTS:
+        raise ValueError(f'"{part}" is not a part; there are {", ".join(PARTS)}')
+    if not 1 / 1440 <= days <= 90.0:
+        raise ValueError("days is a number from one minute's share to 90")
+    rng = Random(f"{seed}/{part}/{number}")  # noqa: S311 - a simulation wants repeatable chance
+    size, mix = (SHIFTED_SIZE, SHIFTED_MIX) if part == "shifted" else (USUAL_SIZE, USUAL_MIX)
+    drawn = company(rng, size)
+    start_s = MONDAY_S + DAY_S * rng.randrange(28)
+    return WorldPlan(
+        name=f"{part}-{seed}-{number:04d}",
+        seed=rng.getrandbits(48),
+        start_s=start_s,
+        days=days,
+        services=drawn.services,
+        troubles=troubles(rng, drawn, mix, start_s, days),
+        deploys=deploys(rng, drawn, days),
+        config_changes_s=config_changes(rng, days),
+        gaps=gaps(rng, drawn, days),
+        unknown=unknown(rng),
+    )
