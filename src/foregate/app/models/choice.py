@@ -104,10 +104,7 @@ class ModelChoice(Generic[M]):
             return self._instead(str(error))
         if serving.version == BUNDLED:
             return self._prior_model()
-        own = sum(
-            chosen.model is not None and chosen.model is not self._prior_only() for chosen in self._chosen.values()
-        )
-        if org not in self._chosen and own >= self._own_max:
+        if self._others_with_own(org) >= self._own_max:
             return self._instead(f"{self._own_max} organisations have models of their own: there is a bound")
         return self._own(org, serving)
 
