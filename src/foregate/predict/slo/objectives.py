@@ -15,6 +15,7 @@ from foregate.wire.objective import Budget, BurnRate, Objective, ObjectiveKind, 
 from foregate.wire.window import WindowStats
 
 _REQUESTS: Final[dict[ObjectiveKind, int]] = {"availability": 0, "latency": 2}  # the column; the bad ones are the next
+_LAG_S: Final = 10.0  # a minute is looked at so long after its end, when it has surely been closed and learnt
 _AHEAD_S: Final = 900.0  # a minute further ahead of the time was counted before the clock was set back
 _SEEN_S_MIN: Final = 3_600.0  # what less than an hour says of a whole period is noise
 _TREND_S: Final = 3_600  # whose burn rate says when the budget is spent
@@ -59,7 +60,7 @@ class Objectives:
 
     def judge(self, time_s: float) -> list[Alert]:
         """The alerts that are new or changed at `time_s`. Looks once a minute; between, it returns nothing."""
-        minute = int(time_s // 60)
+        minute = int((time_s - _LAG_S) // 60)
         if minute == self._looked:
             return []
         self._looked = minute
