@@ -68,6 +68,7 @@ def prepare(launch: Launch) -> Runtime:
         bus_bytes_max=config.telemetry.bus_bytes_max,
         webhook=config.alerts.webhook,
         model_path=config.predict.model_path,
+        learn_daily=config.predict.learn == "daily" and config.predict.model_path is None,
         lab_control_url=launch.lab_control_url,
         bus=config.telemetry.bus.kafka if config.telemetry.bus.kafka.brokers else None,
         retention_days=config.telemetry.retention_days,

@@ -24,6 +24,7 @@ class Runtime(msgspec.Struct, frozen=True):
     bus_bytes_max: int = BUS_BYTES_MAX
     webhook: str | None = None
     model_path: str | None = None
+    learn_daily: bool = False
     lab_control_url: str | None = None  # only in the demo
     retention_days: int = 30  # of single items
     store: str = ""  # URL of a PostgreSQL for windows and single items; "": files in the data directory

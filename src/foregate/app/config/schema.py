@@ -330,6 +330,9 @@ class Predict(Strict):
     """`model_path`: another model than the bundled one (environment variable MODEL_PATH overrides it)."""
 
     model_path: str | None = None
+    learn: Literal["daily", "off"] = Field(
+        "daily", description="Train on own traffic once a day, at the lowest priority; a better model takes over."
+    )
     objective: Annotated[Objective, DERIVED] | None = Field(
         None, description="What is promised of every route that says nothing of its own."
     )
