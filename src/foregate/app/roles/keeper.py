@@ -12,6 +12,7 @@ from foregate.app.archiving import Archiving
 from foregate.app.bus import open_bus
 from foregate.app.disk import Disk, DiskWatch, WithRoom
 from foregate.app.expiry import Expiry
+from foregate.app.forecast_runs import ForecastRuns, forecaster
 from foregate.app.journeys import JourneyKeeping, LogKeeping
 from foregate.app.keeping import Keeping, keep
 from foregate.app.logs import configure_logs
@@ -20,6 +21,7 @@ from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
 from foregate.app.stores import ArchiveStore, open_archive_writer
+from foregate.app.training.nightly import nightly
 from foregate.app.upkeep import ArchiveBounds, Upkeep
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
@@ -44,6 +46,9 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     archive = _Once(lambda: open_archive_writer(runtime, options.data, clock))
     stores = {name: _with_room(make, disk) for name, make in _stores(options, runtime, archive.get, clock, log).items()}
     own = own_keepings(options.data, runtime, clock, log)
+    if runtime.learn_daily:
+        own["training"] = _with_room(lambda: nightly(options.data, clock, log), disk)
+    own["forecasts"] = _with_room(lambda: ForecastRuns(forecaster(options), clock, log), disk)
     keepings = [
         spawn(keep(make, PAUSE_S, stop, log.bind(store=name)), name=f"keep {name}")
         for name, make in (

@@ -8,7 +8,7 @@ from pathlib import Path
 from foregate.app.logs import LogStyle
 from foregate.app.paths import DataDir
 
-ROLES = ("gateway", "courier", "ingest", "analyzer", "keeper", "control", "lab")
+ROLES = ("gateway", "courier", "ingest", "analyzer", "keeper", "control", "lab", "forecaster")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""What is forecast: of the busiest routes requests, p95 and error budget, and of all AI traffic its cost.
+
+Run by a process of its own, now and then: models take their time, and the judging must not wait for them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from foregate.kernel.clock import Clock
+from foregate.kernel.limits import FORECAST_ENTITIES_MAX
+from foregate.ports.findings import FindingsReader, FindingsWriter
+from foregate.ports.series import SeriesReader
+from foregate.predict.forecast import DAY, WEEK, BudgetNow, Plan, Subject, forecast, regular
+from foregate.predict.forecast.models import Model
+from foregate.predict.slo.objectives import counted_of
+from foregate.wire.entity import Entity
+from foregate.wire.forecast import Forecast, Metric
+from foregate.wire.objective import ObjectiveState
+from foregate.wire.window import WindowStats
+
+DAY_S = 86_400.0
+HOUR_S = 3_600
+SETTLED_S = 60.0  # a step is taken so long after its end, when its windows have surely been stored
+BUDGET_AGE_S = 3_600.0  # an objective's state that is older is no state of now
+RANKED_ROWS_MAX = 4_000_000  # windows of a day that are added up to find the busiest
+EVERYTHING = Entity("", "", "", "")  # of what is known of all routes together alone
+NOT_INSTALLED = "simple models alone: statsforecast is not installed (foregate[forecast])"
+Values = Mapping[float, float]  # by the step's start
+Models = Callable[[Plan], Sequence[Model]]
+
+
+class _Findings(FindingsWriter, FindingsReader, Protocol):
+    """Both sides."""
+
+
+class _Asked(NamedTuple):
+    """One series and whose forecast it is to become. `zero`: steps in which nothing happened, where no value is."""
+
+    subject: Subject
+    plan: Plan
+    values: Values
+    zero: Iterable[float]
+
+
+class Forecasting:
+    """One run of it. `models`: what there is beside the simple ones; raises ImportError where nothing is installed."""
+
+    def __init__(
+        self,
+        series: SeriesReader,
+        findings: _Findings,
+        clock: Clock,
+        log: structlog.typing.FilteringBoundLogger,
+        models: Models,
+        *,
+        entities_max: int = FORECAST_ENTITIES_MAX,
+    ) -> None:
+        self._series = series
+        self._findings = findings
+        self._clock = clock
+        self._log = log
+        self._models = models
+        self._entities_max = entities_max
+
+    def run(self) -> int:
+        """Make what is due, and store each as it is made. Returns how many forecasts. Raises OSError."""
+        began_s, now_s = self._clock.monotonic(), self._clock.now()
+        before = {(one.entity, one.metric, one.step_s): one for one in self._findings.forecasts()}
+        made = 0
+        for asked in self._asked(now_s, before):
+            self._findings.put_forecasts([self._forecast(asked, now_s)])
+            made += 1
+        self._log.info("forecast", series=made, took_s=round(self._clock.monotonic() - began_s, 1))
+        return made
+
+    def _forecast(self, asked: _Asked, now_s: float) -> Forecast:
+        plan = asked.plan
+        until_s = _until_s(plan, now_s)
+        from_s = until_s - plan.past_days * DAY_S
+        series = regular(asked.values, plan.step_s, from_s, until_s, zero=asked.zero)
+        try:
+            adaptive, note = self._models(plan), ""
+        except ImportError:
+            adaptive, note = (), NOT_INSTALLED
+        return forecast(asked.subject, series, plan, adaptive, now_s=now_s, note=note)
+
+    def _asked(self, now_s: float, before: Mapping[tuple[Entity, Metric, int], Forecast]) -> Iterator[_Asked]:
+        busiest = self._busiest(now_s)
+        states = {one.entity: one for one in self._findings.objectives() if now_s - one.time_s < BUDGET_AGE_S}
+        for plan in (DAY, WEEK):
+            windows = {entity: self._windows(entity, plan, now_s) for entity in busiest}
+            alive = {stats.start_s for found in windows.values() for stats in found}
+            for entity, found in windows.items():
+                for metric, values, budget in _metrics(found, states.get(entity), plan):
+                    known = before.get((entity, metric, plan.step_s))
+                    if _due(known, plan, now_s):
+                        zero = () if metric == "p95_ms" else alive
+                        yield _Asked(Subject(entity, metric, known, budget), plan, values, zero)
+        known = before.get((EVERYTHING, "cost", WEEK.step_s))
+        if (cost := self._cost(now_s)) and _due(known, WEEK, now_s):
+            yield _Asked(Subject(EVERYTHING, "cost", known), WEEK, cost, alive)
+
+    def _busiest(self, now_s: float) -> list[Entity]:
+        """Those with the most requests of the last day; of a younger foregate by its quarters of hours."""
+        for span_s in (HOUR_S, 900):
+            sums = self._series.sums("requests", span_s, now_s - DAY_S, now_s, rows_max=RANKED_ROWS_MAX)
+            ranked = sorted((one for one in sums if one[1] > 0), key=lambda one: (-one[1], one[0]))
+            if ranked:
+                return [entity for entity, _ in ranked[: self._entities_max]]
+        return []
+
+    def _windows(self, entity: Entity, plan: Plan, now_s: float) -> list[WindowStats]:
+        """Its windows of the plan's past; without hours that are not, or no longer, rolled up."""
+        until_s = _until_s(plan, now_s)
+        from_s = until_s - plan.past_days * DAY_S
+        stale = set(self._series.stale(from_s, until_s)) if plan.step_s == HOUR_S else set()
+        found = self._series.scan(plan.step_s, from_s, until_s, entity=entity, sketches="none")
+        return [one.stats for one in found if one.stats.start_s not in stale]
+
+    def _cost(self, now_s: float) -> dict[float, float]:
+        """Of AI traffic by the hour, at the configured prices; empty where nothing has cost anything."""
+        until_s = _until_s(WEEK, now_s)
+        used = self._series.usage("hour", until_s - WEEK.past_days * DAY_S, until_s).used
+        costs = {float(hour): sums.cost for hour, sums in used}
+        return costs if any(costs.values()) else {}
+
+
+def _metrics(
+    found: Sequence[WindowStats], state: ObjectiveState | None, plan: Plan
+) -> Iterator[tuple[Metric, Values, BudgetNow | None]]:
+    yield "requests", {stats.start_s: float(stats.requests) for stats in found}, None
+    yield "p95_ms", {stats.start_s: stats.p95_ms for stats in found if stats.p95_ms > 0}, None
+    if state is None or plan is not WEEK:
+        return
+    tightest = min(state.budgets, key=lambda budget: budget.left)
+    if tightest.allowed > 0:
+        column = 1 if tightest.kind == "availability" else 3
+        spent = {one.start_s: counted_of(one, state.objective)[column] / tightest.allowed for one in found}
+        yield "error_budget", spent, BudgetNow(tightest.kind, tightest.left)
+
+
+def _due(before: Forecast | None, plan: Plan, now_s: float) -> bool:
+    """Once per step there is something new to say; a clock that was set back makes everything due."""
+    return before is None or before.made_s // plan.step_s != now_s // plan.step_s
+
+
+def _until_s(plan: Plan, now_s: float) -> float:
+    return (now_s - SETTLED_S) // plan.step_s * plan.step_s
