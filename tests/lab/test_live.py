@@ -17,6 +17,7 @@ from foregate.lab import Fault, LabConfig, Scenario, demo_config, run_headless, 
 from foregate.lab.live.ballast import BLOCK_BYTES, Ballast
 from foregate.lab.live.config import LabAddresses, default_ports, instance_names
 from foregate.lab.live.run import Lab
+from foregate.lab.live.worlds import Worlds
 from foregate.lab.model.world import World
 from foregate.lab.traffic.visits import ROUTES
 
@@ -240,6 +241,56 @@ def test_traffic_flows_with_each_clients_own_key_and_can_be_turned_off():
             assert len(passage.seen) == quiet
 
     uvloop.run(main())
+
+
+def test_worlds_side_by_side_have_traffic_and_faults_of_their_own_and_rest_when_theirs_are_over():
+    crash = Fault("crash", "users", 0.0, 600.0)
+    scenarios = {"short": Scenario(8, duration_s=1.0, rate=50.0), "long": Scenario(9, rate=50.0, faults=(crash,))}
+
+    async def main() -> None:
+        errors: Report = []
+        client = Client(CLOCK)
+        passages = {name: Passage(client) for name in scenarios}
+        urls = {name: f"http://127.0.0.1:{await passage.server.start()}" for name, passage in passages.items()}
+        configs = {
+            name: LabConfig(urls[name], {"web": f"{name}'s"}, scenario, ports={})
+            for name, scenario in scenarios.items()
+        }
+        worlds = Worlds(configs, CLOCK, lambda *error: errors.append(error))
+        begun: list[str] = []
+        try:
+            for name, addresses in (await worlds.start()).items():
+                passages[name].ports = dict(addresses.ports)
+            await worlds.begin(begun.append)
+            short, long = (passages[name].seen for name in begun)
+            await _until(lambda: len(short) > 10)
+            for _ in range(20):  # the short one rests while the long one goes on
+                before, onwards = len(short), len(long) + 15
+                await _until(lambda onwards=onwards: len(long) > onwards)
+                if len(short) == before:
+                    break
+            else:
+                pytest.fail("the traffic of a world goes on when its run is over")
+        finally:
+            await worlds.close()
+            for passage in passages.values():
+                await passage.server.close(0.0)
+            await client.close()
+        assert (errors, begun, worlds.shed) == ([], ["short", "long"], 0)
+        assert {key for *_, key in short} <= {"short's", None}
+        assert {key for *_, key in long} <= {"long's", None}
+        assert "/users" in {route for route, *_ in short}
+        assert "/users" not in {route for route, *_ in long}, "its users are down"
+
+    uvloop.run(main())
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it did not come to pass within a minute")
 
 
 @pytest.mark.parametrize("fault", [

@@ -1,4 +1,4 @@
-"""The demo's foregate.yaml, as data."""
+"""The foregate.yaml of the demo, or of several worlds side by side, as data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,8 @@ from foregate.lab.gateway_settings import SETTINGS
 from foregate.lab.live.config import HOST
 from foregate.lab.traffic.visits import CLIENTS, ROUTES, Route
 
-VISITOR = "demo"  # the key that a newcomer's curl uses
+VISITOR = "demo"  # the key that a newcomer's curl uses …
+VISITOR_VARIABLE = "FOREGATE_DEMO_KEY"  # … and where it is
 
 
 def demo_config(ports: Mapping[str, int], *, listen: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -16,16 +17,32 @@ def demo_config(ports: Mapping[str, int], *, listen: Mapping[str, str] | None = 
     Each key refers to an environment variable: `FOREGATE_DEMO_KEY` for the visitor, `FOREGATE_DEMO_WEB_KEY`,
     `FOREGATE_DEMO_MOBILE_KEY` and `FOREGATE_DEMO_PARTNER_KEY` for the clients of the traffic generator.
     """
+    return worlds_config({"": ports}, listen=listen)
+
+
+def worlds_config(
+    worlds: Mapping[str, Mapping[str, int]], *, listen: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The same for several worlds, by name. The services of world "w07" are called "payments-w07" and so on, and its
+    clients ask below "/w07": `LabConfig.gateway_url` ends in it. A world whose name is "" is the demo's own.
+    """
     config: dict[str, Any] = {"org": "demo", "environment": "demo"}
     if listen is not None:
         config["listen"] = dict(listen)
-    config["services"] = {name: _service(name, ports) for name in SETTINGS}
-    config["routes"] = [_route(route) for route in ROUTES]
-    config["keys"] = [{"name": VISITOR, "secret": "${env:FOREGATE_DEMO_KEY}"}]
+    config["services"] = {
+        service_name(name, world): _service(name, ports) for world, ports in worlds.items() for name in SETTINGS
+    }
+    config["routes"] = [_route(route, world) for world in worlds for route in ROUTES]
+    config["keys"] = [{"name": VISITOR, "secret": "${env:" + VISITOR_VARIABLE + "}"}]
     config["keys"] += [
         {"name": client.key_id, "secret": "${env:" + key_variable(client.key_id) + "}"} for client in CLIENTS
     ]
     return config
+
+
+def service_name(name: str, world: str) -> str:
+    """What the gateway calls the service `name` of a world."""
+    return f"{name}-{world}" if world else name
 
 
 def key_variable(client: str) -> str:
@@ -45,10 +62,13 @@ def _service(name: str, ports: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _route(route: Route) -> dict[str, Any]:
-    config: dict[str, Any] = {"path": route.path, "service": route.service}
+def _route(route: Route, world: str) -> dict[str, Any]:
+    prefix = f"/{world}" if world else ""
+    config: dict[str, Any] = {"path": prefix + route.path, "service": service_name(route.service, world)}
     if route.strip:
         config["strip"] = True
+    elif prefix:
+        config["rewrite"] = {"regex": f"^{prefix}(/.*)$", "to": r"\1"}
     if route.per_s:
         config["policies"] = {"rate_limits": [{"rate": f"{route.per_s:g}/s", "burst": route.burst}]}
     return config

@@ -65,10 +65,15 @@ class Lab:
     def _extra_state(self) -> dict[str, Callable[[], object]]:
         return {
             "in_flight": lambda: self._sender.in_flight,
-            "shed": lambda: self._sender.shed,
+            "shed": lambda: self.shed,
             "statuses": lambda: {str(status): count for status, count in self._sender.statuses.items()},
             "held_bytes": lambda: sum(ballast.held_bytes for ballast in self._ballasts),
         }
+
+    @property
+    def shed(self) -> int:
+        """Visits that were never sent, because too many were under way."""
+        return self._sender.shed
 
     def _send(self, visit: Visit, done: Callable[[int], None]) -> None:
         if self._config.gateway_url:
@@ -95,6 +100,10 @@ class Lab:
         """Let time run: traffic and faults."""
         self.heart.start()
         self._ballast = spawn(self._weigh(), name="ballast", on_error=self._report)
+
+    def rest(self) -> None:
+        """No more traffic and no more faults; the services stay."""
+        self.heart.stop()
 
     async def _weigh(self) -> None:
         while True:
