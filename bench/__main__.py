@@ -1,9 +1,9 @@
 """`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but
-the last five.
+the last six.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-cache, bus, formats, ingest, imports, query, archive, journeys, windows, cache-tests, soak. Options go
-to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
+cache, bus, formats, ingest, imports, query, archive, journeys, windows, cache-tests, soak, live-lab. Options go to
+the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
 figure is not valid. JSON lands in bench/out/.
 """
 
@@ -34,7 +34,7 @@ ALL = (
     "imports",
     "query",
 )
-NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak")
+NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak", "live-lab")
 
 
 def main(argv: list[str]) -> int:

@@ -37,8 +37,8 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _cpu_s(pids: Sequence[int]) -> float:
-    """From the scheduler's own clock of each process, exact to the nanosecond.
+def cpu_s_of(pids: Sequence[int]) -> float:
+    """User and system time of these processes so far, by the scheduler's own clock, exact to the nanosecond.
 
     /proc/<pid>/stat samples at timer ticks here, and flatters whoever runs in short bursts.
     """
@@ -73,11 +73,11 @@ class Running:
 
     def cpu_s(self) -> float:
         """User and system time of all of them so far."""
-        return _cpu_s(self.pids())
+        return cpu_s_of(self.pids())
 
     def own_cpu_s(self) -> float:
         """The same without the companions."""
-        return _cpu_s(self.own_pids())
+        return cpu_s_of(self.own_pids())
 
     def rss_mb(self) -> float:
         """Resident memory of the process and its children, without the companions."""
