@@ -10,16 +10,20 @@ import structlog
 
 from foregate import __version__
 from foregate.adapters.embedded.blocks import open_blocks
+from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.logs import EmbeddedLogs
+from foregate.adapters.embedded.models import EmbeddedModels
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.asking import SupervisorConfig
 from foregate.app.block_desk import BlockDesk
 from foregate.app.bus import open_bus
 from foregate.app.cache_desk import CacheDesk
 from foregate.app.canary_desk import CanaryDesk
+from foregate.app.deployment_desk import DeploymentDesk
 from foregate.app.disk import Disk
 from foregate.app.journeys import journey_answers
+from foregate.app.models.desk import ModelDesk
 from foregate.app.observe.observer import accounts, families
 from foregate.app.observe.open import open_observed
 from foregate.app.observe.page import render
@@ -65,6 +69,8 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
         breakers=lambda: _breakers(data, runtime, snapshot()),
         blocks=BlockDesk(data, verdicts, clock, lambda: snapshot().abuse),
         canaries=CanaryDesk(data, verdicts, clock),
+        deployments=DeploymentDesk(EmbeddedChanges(data.changes), clock, snapshot),
+        models=ModelDesk(EmbeddedModels(data.models), clock, runtime.model_path),
         cache=CacheDesk(data),
         asks=asks,
         items=items,

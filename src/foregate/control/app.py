@@ -21,8 +21,10 @@ from foregate.control.api.blocks import blocks_router
 from foregate.control.api.cache import cache_router
 from foregate.control.api.canaries import canaries_router
 from foregate.control.api.config import config_router
+from foregate.control.api.deployments import deployments_router
 from foregate.control.api.events import events_router
 from foregate.control.api.export import export_router
+from foregate.control.api.forecast import forecast_router
 from foregate.control.api.health import health_router
 from foregate.control.api.journeys import journeys_router
 from foregate.control.api.lab import lab_router
@@ -30,6 +32,8 @@ from foregate.control.api.live import live_router
 from foregate.control.api.logs import logs_router
 from foregate.control.api.metrics import metrics_router
 from foregate.control.api.model import model_router
+from foregate.control.api.models import models_router
+from foregate.control.api.objectives import objectives_router
 from foregate.control.api.query import query_router
 from foregate.control.api.requests import requests_router
 from foregate.control.api.risks import risks_router
@@ -104,7 +108,10 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         risks_router(deps),
         alerts_router(deps),
         anomalies_router(deps),
+        objectives_router(deps),
+        forecast_router(deps),
         model_router(deps),
+        models_router(deps),
         services_router(deps),
         status_router(deps),
         accounts_router(deps),
@@ -112,6 +119,7 @@ def _api(deps: ControlDeps, hub: Hub, codes: OneTimeCodes) -> APIRouter:
         cache_router(deps),
         blocks_router(deps),
         canaries_router(deps),
+        deployments_router(deps),
         ai_usage_router(deps),
         query_router(deps, turns),
         requests_router(deps, turns),

@@ -14,10 +14,12 @@ from foregate.wire.abuse_overview import AbuseOverview
 from foregate.wire.accounts import Account
 from foregate.wire.ask import Answer, Ask, Filter
 from foregate.wire.canary import CanaryState
+from foregate.wire.change import Change
 from foregate.wire.decision import AuditLine, Decision
 from foregate.wire.event import RequestEvent
 from foregate.wire.health import DiskHealth, ProcessHealth
 from foregate.wire.journey import Edge, Journey, JourneyAsk
+from foregate.wire.models import OrgModels, Serving
 from foregate.wire.snapshot import Snapshot
 from foregate.wire.usage import UsageAnswer, UsageBy
 from foregate.wire.window import MetricsAnswer
@@ -214,6 +216,37 @@ class CanaryControl(Protocol):
         ...
 
 
+class ModelControl(Protocol):
+    """Models of own traffic. Blocking; may raise OSError."""
+
+    @property
+    def fixed(self) -> str | None:
+        """The file that judges everybody, where one is configured."""
+        ...
+
+    def all(self) -> Sequence[OrgModels]: ...
+
+    def roll_back(self, org: str, version: str | None, by: str, note: str = "") -> Serving:
+        """Raises ForegateError: not_found; conflict for what serves already, or where a file is configured."""
+        ...
+
+    def card(self, org: str, version: str, name: Literal["card.json"]) -> bytes:
+        """Raises ForegateError("not_found")."""
+        ...
+
+
+class DeploymentControl(Protocol):
+    """What was changed on purpose. Blocking; may raise OSError."""
+
+    def recent(self, limit: int, before_s: float | None) -> Sequence[Change]:
+        """The newest first; those that were made before that time."""
+        ...
+
+    def add(self, service: str, version: str, environment: str, note: str, by: str) -> Change:
+        """Keep that there is a new version of a service now; one that was said just now is not kept twice."""
+        ...
+
+
 class JourneyAnswers(Protocol):
     """Questions about journeys. Blocking; may raise OSError."""
 
@@ -275,6 +308,8 @@ class ControlDeps:
     config: ConfigControl | None = None
     blocks: BlockControl | None = None
     canaries: CanaryControl | None = None
+    models: ModelControl | None = None
+    deployments: DeploymentControl | None = None
     cache: Purger | None = None
     asks: Asks | None = None
     items: ItemsQuery | None = None

@@ -146,8 +146,10 @@ def test_what_people_are_told_of_an_organisation(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.promote("v1")
     desk.judges()
-    found = next(iter(desk.desk.all(["quiet"])))
-    assert (found.org, [entry.version for entry in desk.desk.all(["quiet"])[1].entries]) == ("quiet", ["v1"])
+    desk.judges("quiet")
+    quiet, shop = desk.desk.all()
+    assert (quiet.org, quiet.entries, shop.serving.version) == ("quiet", (), "v1")
+    assert [entry.version for entry in shop.entries] == ["v1"]
     with pytest.raises(ForegateError, match=r"no model v9 of shop"):
         desk.desk.card("shop", "v9")
     with pytest.raises(ForegateError, match=r"no model \.\. of shop"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from foregate.adapters.embedded.minutes import DAY_S, EmbeddedMinutes, MinuteRows
+from foregate.adapters.embedded.recorded import read_recorded
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.training import collect
 from foregate.app.training.assemble import assemble
@@ -95,6 +96,7 @@ def test_an_organisation_without_a_minute_is_an_empty_system(series: EmbeddedSer
 
 def rows(*found: tuple[int, int, float]) -> MinuteRows:
     values = np.full((len(found), len(COLUMNS)), np.nan, dtype=np.float32)
+    values[:, [COLUMN["errors"], COLUMN["p95_ms"]]] = 1.0
     values[:, COLUMN["requests"]] = [value for *_, value in found]
     entity, minute = np.array([who for who, *_ in found]), np.array([when for _, when, _ in found])
     return MinuteRows((PAY, ASK), entity, MIDNIGHT_S + 60 * minute, values)
@@ -128,3 +130,10 @@ def test_a_damaged_day_is_said(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(OSError, match=r"3\.parquet is damaged"):
         files.read("shop", 3)
+
+
+def test_a_kept_day_is_a_recording_that_can_be_evaluated(tmp_path: Path) -> None:
+    EmbeddedMinutes(tmp_path).put("shop", 19_700, rows((0, 0, 4.0), (0, 2, 5.0), (1, 1, 6.0)))
+    (recorded,) = read_recorded([tmp_path / "shop" / "19700.parquet"])
+    assert (recorded.name, recorded.start_s, set(recorded.entities)) == ("shop", MIDNIGHT_S, {PAY, ASK})
+    assert recorded.minutes[recorded.entities.index(PAY), COLUMN["requests"], [0, 2]].tolist() == [4.0, 5.0]

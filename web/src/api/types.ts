@@ -47,12 +47,12 @@ export type ActiveFault = {
   by: string;
 };
 
-/** One announced failure. `lead_s` is how long before the first failing minute it was raised. */
+/** One announced failure. `lead_s` is how long before the first failing minute it was raised. Of kind "burn_rate" it is an error budget that is spent too fast: scores and `threshold` are then burn rates, `horizon_s` is the window of the rule, `objective` says which one, and `outcome` is "measured". */
 export type AlertOut = {
   id: string;
   entity: EntityOut;
   state: "open" | "closed";
-  outcome: "pending" | "failed" | "no_failure";
+  outcome: "pending" | "failed" | "no_failure" | "measured";
   raised_s: number;
   updated_s: number;
   closed_s: number | null;
@@ -65,6 +65,9 @@ export type AlertOut = {
   model_version: string;
   title: string;
   reasons: string[];
+  kind: "risk" | "burn_rate";
+  severity: "page" | "ticket";
+  objective: string;
 };
 
 /** One page, newest first. `next_cursor` gets the next page; null on the last one. */
@@ -124,6 +127,16 @@ export type AuditLineOut = {
   note: string;
 };
 
+/** How a model did on the series' own past. `mase` below 1: better than seasonal naive within the past. `held80` and `held95`: the share of values that lay in its intervals; null where that could not be measured. */
+export type BacktestOut = {
+  model: string;
+  mase: number | null;
+  mae: number;
+  pinball: number;
+  held80: number | null;
+  held95: number | null;
+};
+
 /** Block an address, or a key by its id (`key:…`), for so long. */
 export type BlockCommand = {
   subject: string;
@@ -153,6 +166,36 @@ export type Blocks = {
   now_s: number;
   blocks: BlockOut[];
   audit: AuditLineOut[];
+};
+
+/** When the budget of `kind` is spent by the forecast of the next week: Unix seconds, null where not within it. `soonest_s` to `latest_s` is the interval of 80 %. */
+export type BrokenOut = {
+  kind: string;
+  made_s: number;
+  until_s: number;
+  median_s: number | null;
+  soonest_s: number | null;
+  latest_s: number | null;
+};
+
+/** The error budget of one objective, in requests. `left` is a share: 1 untouched, negative overspent. `broken_in_s`: when it is spent if bad requests go on as in the last hour; 0 when it is, null when it will not be. */
+export type BudgetOut = {
+  kind: "availability" | "latency";
+  target: number;
+  requests: number;
+  bad: number;
+  allowed: number;
+  left: number;
+  burn: BurnRateOut[];
+  broken_in_s: number | null;
+};
+
+/** How many times faster than sustainable the budget was spent in the last `window_s`; null without requests. */
+export type BurnRateOut = {
+  window_s: number;
+  rate: number | null;
+  requests: number;
+  bad: number;
 };
 
 /** Bytes and answers at present; the other numbers count. Memory is that of all workers, the disk they share. */
@@ -187,6 +230,15 @@ export type CanaryOut = {
   reason: string;
 };
 
+/** Another model began to serve. `by`: learning, cli or console. */
+export type ChangeOut = {
+  at_s: number;
+  version: string;
+  before: string;
+  by: string;
+  reason: string;
+};
+
 /** `version` is the one that the workers are to serve by; `settled`: all of them do. */
 export type ConfigOut = {
   version: string;
@@ -201,6 +253,33 @@ export type ContributionOut = {
   value: number;
   shap: number;
   sentence: string;
+};
+
+/** There is a new version of this service from now on. `environment`: the gateway's own where nothing is said. */
+export type DeploymentCommand = {
+  service: string;
+  version?: string;
+  environment?: string;
+  note?: string;
+};
+
+/** A change. `kind`: `deployment` was said by somebody; `targets` (a service's addresses) and `configuration` (anything else of it) were found in a new configuration. `services` and `routes`: of whom; both empty: of all. */
+export type DeploymentOut = {
+  id: string;
+  time_s: number;
+  kind: "deployment" | "targets" | "configuration";
+  environment: string;
+  services: string[];
+  routes: string[];
+  version: string;
+  by: string;
+  note: string;
+};
+
+/** The newest first. */
+export type Deployments = {
+  now_s: number;
+  deployments: DeploymentOut[];
 };
 
 /** Bytes. `low` and `critical` are warnings; `full`: telemetry is refused and not stored until there is more. */
@@ -295,6 +374,39 @@ export type FilterIn = {
   values: string[];
 };
 
+/** One metric in steps of `step_s`: requests per step, `p95_ms`, the share of the error budget that a step spends, cost per step. `model` is the one that did best of `backtest`, over `origins` moments of the past. Of all routes together service and route are "". `note` says what it lacks; `stale`: none was made lately. */
+export type ForecastOut = {
+  entity: EntityOut;
+  metric: "requests" | "p95_ms" | "error_budget" | "cost";
+  step_s: number;
+  state: "learning" | "forecast" | "constant" | "silent";
+  made_s: number;
+  stale: boolean;
+  model: string;
+  points: ForecastPointOut[];
+  backtest: BacktestOut[];
+  origins: number;
+  days_seen: number;
+  days_needed: number;
+  note: string;
+};
+
+/** The step that begins at `t`: the median, and the intervals that hold it in 80 and in 95 of 100 cases. */
+export type ForecastPointOut = {
+  t: number;
+  median: number;
+  low80: number;
+  high80: number;
+  low95: number;
+  high95: number;
+};
+
+/** Those of the busiest routes. Each metric by the quarter of an hour for a day, and by the hour for a week. */
+export type Forecasts = {
+  now_s: number;
+  forecasts: ForecastOut[];
+};
+
 /** One page, newest first. `next_cursor` gets the next page; null on the last one. A page may be short before it. */
 export type JourneyList = {
   now_s: number;
@@ -340,6 +452,18 @@ export type LabFaults = {
   kinds: FaultKind[];
   active: ActiveFault[];
   schedule: ScheduledFault[];
+};
+
+/** The last attempt to learn. `sentence`: what came of it, e.g. "learning: 3 of 14 days, 2 of 20 failures". */
+export type LearningOut = {
+  at_s: number;
+  outcome: "learning" | "promoted" | "refused" | "failed";
+  sentence: string;
+  days: number;
+  failures: number;
+  apis: number;
+  version: string;
+  took_s: number;
 };
 
 /** One page, newest first. `next_cursor` gets the next page; null on the last one. */
@@ -405,6 +529,70 @@ export type Metrics = {
 export type ModelCard = {
   version: string;
   threshold: number;
+  card: Record<string, unknown>;
+};
+
+/** `from_s` to `until_s`: the traffic it learned from and was judged on. `reason`: why it was better, or was not. */
+export type ModelOut = {
+  version: string;
+  state: "serving" | "withdrawn" | "refused" | "kept";
+  made_s: number;
+  from_s: number;
+  until_s: number;
+  reason: string;
+};
+
+/** `fixed`: the file of `predict.model_path`, which then judges everybody; null without one. */
+export type Models = {
+  now_s: number;
+  fixed: string | null;
+  orgs: OrgModelsOut[];
+};
+
+/** What is promised over `period_days`: a share of requests that do not fail (`availability`), a share (`latency_share`) that is answered within `latency_ms`, or both. */
+export type ObjectiveOut = {
+  availability: number | null;
+  latency_ms: number | null;
+  latency_share: number;
+  period_days: number;
+  requests_min: number;
+  errors_min: number;
+};
+
+/** One route's objective. `stale`: nobody has looked lately; `note` says what of the period is not known. `forecast`: null where none could be made. */
+export type ObjectiveStateOut = {
+  entity: EntityOut;
+  time_s: number;
+  stale: boolean;
+  objective: ObjectiveOut;
+  budgets: BudgetOut[];
+  days_seen: number;
+  note: string;
+  forecast: BrokenOut | null;
+};
+
+/** The most spent first. */
+export type Objectives = {
+  now_s: number;
+  objectives: ObjectiveStateOut[];
+};
+
+/** `serving`: who is to serve since when, "bundled" for the prior model. `judged_by`: who really does, "off" for nobody, null where nothing was judged yet; `note`: why that is another one, or what could not be read. */
+export type OrgModelsOut = {
+  org: string;
+  serving: string;
+  since_s: number;
+  judged_by: string | null;
+  note: string;
+  models: ModelOut[];
+  changes: ChangeOut[];
+  learning: LearningOut | null;
+  shift: ShiftOut | null;
+};
+
+/** `card` is the file that lies beside the model. */
+export type OwnCardOut = {
+  version: string;
   card: Record<string, unknown>;
 };
 
@@ -569,6 +757,13 @@ export type Risks = {
   risks: RiskOut[];
 };
 
+/** Let `version`, or what served before, serve this organisation again; "bundled" for the prior model. */
+export type RollbackCommand = {
+  org: string;
+  version?: string | null;
+  note?: string;
+};
+
 export type RouteOut = {
   path: string;
   strip: boolean;
@@ -624,6 +819,22 @@ export type Services = {
   gateway_url: string;
   keys: number;
   services: ServiceOut[];
+};
+
+/** Who serves now. */
+export type ServingOut = {
+  org: string;
+  version: string;
+  since_s: number;
+};
+
+/** Whether the model still fits the traffic that it judges, and on what grounds. */
+export type ShiftOut = {
+  at_s: number;
+  version: string;
+  state: "unknown" | "fits" | "drifting" | "no longer fits";
+  sentences: string[];
+  rows: number;
 };
 
 /** A span in the waterfall, parents first: `depth` levels in, `offset_ms` after the beginning. `self_ms`: in no child of it. `critical_ms`: on the critical path. `skew_ms`: how much earlier it is shown than its own clock said. `missing_parent`: the span that asked was never seen. */

@@ -1,13 +1,14 @@
 """Minutes of APIs as Parquet, a file per organisation and day (UTC): a twentieth of what the windows take that they
 come from, so that weeks of them can be kept to learn from.
 
-A file is written under another name and renamed once it is on the disk: it is there whole, or not at all.
+A file is written under another name and renamed once it is on the disk: it is there whole, or not at all. It is a
+recording like those that others bring: `foregate predict evaluate` reads it.
 """
 
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -45,12 +46,13 @@ class EmbeddedMinutes:
     def put(self, org: str, day: int, rows: MinuteRows) -> None:
         """Keep a day; it replaces one that is there."""
         keys = pa.array(rows.entity, pa.int32())
-        columns = {
+        columns: dict[str, Any] = {
             name: pa.DictionaryArray.from_arrays(keys, pa.array([getattr(e, name) for e in rows.entities], pa.string()))
             for name in _KEYS
         }
-        columns["time_s"] = pa.array(rows.time_s)
-        columns |= {name: pa.array(rows.values[:, i]) for i, name in enumerate(COLUMNS)}
+        whose = pa.array([org], pa.string()).take(pa.array(np.zeros(len(rows.entity), dtype=np.int32)))
+        columns = {"system": whose, "org": whose, **columns, "time": pa.array(rows.time_s, pa.timestamp("s", tz="UTC"))}
+        columns |= {name: pa.array(rows.values[:, i], from_pandas=True) for i, name in enumerate(COLUMNS)}  # NaN: empty
         folder = self._of(org)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = folder / f".{day}.new"
@@ -89,7 +91,7 @@ class EmbeddedMinutes:
         try:
             with pq.ParquetFile(path) as file:
                 known = set(file.schema_arrow.names)
-                table = file.read([*_KEYS, "time_s", *(name for name in names if name in known)])
+                table = file.read([*_KEYS, "time", *(name for name in names if name in known)])
         except (pa.ArrowException, KeyError) as error:
             raise OSError(f"{path} is damaged: {error}") from error
         values = np.full((len(table), len(names)), np.nan, dtype=np.float32)
@@ -97,7 +99,9 @@ class EmbeddedMinutes:
             if name in known:
                 values[:, i] = table[name].to_numpy()
         entities, entity = _entities(org, [table[name].to_pylist() for name in _KEYS])
-        return MinuteRows(entities, entity, table["time_s"].to_numpy().astype(np.int64), values)
+        return MinuteRows(
+            entities, entity, table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()).to_numpy(), values
+        )
 
 
 def _entities(org: str, columns: Sequence[Sequence[str]]) -> tuple[tuple[Entity, ...], NDArray[np.int64]]:

@@ -18,13 +18,17 @@ class ModelDesk:
     def __init__(self, registry: ModelRegistry, clock: Clock, fixed: str | None = None) -> None:
         self._registry = registry
         self._clock = clock
-        self.fixed = fixed
+        self._fixed = fixed
 
-    def all(self, orgs: Sequence[str] = ()) -> Sequence[OrgModels]:
-        """Of every organisation that has models or was looked at, and of `orgs`."""
+    @property
+    def fixed(self) -> str | None:
+        return self._fixed
+
+    def all(self) -> Sequence[OrgModels]:
+        """Of every organisation that was judged or learnt from."""
         in_force = {each.org: each for each in self._registry.in_force()}
         found = []
-        for org in sorted({*self._registry.orgs(), *in_force, *orgs}):
+        for org in sorted({*self._registry.orgs(), *in_force}):
             notes: list[str] = []
             serving = Serving()
             try:
@@ -39,8 +43,12 @@ class ModelDesk:
 
     def roll_back(self, org: str, version: str | None, by: str, note: str = "") -> Serving:
         """`version`, or what served before, serves again. Raises ForegateError: not_found, conflict."""
-        if self.fixed is not None:
-            raise ForegateError("conflict", f"predict.model_path is set: {self.fixed} judges, whatever is chosen here.")
+        if self._fixed is not None:
+            raise ForegateError(
+                "conflict", f"predict.model_path is set: {self._fixed} judges, whatever is chosen."
+            )
+        if org not in self._registry.orgs():
+            raise ForegateError("not_found", f"There are no models of {org} here.")
         kept = {entry.version for entry in self._registry.entries(org)}
         now_s = self._clock.now()
         return self._registry.change(org, lambda serving: rolled_back(serving, kept, version, now_s, by, note))

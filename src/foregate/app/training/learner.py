@@ -1,11 +1,12 @@
 """One training on an organisation's own traffic, from the collected minutes to the model that serves afterwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 import structlog
 
+from foregate.app.models.serving import promotable, promoted
 from foregate.app.training.collect import Collector
 from foregate.kernel.clock import Clock
 from foregate.ports.models import ModelRegistry
@@ -13,7 +14,6 @@ from foregate.predict.evaluate.system import Scorer
 from foregate.predict.models.model import ModelError
 from foregate.predict.registry.amount import ENOUGH, Amount
 from foregate.predict.registry.learn import Ask, Lacking, Learned, Tools, learn
-from foregate.app.models.serving import promotable, promoted
 from foregate.wire.models import BUNDLED, Learning, Serving
 
 BUDGET: Final = 0.5  # false alarms per API and day
@@ -41,6 +41,10 @@ class Learner:
         self._clock = clock
         self._log = log
         self._needs = needs
+
+    def orgs(self) -> Sequence[str]:
+        """Those with any traffic."""
+        return self._collector.orgs()
 
     def learn(self, org: str, *, seed: int = 0) -> tuple[Learning, str]:
         """Collect, train, judge, and promote what is better. Returns what came of it, and the card in Markdown ("" when

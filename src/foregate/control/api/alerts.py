@@ -1,4 +1,4 @@
-"""GET /alerts: announced failures, and whether they came true."""
+"""GET /alerts: announced failures, and whether they came true; and error budgets that are spent too fast."""
 
 import base64
 import binascii
@@ -10,11 +10,15 @@ from fastapi import APIRouter, Query
 from foregate.control.api.shapes import EntityOut, Out, entity_out
 from foregate.control.deps import ControlDeps
 from foregate.kernel.errors import ForegateError
-from foregate.wire.alert import Alert, AlertOutcome, AlertState
+from foregate.wire.alert import Alert, AlertKind, AlertOutcome, AlertSeverity, AlertState
 
 
 class AlertOut(Out):
-    """One announced failure. `lead_s` is how long before the first failing minute it was raised."""
+    """One announced failure. `lead_s` is how long before the first failing minute it was raised.
+
+    Of kind "burn_rate" it is an error budget that is spent too fast: scores and `threshold` are then burn rates,
+    `horizon_s` is the window of the rule, `objective` says which one, and `outcome` is "measured".
+    """
 
     id: str
     entity: EntityOut
@@ -32,6 +36,9 @@ class AlertOut(Out):
     model_version: str
     title: str
     reasons: list[str]
+    kind: AlertKind
+    severity: AlertSeverity
+    objective: str
 
 
 class Alerts(Out):
@@ -87,6 +94,9 @@ def alert_out(alert: Alert) -> AlertOut:
         model_version=alert.model_version,
         title=alert.title,
         reasons=list(alert.reasons),
+        kind=alert.kind,
+        severity=alert.severity,
+        objective=alert.objective,
     )
 
 
