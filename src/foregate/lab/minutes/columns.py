@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foregate.lab.minutes.chance import Array, stream
+from foregate.lab.minutes.chance import Array, normal_above, stream
 from foregate.lab.minutes.plan import STEP_S, STEPS, RoutePlan, ServicePlan, WorldPlan
 from foregate.lab.minutes.requests import POINTS, Outcomes, by_minute
 from foregate.lab.minutes.settle import Flow
 
 QUANTILES = (0.99, 0.95, 0.50)
-MOMENTS = 3  # looks at what is in flight per step
 
 
 def route_columns(
@@ -119,7 +118,8 @@ def service_columns(plan: WorldPlan, service: ServicePlan, flow: Flow, seen: lis
         rates * route.rps * (1.0 - route.limited) * one.times_s.mean(axis=2)
         for route, one in zip(service.routes, seen, strict=True)
     )
-    most = rng.poisson(np.repeat(under_way, MOMENTS, axis=1)).max(axis=1) + 1
+    arrivals = rates * sum(route.rps for route in service.routes)
+    most = _most(rng, under_way, arrivals).max(axis=1)
     columns = {
         "inflight_max": most.astype(np.float64),
         "queue_mean_ms": 1e3 * by_minute(flow.seat.mean_s).mean(axis=1),
@@ -130,6 +130,19 @@ def service_columns(plan: WorldPlan, service: ServicePlan, flow: Flow, seen: lis
     if service.profile.provider:
         columns["quota_left"] = by_minute(flow.quota_left)[:, -1]
     return columns
+
+
+def _most(rng: np.random.Generator, mean: Array, per_s: Array) -> Array:
+    """The highest number in flight that those who come see, themselves included, in each step.
+
+    What they see is Poisson around `mean` (Little) and forgotten after about a request's time, so the highest of k
+    independent looks: its chance is u^(1/k), its value by Cornish and Fisher's expansion.
+    """
+    looks = np.clip(per_s * STEP_S, 1.0, STEP_S * per_s / np.maximum(mean, 1e-3) + 1.0)
+    above = np.clip(-np.log(np.maximum(rng.random(mean.shape), 1e-12)) / looks, 1e-9, 0.5)
+    z = normal_above(above)
+    out: Array = np.maximum(0.0, np.floor(mean + z * np.sqrt(mean) + (z * z - 1.0) / 6.0 + 0.5)) + 1.0
+    return out
 
 
 def _marks(plan: WorldPlan, moments_s: tuple[float, ...]) -> Array:

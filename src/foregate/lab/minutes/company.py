@@ -134,14 +134,16 @@ def _routes(rng: Random, name: str, archetype: str, rps: float) -> tuple[RoutePl
             rps * part / sum(parts),
             idempotent=rng.choice((0.0, 0.3, 1.0)) if retried else 0.0,
             light=rng.choice((0.0, 0.0, 0.3)) if path == PATHS[0] else rng.choice((0.0, 1.0)),
-            work=_heavy(rng, path), query=_heavy(rng, path),
+            work=_heavy(rng, path), query=_heavy(rng, path), query_sigma=0.5 if archetype == "ai" else 0.0,
             client_errors=rng.choice((0.0, 0.002, 0.01, 0.04)),
             tail=rng.uniform(0.001, 0.02) if tailed else 0.0, tail_times=rng.uniform(3.0, 15.0),
             limited=rng.choice((0.0, 0.0, 0.0, 0.0, 0.01, 0.1)),
             crawled=12 if rng.random() < 0.04 else 0,
             tokens=rng.uniform(50.0, 900.0) if archetype == "ai" else 0.0,
         ))  # fmt: skip
-    return tuple(out)
+    work = sum(route.rps * route.work for route in out) / rps
+    query = sum(route.rps * route.query for route in out) / rps
+    return tuple(replace(route, work=route.work / work, query=route.query / query) for route in out)
 
 
 def _heavy(rng: Random, path: str) -> float:

@@ -19,9 +19,11 @@ class RoutePlan:
     path: str
     rps: float
     idempotent: float = 1.0  # share of requests that the gateway may send again
+    misses: float | None = None  # share of requests that the cache does not spare the database; None: the service's
     light: float = 0.0  # share of requests that only query: no own work, no provider
     work: float = 1.0
     query: float = 1.0
+    query_sigma: float = 0.0  # beyond the service's own: answers of very different lengths
     client_errors: float = 0.005  # share of requests that are 4xx
     tail: float = 0.0  # share of requests that take `tail_times` as long, for no reason anyone knows
     tail_times: float = 8.0

@@ -102,17 +102,25 @@ def _attempts(points: _Points, service: ServicePlan, route: RoutePlan, flow: Flo
 
     heavy = points.chance(4) >= route.light
     work_s = each(flow.work_s) * (route.work * points.spread(0, sigma) * heavy)
-    query_s = each(flow.query_s) * (route.query * points.spread(1, sigma))
+    query_s = each(flow.query_s) * (route.query * points.spread(1, (sigma**2 + route.query_sigma**2) ** 0.5))
     if profile.provider_s:
-        query_s = query_s + (profile.provider_s * points.spread(2, sigma) + each(flow.paced_s)) * heavy
+        query_s = query_s + (each(flow.provider_s) * points.spread(2, sigma) + each(flow.paced_s)) * heavy
     else:
         work_s = work_s + each(flow.paced_s) * heavy
-    misses = points.chance(5) < each(flow.misses)
+    misses = points.chance(5) < each(_misses(service, route, flow))
     stored_s = misses * (_waits(flow.store, points.chance(6)) + query_s)
     inner_s = each(flow.inner_s) * points.spread(3, MIX_SIGMA) / np.exp(MIX_SIGMA**2 / 2)
     total = _waits(flow.seat, points.chance(7)) + work_s + inner_s + stored_s + _paused(points, flow)
     out: Array = total * np.where(points.chance(8) < route.tail, route.tail_times, 1.0) + 1e-4
     return out
+
+
+def _misses(service: ServicePlan, route: RoutePlan, flow: Flow) -> Array:
+    """Of this route: a cold cache spares none of them."""
+    if route.misses is None:
+        return flow.misses
+    cold = (flow.misses - service.profile.misses) / max(1e-9, 1.0 - service.profile.misses)
+    return route.misses + (1.0 - route.misses) * cold
 
 
 def _waits(waiting: Waiting, chance: Array) -> Array:
@@ -135,10 +143,15 @@ class _Shares:
         rest = np.ones_like(late)
         self.parts: list[Array] = []
         asks = (1.0 - route.light) if service.profile.provider else 0.0
+        stored = _misses(service, route, flow)
         for share in (
-            flow.refused, flow.seat.refused, flow.full, flow.inner_failed, flow.misses * flow.store.refused,
+            flow.refused,
+            flow.seat.refused,
+            flow.full,
+            flow.inner_failed,
+            stored * flow.store.refused,
             flow.quota_gone * asks,
-        ):  # fmt: skip
+        ):
             steps = by_minute(share)
             self.parts.append(rest * steps)
             rest = rest * (1.0 - steps)
@@ -158,7 +171,7 @@ def _with_failures(points: _Points, good_s: Array, shares: _Shares, service: Ser
     work_s = by_minute(flow.work_s)[..., None]
     query_s = by_minute(flow.query_s)[..., None]
     waited_s = by_minute(flow.seat.mean_s)[..., None]
-    paused_s = by_minute(flow.pauses.met_s)[..., None]
+    paused_s = by_minute(flow.pauses.length_s)[..., None]
     inner_s = by_minute(flow.inner_s)[..., None]
     ends = (
         REFUSED_S, wait_s, waited_s + paused_s, waited_s + work_s + inner_s, waited_s + work_s + wait_s,

@@ -13,7 +13,7 @@ from foregate.lab.minutes.chance import Array, beyond, stream
 from foregate.lab.minutes.knobs import Knobs
 from foregate.lab.minutes.plan import STEP_S, ServicePlan, WorldPlan
 from foregate.lab.minutes.stocks import Pauses, heap, leaked, pace_s, pauses, quota_left
-from foregate.lab.minutes.waiting import Waiting, waiting
+from foregate.lab.minutes.waiting import Waiting, among_few, waiting
 from foregate.lab.model.database import CONTENTION as QUERY_CONTENTION
 from foregate.lab.model.database import LOCKS
 from foregate.lab.model.service import CONTENTION
@@ -21,6 +21,7 @@ from foregate.lab.services.orders import DEPENDENCY_TIMEOUT_S
 from foregate.lab.traffic.patience import HEDGE_OF_HOLD, REPEATS_MAX
 
 ROUNDS = 10
+CLUMPS = 0.4  # failures for want of room come together: so much shorter a run of them opens a circuit
 DOWN_TRIES_S = 10.0  # a process that is down is tried about so often while others serve
 
 
@@ -44,6 +45,7 @@ class Flow:
     misses: Array
     work_s: Array  # medians, slowness and contention included
     query_s: Array
+    provider_s: Array
     paced_s: Array
     quota_left: Array
     quota_gone: Array  # share of those who ask the provider
@@ -93,13 +95,20 @@ class _Solver:
         self.knobs = knobs
         self.traffic = traffic * knobs.demand
         self.rps = sum(route.rps for route in service.routes)
-        self.idempotent = sum(route.rps * route.idempotent for route in service.routes) / self.rps
-        self.provided = sum(route.rps * (1.0 - route.light) for route in service.routes) / self.rps
-        self.luck = stream(plan.seed, "leaks", service.name).standard_normal(plan.steps)
+        self.idempotent = self._mean([route.idempotent for route in service.routes])
+        self.provided = self._mean([1.0 - route.light for route in service.routes])
+        self.work = self._mean([route.work * (1.0 - route.light) for route in service.routes])
+        self.query = self._mean([route.query for route in service.routes])
+        self.luck = stream(plan.seed, "leaks", service.name).random(plan.steps)
         self.hour_step = round(-plan.start_s % 3600.0 / STEP_S)
         self.seats = profile.seats(1.0) * profile.instances
         self.spread2 = float(np.expm1(profile.sigma**2))
         self.up = (1.0 - knobs.down) * knobs.instances
+
+    def _mean(self, values: list[float]) -> float:
+        """Over the requests of all routes."""
+        routes = self.service.routes
+        return sum(route.rps * value for route, value in zip(routes, values, strict=True)) / self.rps
 
     def calm(self) -> Flow:
         """An ordinary state, from which the rounds begin."""
@@ -110,7 +119,8 @@ class _Solver:
         return Flow(
             offered, hold_s, self.traffic, zero, zero, self.knobs.down, none, zero,
             Pauses(zero, zero, zero), self.knobs.errors, np.full(steps, profile.inner_s), zero, none,
-            np.full(steps, profile.misses), np.full(steps, profile.work_s), np.full(steps, profile.query_s), zero,
+            np.full(steps, profile.misses), np.full(steps, profile.work_s), np.full(steps, profile.query_s),
+            np.full(steps, profile.provider_s), zero,
             np.ones(steps), zero, hold_s, np.full(steps, self.spread2), self.knobs.errors, zero,
         )  # fmt: skip
 
@@ -140,12 +150,15 @@ class _Solver:
         """
         settings = self.service.settings
         failed = np.clip(flow.failed, 1e-6, 1.0 - 1e-9)
-        run = np.maximum(failed**settings.failures, 1e-200)
+        clumped = 1.0 - CLUMPS * np.clip((flow.retried - flow.refused - flow.full) / failed, 0.0, 1.0)
+        run = np.maximum(failed ** (settings.failures * clumped), 1e-200)
         closed_s = (1.0 - run) / ((1.0 - failed) * run) / np.maximum(flow.offered / self.profile.instances, 1e-3)
         hard = np.clip(flow.refused + flow.full + flow.errors + self._quota_share(flow), 0.0, 1.0 - 1e-4)
         open_s = settings.open_s / (1.0 - hard)
         out: Array = open_s / (open_s + np.minimum(closed_s, 1e12))
-        return out
+        out[1:] = np.maximum(out[1:], out[:-1] * min(1.0, settings.open_s / STEP_S) / 2)  # still open from before
+        tried = 1.0 / (1.0 + settings.open_s * self.rps * self.traffic)  # a trial after each pause
+        return np.minimum(out, 1.0 - tried)
 
     def _quota_share(self, flow: Flow) -> Array:
         return flow.quota_gone * (self.provided if self.profile.provider else 0.0)
@@ -164,17 +177,18 @@ class _Solver:
         flow.seat = waiting(arriving * (1.0 - flow.refused), flow.hold_s, seats, profile.wait_s, self.spread2 + 0.3)
         accepted = arriving * (1.0 - flow.refused) * (1.0 - flow.seat.refused)
         flow.pauses = pauses(profile, memory.live_mb, accepted / profile.instances)
-        busy = np.minimum(1.0, accepted * flow.hold_s / np.maximum(seats, 1.0))
-        mean = np.exp(profile.sigma**2 / 2)
-        flow.work_s = profile.work_s * knobs.slow_work * (1.0 + CONTENTION * busy)
+        mean = float(np.exp(profile.sigma**2 / 2))
+        own = knobs.slow_work * (1.0 + CONTENTION * _crowd(accepted * flow.hold_s, seats, self.seats))
+        flow.work_s = profile.work_s * own
+        flow.provider_s = profile.provider_s * own
         flow.inner_s, flow.inner_failed = _inner(callees, len(arriving))
         flow.misses = profile.misses + (1.0 - profile.misses) * knobs.cold
         self._store(flow, accepted * (1.0 - flow.full) * (1.0 - flow.inner_failed))
         self._quota(flow, accepted)
-        stored_s = flow.store.mean_s + flow.query_s * mean + self._provided_s(flow, mean)
+        stored_s = flow.store.mean_s + flow.query_s * self.query * mean + self._provided_s(flow, mean)
         store_s = flow.store.refused * profile.wait_s + (1.0 - flow.store.refused) * stored_s
         outside_s = 0.0 if profile.provider_s else flow.paced_s
-        hold_s = flow.pauses.mean_s + flow.work_s * mean + flow.inner_s + flow.misses * store_s + outside_s
+        hold_s = flow.pauses.mean_s + flow.work_s * self.work * mean + flow.inner_s + flow.misses * store_s + outside_s
         flow.hold_s = (flow.hold_s + hold_s) / 2
         flow.latency_s = flow.seat.mean_s + flow.hold_s
         flow.cv2 = self._cv2(flow, mean)
@@ -184,7 +198,7 @@ class _Solver:
         """What the provider takes while a connection is held."""
         if not self.profile.provider_s:
             return np.zeros(len(flow.offered))
-        out: Array = self.provided * (1.0 - flow.quota_gone) * (self.profile.provider_s * mean + flow.paced_s)
+        out: Array = self.provided * (1.0 - flow.quota_gone) * (flow.provider_s * mean + flow.paced_s)
         return out
 
     def _store(self, flow: Flow, asking: Array) -> None:
@@ -195,11 +209,12 @@ class _Solver:
         lost = leaked(profile, knobs, queries * (1.0 - flow.store.refused), self.luck)
         free = np.maximum(0.0, size - lost - knobs.held)
         mean = float(np.exp(profile.sigma**2 / 2))
-        hold_s = flow.query_s * mean + self._provided_s(flow, mean)
-        working = np.minimum(free, queries * (1.0 - flow.store.refused) * hold_s) + knobs.held
-        crowd = 1.0 + QUERY_CONTENTION * working / size + LOCKS * lost / size
+        hold_s = flow.query_s * self.query * mean + self._provided_s(flow, mean)
+        working = _crowd(queries * (1.0 - flow.store.refused) * hold_s, free, size) + knobs.held / size
+        crowd = 1.0 + QUERY_CONTENTION * working + LOCKS * lost / size
         flow.query_s = (flow.query_s + profile.query_s * knobs.slow_store * crowd) / 2
-        flow.store = waiting(queries, hold_s, np.floor(free), profile.wait_s, self.spread2)
+        many = waiting(queries, hold_s, np.floor(free), profile.wait_s, self.spread2)
+        flow.store = among_few(many, hold_s, np.floor(free), self.seats)
 
     def _quota(self, flow: Flow, accepted: Array) -> None:
         profile = self.profile
@@ -211,11 +226,11 @@ class _Solver:
 
     def _cv2(self, flow: Flow, mean: float) -> Array:
         """Squared coefficient of variation of an attempt's latency: parts vary independently."""
-        profile = self.profile
         spread = self.spread2 * mean**2
-        var = spread * flow.work_s**2 + 0.15 * flow.inner_s**2
-        var = var + flow.misses * (spread * flow.query_s**2 + (1.0 - flow.misses) * flow.query_s**2)
-        var = var + spread * (profile.provider_s * self.provided) ** 2
+        query_s = flow.query_s * self.query
+        var = spread * (flow.work_s * self.work) ** 2 + 0.15 * flow.inner_s**2
+        var = var + flow.misses * (spread * query_s**2 + (1.0 - flow.misses) * query_s**2)
+        var = var + spread * (flow.provider_s * self.provided) ** 2
         for one in (flow.seat, flow.store):
             some = np.maximum(1e-6, 1.0 - one.at_once)
             var = var + np.minimum(one.mean_s**2 * (2.0 / some - 1.0), one.wait_s**2 / 4)
@@ -228,6 +243,11 @@ class _Solver:
         good = good * (1.0 - flow.misses * flow.store.refused) * (1.0 - self._quota_share(flow)) * (1.0 - late)
         flow.retried = 1.0 - good
         flow.failed = np.clip(1.0 - good * (1.0 - flow.errors), 0.0, 1.0)
+
+
+def _crowd(load: Array, open_: Array, size: int) -> Array:
+    """Share of `size` places that are taken in the eyes of one who has a place: his own, and those of the others."""
+    return np.minimum(np.maximum(open_, 1.0), 1.0 + load) / size
 
 
 def _inner(callees: list[tuple[Flow, float]], steps: int) -> tuple[Array, Array]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import exp
 
 import numpy as np
 
@@ -19,7 +20,7 @@ PAUSED_MAX = 0.95  # share of the time that a stopped world is counted at most; 
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """`full`: share of requests that find no room. `down`: share of the step that a restart takes."""
+    """`full`: 1 where requests find no room. `down`: share of the step that a restart takes."""
 
     live_mb: Array
     full: Array
@@ -38,8 +39,8 @@ def heap(profile: Profile, knobs: Knobs, per_instance: Array) -> Heap:
         gone_s = min(STEP_S, restarting_s)
         restarting_s -= gone_s
         now += float(knobs.leak_mb[step] * per_instance[step]) * (STEP_S - gone_s)
-        full[step] = min(1.0, max(0.0, (now - room) / profile.request_mb))
-        now = min(now, room + profile.request_mb)
+        full[step] = now >= room
+        now = min(now, room)
         live[step], down[step] = now, gone_s / STEP_S
         thrashed_s = thrashed_s + STEP_S if now > THRASHING * profile.heap_limit_mb else 0.0
         if thrashed_s >= WATCHDOG_S:
@@ -77,16 +78,27 @@ def pauses(profile: Profile, live_mb: Array, per_instance: Array) -> Pauses:
 
 
 def leaked(profile: Profile, knobs: Knobs, queries: Array, luck: Array) -> Array:
-    """Connections that are lost, given `queries` a second; all come back when the leak ends. `luck`: unit normals."""
+    """Connections that are lost, given `queries` a second; all come back when the leak ends. `luck`: uniform."""
     out = np.zeros(len(queries))
-    size, lost = profile.connections(1.0), 0.0
+    size, lost = profile.connections(1.0), 0
     for step in np.flatnonzero(knobs.leak_chance):
         if knobs.leak_chance[step - 1] == 0.0:
-            lost = 0.0
-        more = float(knobs.leak_chance[step] * queries[step]) * STEP_S
-        lost = min(float(size), lost + max(0.0, more + more**0.5 * float(luck[step])))
-        out[step] = int(lost)
+            lost = 0
+        mean = float(knobs.leak_chance[step] * queries[step]) * STEP_S
+        lost = min(size, lost + _poisson(mean, float(luck[step]), size))
+        out[step] = lost
     return out
+
+
+def _poisson(mean: float, chance: float, most: int) -> int:
+    """The Poisson number that uniform `chance` stands for, `most` at most."""
+    count, term = 0, exp(-mean)
+    reached = term
+    while reached < chance and count < most:
+        count += 1
+        term *= mean / count
+        reached += term
+    return count
 
 
 def quota_left(service: ServicePlan, knobs: Knobs, calls: Array, hour_step: int) -> Array:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from foregate.lab.minutes.chance import Array, beyond
+
 GRID = 512  # points of Erlang B that are interpolated
 LOAD_MAX = 4.0  # erlangs per seat that are tabulated; beyond it 1 - c/a
 EXPONENT_MAX = 60.0
@@ -78,6 +78,22 @@ def waiting(arrivals: Array, hold_s: Array, seats: Array, wait_s: float, cv2: fl
         mean_s=np.where(none, 0.0, free * weight * first / taken),
         wait_s=wait_s,
     )
+
+
+def among_few(waits: Waiting, hold_s: Array, seats: Array, askers: int) -> Waiting:
+    """The same where at most `askers` can ask at a time: with a seat for each of them nobody waits, and the queue of
+    the others cannot be longer than what is missing.
+    """
+    missing = np.maximum(askers - seats, 0.0)
+    turn_s = hold_s / np.maximum(seats, 1.0)
+    last_s = np.maximum(missing, 0.5) * turn_s
+    late = np.where(missing > 0.0, beyond(last_s, 1.0 / np.maximum(missing, 0.5), waits.wait_s), 0.0)
+    refused = np.where(seats < 1.0, waits.refused, np.minimum(waits.refused, late))
+    mean_s = np.minimum(waits.mean_s, missing * turn_s / 2)
+    some = np.maximum(1.0 - waits.at_once, 1e-9)
+    rate = np.where(mean_s < waits.mean_s, some / np.maximum(mean_s, 1e-9), waits.rate)
+    at_once = np.where(missing > 0.0, waits.at_once, 1.0)
+    return Waiting(at_once, rate, refused, mean_s, waits.wait_s)
 
 
 def _erlang_b_before_last(load: Array, seats: Array) -> Array:

@@ -20,6 +20,26 @@ REQUESTS_PER_S_MAX = 2_000  # per route; a demand beyond it is cut
 DAY_S = 86_400.0
 
 
+def day_shape(scenario: Scenario, now_s: float) -> float:
+    """How busy the time of day and week is in a run of `scenario`; 1 on average over a day of the working week."""
+    return _shape(scenario, _phase(_rng(scenario)), now_s)
+
+
+def _rng(scenario: Scenario) -> Random:
+    return Random(f"{scenario.seed}/traffic")  # noqa: S311 - a simulation wants repeatable chance
+
+
+def _phase(rng: Random) -> float:
+    return 2 * pi * rng.random()
+
+
+def _shape(scenario: Scenario, phase: float, now_s: float) -> float:
+    wall_s = scenario.epoch_s + now_s
+    days = wall_s / scenario.day_s
+    weekend = WEEKEND if scenario.day_s >= DAY_S and (int(wall_s // DAY_S) + 4) % 7 in (0, 6) else 1.0
+    return weekend * (1.0 + DAY_SWING * sin(2 * pi * days + phase))
+
+
 class Arrivals:
     """`second(start_s)` draws one second of visits and hands each to `at(moment_s, visit)`."""
 
@@ -27,19 +47,16 @@ class Arrivals:
         self._world = world
         self._scenario = scenario
         self._at = at
-        self._rng = Random(f"{scenario.seed}/traffic")  # noqa: S311 - a simulation wants repeatable chance
-        self._phase = 2 * pi * self._rng.random()
+        self._rng = _rng(scenario)
+        self._phase = _phase(self._rng)
         self._mood = dict.fromkeys(world.services, 0.0)
         self._burst = (0.0, 1.0)  # until, factor
         self.rate = scenario.rate  # may be changed while running
         self.sent = 0
 
     def shape(self, now_s: float) -> float:
-        """How busy the time of day and week is; 1 on average over a day of the working week."""
-        wall_s = self._scenario.epoch_s + now_s
-        days = wall_s / self._scenario.day_s
-        weekend = WEEKEND if self._scenario.day_s >= DAY_S and (int(wall_s // DAY_S) + 4) % 7 in (0, 6) else 1.0
-        return weekend * (1.0 + DAY_SWING * sin(2 * pi * days + self._phase))
+        """As `day_shape`, of this run."""
+        return _shape(self._scenario, self._phase, now_s)
 
     def second(self, start_s: float) -> None:
         """Draw the visits of [start_s, start_s + 1)."""
