@@ -53,16 +53,16 @@ def recorded(folder: Path) -> Iterator[tuple[str, dict[float, list[float]]]]:
 
 
 def synthetic(count: int) -> Iterator[tuple[str, dict[float, list[float]]]]:
-    """Requests per quarter of an hour over six weeks."""
+    """Requests per quarter of an hour over ten weeks."""
     for number in range(count):
         rng = np.random.default_rng(number)
         kind = KINDS[number % len(KINDS)]
-        hours = np.arange(42 * 96) / 4
+        hours = np.arange(70 * 96) / 4
         level = rng.uniform(50, 5_000)
         shape = 1 + rng.uniform(0.3, 0.8) * np.sin(2 * np.pi * (hours / 24 + rng.random()))
         shape *= np.where((hours // 24) % 7 >= 5, rng.uniform(0.4, 1.0), 1.0)
         if kind == "steps":
-            shape *= np.where(hours > rng.uniform(500, 990), rng.uniform(0.5, 2.0), 1.0)
+            shape *= np.where(hours > rng.uniform(800, 1_600), rng.uniform(0.5, 2.0), 1.0)
         if kind == "trend":
             shape *= 1 + rng.uniform(0.2, 1.0) * hours / hours[-1]
         spread = 0.4 if kind == "noisy" else 0.1

@@ -25,6 +25,7 @@ HOUR_S = 3_600
 SETTLED_S = 60.0  # a step is taken so long after its end, when its windows have surely been stored
 BUDGET_AGE_S = 3_600.0  # an objective's state that is older is no state of now
 RANKED_ROWS_MAX = 4_000_000  # windows of a day that are added up to find the busiest
+HOURS_MAX = 2_000  # of the ledger: more than a plan's past has
 EVERYTHING = Entity("", "", "", "")  # of what is known of all routes together alone
 NOT_INSTALLED = "simple models alone: statsforecast is not installed (foregate[forecast])"
 Values = Mapping[float, float]  # by the step's start
@@ -122,7 +123,7 @@ class Forecasting:
     def _cost(self, now_s: float) -> dict[float, float]:
         """Of AI traffic by the hour, at the configured prices; empty where nothing has cost anything."""
         until_s = _until_s(WEEK, now_s)
-        used = self._series.usage("hour", until_s - WEEK.past_days * DAY_S, until_s).used
+        used = self._series.usage("hour", until_s - WEEK.past_days * DAY_S, until_s, rows_max=HOURS_MAX).used
         costs = {float(hour): sums.cost for hour, sums in used}
         return costs if any(costs.values()) else {}
 

@@ -57,6 +57,9 @@ def test_the_coverage_that_is_said_was_measured_and_unknown_with_one_origin() ->
     assert plain.held80 == pytest.approx(0.8, abs=0.12)
     assert plain.held95 is not None
     assert plain.held95 >= plain.held80
+    overlapping = SMALL._replace(season=24, horizon=24)  # two days ahead from origins a day apart
+    found = forecast(Subject(PAY, "requests"), series(seasonal(6, 15.0)), overlapping, (), now_s=0.0)
+    assert (found.origins, found.backtest[0].held80) == (3, None)
     (plain, *_) = made(seasonal(2, 15.0)).backtest
     assert (plain.held80, plain.held95) == (None, None)
 
@@ -165,7 +168,9 @@ def test_the_ends_of_the_intervals_stand_in_order_around_the_median(rows: int, h
     assert ((low95 <= low80) & (low80 <= 0) & (high80 >= 0) & (high95 >= high80)).all()
 
 
-def test_origins_are_a_day_apart_and_leave_a_season_before_and_a_horizon_after() -> None:
+def test_origins_leave_a_season_before_and_a_horizon_after_and_are_a_horizon_apart_where_they_can() -> None:
+    assert origins(700, 168, 168, 24) == [364, 388, 412, 436, 460, 484, 508, 532]
+    assert origins(1_100, 168, 168, 24) == [428, 596, 764, 932]
     assert origins(24, 12, 12, 12) == [12]
     assert origins(48, 12, 12, 12) == [12, 24, 36]
     assert origins(60, 12, 12, 12) == [24, 36, 48]  # some models need two seasons

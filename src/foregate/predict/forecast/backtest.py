@@ -1,9 +1,11 @@
 """How well a model would have done on the series' own past, and the intervals that follow from it. Pure.
 
-Rolling origin: from each of several moments of the past, a day apart, the model forecasts knowing only what came
-before. Intervals are conformal: quantiles of those errors at the same distance, with the finite-sample correction of
-split conformal prediction (Vovk et al. 2005), so they assume no distribution; errors of neighbouring distances are
-taken together, for there are few origins. Their coverage is measured by leaving one origin out at a time.
+Rolling origin: from each of several moments of the past the model forecasts knowing only what came before: moments a
+horizon apart where the past is long enough, else a day. Intervals are conformal: quantiles of those errors at the same
+distance, with the finite-sample correction of split conformal prediction (Vovk et al. 2005), so they assume no
+distribution; errors of neighbouring distances are taken together, for there are few origins. Their coverage is measured
+by leaving one origin out at a time, with all whose steps overlap with its own: what one of them knows the other would
+give away.
 """
 
 from typing import Final, NamedTuple
@@ -15,6 +17,7 @@ from foregate.predict.forecast.series import Floats
 from foregate.wire.forecast import Backtest
 
 ORIGINS_MAX: Final = 8
+ORIGINS_APART_MIN: Final = 4  # with so many they are a whole horizon apart
 QUANTILES: Final = (0.025, 0.1, 0.9, 0.975)  # low95, low80, high80, high95
 _NEIGHBOURS: Final = 16  # errors within a 16th of the horizon before and after are taken together …
 _ERRORS_MIN: Final = 40  # … and so many at least, where there are: fewer have no quantile of 2.5 %
@@ -27,7 +30,8 @@ def origins(steps: int, horizon: int, season: int, per_day: int) -> list[int]:
     """
     last = steps - horizon
     least = 2 * season if last - 2 * season >= 2 * per_day else season
-    return [at for at in (last - back * per_day for back in reversed(range(ORIGINS_MAX))) if at >= least]
+    apart = horizon if last - least >= (ORIGINS_APART_MIN - 1) * horizon else per_day
+    return [at for at in (last - back * apart for back in reversed(range(ORIGINS_MAX))) if at >= least]
 
 
 def errors_of(model: Model, whole: Floats, measured: Floats, at: list[int], horizon: int) -> Floats | None:
@@ -86,15 +90,19 @@ class Tried(NamedTuple):
     said: Backtest
 
 
-def tried(model: Model, errors: Floats, scale: float) -> Tried:
-    """`scale`: the mean absolute error of seasonal naive one season ahead over the whole past; 0: constant."""
+def tried(model: Model, errors: Floats, scale: float, at: list[int]) -> Tried:
+    """`scale`: the mean absolute error of seasonal naive one season ahead over the whole past; 0: constant.
+
+    `at`: the origins. Where all of them overlap coverage is not known, and pinball is that of intervals that have
+    seen what they are judged by: good enough to compare models, which have all seen it.
+    """
     mae = float(np.nanmean(np.abs(errors))) if not np.isnan(errors).all() else float("inf")
-    rows = len(errors)
-    held80 = held95 = None
-    ends = [offsets(np.delete(errors, row, axis=0) if rows > 1 else errors) for row in range(rows)]
-    if rows > 1:
-        held80 = _held(errors, ends, 1, 2)
-        held95 = _held(errors, ends, 0, 3)
+    horizon, places = errors.shape[1], np.asarray(at)
+    others = [np.abs(places - place) >= horizon for place in places]
+    honest = all(apart.any() for apart in others)
+    ends = [offsets(errors[apart] if honest else errors) for apart in others]
+    held80 = _held(errors, ends, 1, 2) if honest else None
+    held95 = _held(errors, ends, 0, 3) if honest else None
     pinball = float(np.mean([_pinball(row, end) for row, end in zip(errors, ends, strict=True)]))
     said = Backtest(model.name, mae / scale if scale > 0 else None, mae, pinball, held80, held95)
     return Tried(model, errors, said)

@@ -34,7 +34,7 @@ class Plan(NamedTuple):
 
 
 DAY: Final = Plan(900, 96, 96, (96,), 14)  # the next day by the quarter of an hour
-WEEK: Final = Plan(3_600, 168, 168, (24, 168), 28)  # the next week by the hour
+WEEK: Final = Plan(3_600, 168, 168, (24, 168), 63)  # the next week by the hour
 
 
 class Subject(NamedTuple):
@@ -101,7 +101,7 @@ def _competed(models: Sequence[Model], whole: Floats, measured: Floats, at: list
     apart = apart[~np.isnan(apart)]
     scale = float(apart.mean()) if len(apart) else 0.0
     errors = [(model, errors_of(model, whole, measured, at, plan.horizon)) for model in models]
-    return [tried(model, each, scale) for model, each in errors if each is not None]
+    return [tried(model, each, scale, at) for model, each in errors if each is not None]
 
 
 def _winner(found: list[Tried], whole: Floats, horizon: int) -> tuple[Tried, Floats]:
