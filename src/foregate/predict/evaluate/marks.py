@@ -11,7 +11,7 @@ import numpy as np
 from foregate.predict.evaluate.contenders import Contender
 from foregate.predict.evaluate.exam import Exam, Floats
 from foregate.predict.evaluate.intervals import Resamples, interval
-from foregate.predict.evaluate.paging import Paging, Sweep, paging
+from foregate.predict.evaluate.paging import Paging, Sweep, paging, threshold_for
 from foregate.predict.evaluate.results import AtBudget, Difference, PartResult, Points, ScorerResult
 from foregate.predict.evaluate.scores import (
     RARE,
@@ -50,7 +50,7 @@ def mark(
     pages = [paging(exam, scores, threshold[exam.system[exam.row]]) for threshold in thresholds.values()]
     recalls = tuple(draws.ratio(_foreseen_by_row(exam, at), exam.events.astype(np.float64)) for at in pages)
     budgets = tuple(
-        _at(exam, at, budget, threshold, interval_of)
+        msgspec.structs.replace(_at(exam, at, budget, threshold, interval_of), matched_recall=_matched(here, budget))
         for at, (budget, threshold), interval_of in zip(pages, thresholds.items(), recalls, strict=True)
     )
     mine = contender.probability and not contender.baseline
@@ -76,6 +76,11 @@ def mark(
     return Marks(result, pr_auc, recalls)
 
 
+def _matched(here: Sweep, budget: float) -> float:
+    threshold = threshold_for(here, budget)
+    return float(here.recall[here.thresholds == threshold][0]) if np.isfinite(threshold) else 0.0
+
+
 def _fixed(exam: Exam, scores: Floats, threshold: float, draws: Resamples) -> AtBudget:
     at = paging(exam, scores, threshold)
     recall = draws.ratio(_foreseen_by_row(exam, at), exam.events.astype(np.float64))
@@ -96,6 +101,7 @@ def _at(exam: Exam, at: Paging, budget: float | None, threshold: Floats, recall:
         recall=int(hit.sum()) / failures if failures else 0.0,
         recall_interval=interval(recall),
         over=None,
+        matched_recall=int(hit.sum()) / failures if failures else 0.0,
         precision=int(at.right.sum()) / pages if pages else None,
         false_per_day=rate,
         within=budget is None or rate <= WITHIN_FACTOR * budget,

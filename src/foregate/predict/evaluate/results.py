@@ -21,6 +21,8 @@ class AtBudget(msgspec.Struct, frozen=True):
     `budget`: per API and day, None for a fixed threshold; `threshold`: None when none meets the budget, the median
     where each system has its own. `precision`: share of the pages that are two minutes or more ahead of a failure.
     `before`: share of the failures paged before they began, however shortly. `within`: false alarms ≤ 1.25 × budget.
+    `matched_recall`: at the lowest threshold that keeps the budget here, known only afterwards: for comparing scores
+    at equal false alarms, not for what to expect.
     `by_cause`: kind of fault → (failures, foreseen).
     """
 
@@ -29,6 +31,7 @@ class AtBudget(msgspec.Struct, frozen=True):
     recall: float
     recall_interval: Interval | None
     over: Difference | None
+    matched_recall: float
     precision: float | None
     false_per_day: float
     within: bool

@@ -5,6 +5,10 @@ from foregate.predict.evaluate.results import AtBudget, Difference, PartResult, 
 
 _NONE = "–"
 CAUSES_AT = 0.5  # the budget for which causes are shown
+_HOW_TO_READ = (
+    "Recall at a budget of false alarms per API and day (those realised, precision of the pages); “exactly”: at the "
+    "threshold that would have met the budget here, known only afterwards."
+)
 
 
 def table(report: Report) -> str:
@@ -35,9 +39,13 @@ def _facts(part: PartResult) -> str:
 def _scores(part: PartResult) -> list[str]:
     budgets = [at.budget for at in part.scorers[0].budgets] if part.scorers else []
     head = ["score", "PR-AUC", "ahead", "first failures", "Brier (base)"]
-    head += [f"recall at {budget:g}" for budget in budgets] + [f"ahead at {CAUSES_AT:g}", f"lead at {CAUSES_AT:g}"]
+    head += [f"recall at {budget:g}" for budget in budgets] + [
+        f"ahead at {CAUSES_AT:g}",
+        f"recall at exactly {CAUSES_AT:g}",
+        "lead",
+    ]
     lines = _grid(head, [_cells(scorer) for scorer in part.scorers])
-    lines += ["", "Recall at a budget of false alarms per API and day (those realised, precision of the pages).", ""]
+    lines += ["", _HOW_TO_READ, ""]
     lines += _fixed(part)
     return lines + _causes(part)
 
@@ -49,7 +57,8 @@ def _cells(scorer: ScorerResult) -> list[str]:
     cells = [name, f"{scorer.pr_auc:.3f}{_bracket(scorer.pr_auc_interval)}", _difference(scorer.over)]
     cells += [f"{scorer.first_pr_auc:.3f}", brier]
     cells += [_recall(at) for at in scorer.budgets]
-    return [*cells, _difference(at_half.over if at_half else None), _lead(at_half)]
+    matched = _NONE if at_half is None else f"{at_half.matched_recall:.2f}"
+    return [*cells, _difference(at_half.over if at_half else None), matched, _lead(at_half)]
 
 
 def _recall(at: AtBudget) -> str:

@@ -1,0 +1,71 @@
+"""`foregate predict evaluate lab`: worlds of the lab that nothing was learned or chosen on."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from foregate.app.cli.predict.evaluate.options import (
+    Horizons,
+    ModelFile,
+    NoModel,
+    NoPlots,
+    Out,
+    Seed,
+    Shown,
+    bar,
+    need,
+    publish,
+    refusals,
+)
+from foregate.app.cli.predict.parallel import Jobs
+
+_SHARES = {"train": 1.0, "validation": 0.5, "unseen": 1.0, "shifted": 1.0}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("lab")(lab)
+
+
+def lab(
+    worlds: Annotated[
+        int, typer.Option(min=2, max=500, help="Companies per part; half as many choose thresholds.")
+    ] = 40,
+    days: Annotated[float, typer.Option(min=0.2, max=14.0, help="Recorded time of each.")] = 2.0,
+    model: ModelFile = None,
+    no_model: NoModel = False,
+    horizon: Horizons = None,
+    seed: Seed = 0,
+    jobs: Jobs = 2,
+    out: Out = None,
+    output: Shown = "table",
+    no_plots: NoPlots = False,
+) -> None:
+    """Judge the model and the simple scores on worlds of the lab: unseen ones, and ones with another mix of faults.
+
+    Learned baselines learn on the lab's training worlds; thresholds are chosen on its validation worlds.
+    """
+    need("sklearn", "the logistic regression beside it")
+    if out is not None and not no_plots:
+        need("matplotlib", "drawing (or give --no-plots)")
+    import msgspec
+
+    from foregate.app.evaluation import judge_lab, lab_systems, model_contenders
+    from foregate.lab.minutes import PARTS
+    from foregate.predict.evaluate.judge import HORIZONS_S
+    from foregate.predict.evaluate.plots import draw
+    from foregate.predict.evaluate.system import System
+    from foregate.predict.evaluate.table import table
+
+    horizons_s = tuple(60 * minutes for minutes in horizon) if horizon else HORIZONS_S
+    with refusals():
+        models = [] if no_model else model_contenders(model, horizons_s)
+        parts: dict[str, list[System]] = {}
+        for part in PARTS:
+            with bar(f"{part} worlds") as step:
+                number = max(2, round(worlds * _SHARES[part]))
+                parts[part] = lab_systems(part, number, days, seed, jobs=jobs, step=step)
+        with bar("scores") as step:
+            report = judge_lab(parts, models, horizons_s=horizons_s, seed=seed, step=step)
+        json = msgspec.json.format(msgspec.json.encode(report))
+        publish(out, output, json, table(report), None if no_plots else partial(draw, report))

@@ -1,0 +1,133 @@
+"""Recordings, the lab's worlds and the model joined with the protocol, which knows none of them."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from foregate.adapters.embedded.recorded import read_recorded
+from foregate.adapters.embedded.recorded.write import Written
+from foregate.lab.minutes import Part as WorldPart
+from foregate.lab.minutes import Telemetry, generate, plan
+from foregate.predict.evaluate.contenders import (
+    Contender,
+    folded_contenders,
+    learned_contenders,
+    simple_contenders,
+)
+from foregate.predict.evaluate.judge import Part, evaluate
+from foregate.predict.evaluate.results import Report
+from foregate.predict.evaluate.system import System
+
+Step = Callable[[int, int], None]
+
+
+def as_system(of: Written) -> System:
+    """What was recorded or generated, as the protocol takes it."""
+    return System(of.name, of.start_s, of.entities, of.minutes, of.calls, of.faults)
+
+
+def recorded_systems(files: Sequence[Path]) -> list[System]:
+    """Raises BadRecording, FileNotFoundError."""
+    return [as_system(each) for each in read_recorded(files)]
+
+
+def lab_systems(part: WorldPart, worlds: int, days: float, seed: int, *, jobs: int = 1, step: Step) -> list[System]:
+    """Worlds 0 … of a part of the lab, in the order of their numbers whatever order they were finished in."""
+    of = partial(_world, part, seed, days)
+    if jobs == 1:
+        made = []
+        for number in range(worlds):
+            step(number, worlds)
+            made.append(as_system(of(number)))
+        step(worlds, worlds)
+        return made
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return [_told(as_system(each), i + 1, worlds, step) for i, each in enumerate(pool.map(of, range(worlds)))]
+
+
+def _world(part: WorldPart, seed: int, days: float, number: int) -> Telemetry:
+    return generate(plan(part, number, seed, days))
+
+
+def _told(system: System, done: int, total: int, step: Step) -> System:
+    step(done, total)
+    return system
+
+
+def judge_recorded(
+    systems: Sequence[System],
+    learn: Sequence[System],
+    models: Sequence[Contender],
+    *,
+    horizons_s: Sequence[int],
+    seed: int,
+    step: Step,
+) -> Report:
+    """Recorded systems: thresholds, and what the learned baselines know, come from `learn`, else from each other.
+
+    Of `learn`, one in three systems chooses thresholds; a single one does both, which flatters what learned from it in
+    the choosing alone. Raises LooksAhead, ValueError.
+    """
+    choosing = list(learn[::3])
+    fitting = [each for i, each in enumerate(learn) if i % 3] or choosing
+
+    def learned(horizon_s: int) -> list[Contender]:
+        if learn:
+            return learned_contenders(fitting, horizon_s, seed)
+        return folded_contenders(systems, horizon_s, seed)
+
+    contenders, notes = _with_learned(models, learned, horizons_s)
+    report = evaluate(
+        contenders,
+        [Part("recorded", systems)],
+        validation=Part("learn", choosing) if learn else None,
+        horizons_s=horizons_s,
+        seed=seed,
+        title="Recorded telemetry",
+        step=step,
+    )
+    return msgspec.structs.replace(report, notes=notes)
+
+
+def judge_lab(
+    parts: dict[str, list[System]],
+    models: Sequence[Contender],
+    *,
+    horizons_s: Sequence[int],
+    seed: int,
+    step: Step,
+) -> Report:
+    """Worlds of the lab: baselines learn on "train", thresholds come from "validation", the other parts are judged."""
+    contenders, notes = _with_learned(models, lambda h: learned_contenders(parts["train"], h, seed), horizons_s)
+    report = evaluate(
+        contenders,
+        [Part(name, systems) for name, systems in parts.items() if name not in ("train", "validation")],
+        validation=Part("validation", parts["validation"]),
+        horizons_s=horizons_s,
+        seed=seed,
+        title="Worlds of the lab",
+        step=step,
+    )
+    return msgspec.structs.replace(report, notes=notes)
+
+
+def _with_learned(
+    models: Sequence[Contender], learned: Callable[[int], list[Contender]], horizons_s: Sequence[int]
+) -> tuple[list[Contender], tuple[str, ...]]:
+    """All contenders, and a note for each horizon at which nothing could be learned."""
+    contenders, notes = [*models, *simple_contenders()], []
+    for horizon_s in horizons_s:
+        try:
+            contenders += learned(horizon_s)
+        except ValueError as error:
+            notes.append(f"{horizon_s // 60} min: no logistic regression and no XGBoost beside it: {error}")
+    return contenders, tuple(notes)
+
+
+def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Contender]:
+    """The model at each horizon it knows; the bundled one when no file is given. Raises ModelError."""
+    return []
