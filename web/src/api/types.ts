@@ -263,7 +263,7 @@ export type DeploymentCommand = {
   note?: string;
 };
 
-/** A change. `kind`: `deployment` was said by somebody; `targets` (a service's addresses) and `configuration` (anything else of it) were found in a new configuration. `services` and `routes`: of whom; both empty: of all. */
+/** A change. `kind`: `deployment` was said by somebody, `targets` (addresses of a service) and `configuration` (all else) were found in a new configuration. `services` and `routes`: of whom; both empty: of all. */
 export type DeploymentOut = {
   id: string;
   time_s: number;

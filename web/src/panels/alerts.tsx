@@ -57,15 +57,25 @@ const Story = memo(function Story({ alert, now }: { alert: AlertOut; now: number
           <li key={reason}>{reason}</li>
         ))}
       </ul>
-      <Timeline alert={alert} now={now} />
+      {alert.kind === "risk" && <Timeline alert={alert} now={now} />}
       <p className="story-foot">
-        {ending(alert, now)} <span className="story-score">score {Math.round(alert.score * 100)} %, peak {Math.round(alert.peak_score * 100)} %</span>
+        {ending(alert, now)} <span className="story-score">{scores(alert)}</span>
       </p>
     </article>
   );
 });
 
+/** A probability, or how many times too fast an error budget is spent. */
+function scores(alert: AlertOut): string {
+  if (alert.kind === "burn_rate") return `burn rate ${alert.score.toFixed(1)}, peak ${alert.peak_score.toFixed(1)}`;
+  return `score ${Math.round(alert.score * 100)} %, peak ${Math.round(alert.peak_score * 100)} %`;
+}
+
 function Outcome({ alert }: { alert: AlertOut }) {
+  if (alert.kind === "burn_rate") {
+    const tone = alert.state === "closed" ? "soft" : alert.severity === "page" ? "bad" : "warn";
+    return <Chip tone={tone}>{alert.state === "closed" ? `${alert.severity} · over` : alert.severity}</Chip>;
+  }
   if (alert.outcome === "failed") return <Chip tone="bad">came true</Chip>;
   if (alert.outcome === "no_failure") return <Chip tone="soft">no failure followed</Chip>;
   return <Chip tone="warn">{alert.state === "open" ? "open" : "closed · pending"}</Chip>;
@@ -77,6 +87,9 @@ function ending(alert: AlertOut, now: number): string {
     return alert.failed_s === null ? `${lead}.` : `${lead} (${clock(alert.failed_s)}).`;
   }
   if (alert.outcome === "no_failure") return `${duration(alert.horizon_s)} passed without a failure.`;
+  if (alert.kind === "burn_rate") {
+    return alert.closed_s === null ? `Burning since ${clock(alert.raised_s)}.` : `Over after ${duration(alert.closed_s - alert.raised_s)}.`;
+  }
   const left = alert.raised_s + alert.horizon_s - now;
   return left > 0 ? `Raised at ${clock(alert.raised_s)}; to be judged within ${duration(left)}.` : "Being judged.";
 }
