@@ -30,6 +30,7 @@ from foregate.app.reload import Reloader, Source, store
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, write_ingest, write_runtime
 from foregate.app.supervise import STOP_TIMEOUT_S, ChildSpec, Supervisor
+from foregate.app.training.environment import ONE_THREAD
 from foregate.kernel.clock import SystemClock
 from foregate.kernel.tasks import spawn
 from foregate.wire.snapshot import decode_snapshot
@@ -221,7 +222,7 @@ def _spec(launch: Launch, role: str, *, stop_order: int, worker: int = 0, socket
     # -P: nothing is imported from the folder that we happen to be started in.
     argv = (sys.executable, "-P", "-m", "foregate.app.roles", *options.argv())
     drain_s = launch.loaded.config.drain_s if role == "gateway" else 0.0
-    environ = {**KEEPERS_MEMORY, **launch.environ} if role == "keeper" else launch.environ
+    environ = {**KEEPERS_MEMORY, **ONE_THREAD, **launch.environ} if role == "keeper" else launch.environ
     return ChildSpec(name, argv, environ, stop_order, sockets, drain_s + STOP_TIMEOUT_S)
 
 

@@ -89,7 +89,7 @@ class EmbeddedMinutes:
     def _read(self, org: str, day: int, names: Collection[str]) -> MinuteRows:
         path = self._of(org) / f"{day}.parquet"
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, read_dictionary=_KEYS) as file:
                 known = set(file.schema_arrow.names)
                 table = file.read([*_KEYS, "time", *(name for name in names if name in known)])
         except (pa.ArrowException, KeyError) as error:
@@ -98,13 +98,22 @@ class EmbeddedMinutes:
         for i, name in enumerate(names):
             if name in known:
                 values[:, i] = table[name].to_numpy()
-        entities, entity = _entities(org, [table[name].to_pylist() for name in _KEYS])
+        entities, entity = _entities(org, [_whole(table[name]) for name in _KEYS])
         return MinuteRows(
             entities, entity, table["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()).to_numpy(), values
         )
 
 
-def _entities(org: str, columns: Sequence[Sequence[str]]) -> tuple[tuple[Entity, ...], NDArray[np.int64]]:
-    numbers: dict[tuple[str, ...], int] = {}
-    entity = [numbers.setdefault(row, len(numbers)) for row in zip(*columns, strict=True)]
-    return tuple(Entity(org, *row) for row in numbers), np.array(entity, dtype=np.int64)
+def _entities(org: str, columns: Sequence[Any]) -> tuple[tuple[Entity, ...], NDArray[np.int64]]:
+    """Who is in it, and whose each row is. `columns`: those of the keys, as dictionaries and numbers into them."""
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        code = code * max(len(column.dictionary), 1) + column.indices.to_numpy()
+    _, first, entity = np.unique(code, return_index=True, return_inverse=True)
+    return tuple(Entity(org, *(column[int(row)].as_py() for column in columns)) for row in first), entity
+
+
+def _whole(column: Any) -> Any:
+    """A column of dictionaries as one of one dictionary."""
+    found = column.unify_dictionaries().combine_chunks()
+    return found if isinstance(found, pa.DictionaryArray) else found.dictionary_encode()
