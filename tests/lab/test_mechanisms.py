@@ -149,13 +149,14 @@ def test_a_process_that_thrashes_too_long_is_killed_and_begins_anew():
 
 def test_a_provider_paces_before_it_refuses_and_begins_anew_each_hour():
     provider = Provider("network", quota=100.0, pace_s=1.0)
-    delays = [provider.charge(0.0, 1.0) for _ in range(75)]
+    began_s = WINDOW_S - 10.0  # of a clock that runs since who knows when
+    delays = [provider.charge(began_s, 1.0) for _ in range(75)]
     with pytest.raises(QuotaUsed):
-        provider.charge(0.0, 1.0)
+        provider.charge(began_s + 20.0, 1.0)
     assert delays == sorted(delays)
     assert delays[0] == 0.0
     assert delays[-1] == pytest.approx(1.0)
-    assert provider.charge(WINDOW_S, 1.0) == 0.0
+    assert provider.charge(began_s + WINDOW_S, 1.0) == 0.0
 
 
 def test_raising_a_quota_never_takes_any_away():

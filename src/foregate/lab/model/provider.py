@@ -15,7 +15,7 @@ class Provider:
         self.quota = quota
         self.pace_s = pace_s
         self.used = START_USED * quota
-        self._window: int | None = None  # the hour of the loop's clock
+        self._began_s: float | None = None  # its hours are counted from the first call, whatever the loop's clock says
 
     @property
     def left(self) -> float:
@@ -38,10 +38,12 @@ class Provider:
         self.used = min(self.quota, self.used + units)
 
     def _roll(self, now_s: float) -> None:
-        window = int(now_s // WINDOW_S)
-        if self._window is not None and window != self._window:
+        if self._began_s is None:
+            self._began_s = now_s
+        hours = (now_s - self._began_s) // WINDOW_S
+        if hours >= 1.0:
+            self._began_s += hours * WINDOW_S
             self.used = 0.0
-        self._window = window
 
     def raise_quota(self) -> None:
         """An operator buys more: usage falls back to where the world began."""
