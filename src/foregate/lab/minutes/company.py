@@ -1,11 +1,14 @@
 """A company drawn at random: which services it has, how they are built and called, how much is asked of them."""
 
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import ceil, exp, log
 from random import Random
+
+import numpy as np
 
 from foregate.lab.gateway_settings import GatewaySettings
 from foregate.lab.minutes.plan import Noise, RoutePlan, ServicePlan, Shape
+from foregate.lab.minutes.stocks import pauses
 from foregate.lab.model.profile import PROFILES, Profile, varied
 
 NAMES = {
@@ -18,6 +21,8 @@ NAMES = {
 WEIGHTS = {"payments": 2.0, "search": 2.0, "users": 3.0, "orders": 2.0, "ai": 1.0}
 PATHS = ("/{0}", "/{0}/{{id}}", "/{0}/{{id}}/items", "/{0}/search", "/{0}/export", "/{0}/status")
 RPS = (0.05, 120.0)  # of a service at its busiest hour
+AI_CALLED = 0.15  # how often a language model may be among those that a service calls
+PAUSED_MAX = 0.05  # so much of the time an ordinary process collects garbage at most: else more of them are run
 TIMEOUTS_S = (1.0, 2.0, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -48,7 +53,8 @@ def company(rng: Random, size: Size) -> Drawn:
     calm = rng.random()  # some companies are noisier than others in everything
     services: list[ServicePlan] = []
     for name, archetype in sorted(archetypes.items(), key=lambda item: (item[1] == "orders", item[0])):
-        calls = _calls(rng, archetype, services)
+        callable_ = [one for one in services if archetypes[one.name] != "ai" or rng.random() < AI_CALLED]
+        calls = _calls(rng, archetype, callable_)
         services.append(_service(rng, name, archetype, size, _near(rng, day), calm, calls, services))
     return Drawn(_shared_stores(rng, _sized(services)), archetypes)
 
@@ -158,8 +164,16 @@ def _sized(services: list[ServicePlan]) -> tuple[ServicePlan, ...]:
         for callee, share in service.calls:
             inside[callee] += share * (asked[service.name] + inside[service.name])
     return tuple(
-        replace(service, profile=replace(service.profile, extra_share=inside[service.name])) for service in services
+        replace(service, profile=_enough(replace(service.profile, extra_share=inside[service.name])))
+        for service in services
     )
+
+
+def _enough(profile: Profile) -> Profile:
+    """As many processes as its garbage needs."""
+    calm = np.array([profile.rps(1.0) / profile.instances])
+    busy = float(pauses(profile, np.array([profile.heap_base_mb]), calm).busy[0])
+    return replace(profile, instances=ceil(profile.instances * max(1.0, busy / PAUSED_MAX)))
 
 
 def _shared_stores(rng: Random, services: tuple[ServicePlan, ...]) -> tuple[ServicePlan, ...]:
