@@ -8,6 +8,7 @@ import structlog
 
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.app.notify import Notifications
+from foregate.app.objectives import ObjectiveWatch
 from foregate.app.stores import SeriesStore
 from foregate.kernel.clock import Clock
 from foregate.kernel.ids import new_id
@@ -16,6 +17,7 @@ from foregate.ports.bus import Bus
 from foregate.predict import Analyst, Verdicts
 from foregate.telemetry.consumer import Consumer
 from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_RISKS
+from foregate.wire.objective import ObjectiveSet
 from foregate.wire.risk import Risk
 
 TICK_S = 10
@@ -40,7 +42,9 @@ class Analysis:
         notifications: Notifications,
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
+        objectives: ObjectiveWatch | None = None,
     ) -> None:
+        self._objectives = objectives or ObjectiveWatch(ObjectiveSet(), series, findings, log)
         self._bus = bus
         self._series = series
         self._findings = findings
@@ -62,7 +66,7 @@ class Analysis:
         alerts = self._findings.alerts(state=None, limit=OPEN_ALERTS_MAX, before=None)
         anomalies = self._findings.anomalies(from_s=now_s - 86_400.0, limit=OPEN_ALERTS_MAX)
         self._analyst.restore(
-            [alert for alert in alerts if alert.state == "open" or alert.outcome == "pending"],
+            [each for each in alerts if each.kind == "risk" and (each.state == "open" or each.outcome == "pending")],
             [anomaly for anomaly in anomalies if anomaly.ended_s is None],
         )
         # Minutes that the windower will close again itself are the younger ones; both sides know where that begins.
@@ -70,6 +74,7 @@ class Analysis:
         self._consumer.windower.closed_minutes(until_s)
         stored = self._series.scan(60, until_s - HISTORY_MINUTES_MAX * 60, until_s, rows_max=4_000_000, sketches="none")
         self._analyst.learn((window.entity, window.stats) for window in stored)
+        self._objectives.restore(until_s)
 
     @property
     def caught_up(self) -> bool:
@@ -83,8 +88,11 @@ class Analysis:
         now_s = self._clock.now()
         tick_s = (now_s - TICK_DELAY_S) // TICK_S * TICK_S
         if tick_s != self._last_tick_s and self._consumer.caught_up:
-            self._analyst.learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
+            minutes = self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S)
+            self._objectives.learn(minutes)
+            self._analyst.learn(minutes)
             self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s))
+            self._owed.alerts.extend(self._objectives.judge(tick_s))
             self.risks = self._owed.risks
             self._last_tick_s = tick_s
             self._deliver()
@@ -119,6 +127,7 @@ class Analysis:
             findings.put_anomalies(verdicts.anomalies)
         if verdicts.risks:
             findings.put_risks(verdicts.risks)
+        self._objectives.store()
         self._publish(TOPIC_ALERTS, verdicts.alerts)
         self._publish(TOPIC_ANOMALIES, verdicts.anomalies)
         self._publish(TOPIC_RISKS, verdicts.risks)

@@ -17,6 +17,7 @@ from foregate.app.bus import open_bus
 from foregate.app.canaries import Canaries
 from foregate.app.logs import configure_logs
 from foregate.app.notify import Notifications
+from foregate.app.objectives import ObjectiveWatch
 from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
@@ -64,6 +65,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         notifications=notifications,
         clock=clock,
         log=log,
+        objectives=ObjectiveWatch(runtime.objectives, series, findings, log),
     )
     await asyncio.to_thread(analysis.restore)
     gc.freeze()
