@@ -46,6 +46,10 @@ class DataDir:
         return self.root / "findings.sqlite"
 
     @property
+    def changes(self) -> Path:
+        return self.root / "changes.sqlite"
+
+    @property
     def counters(self) -> Path:
         return self.root / "counters.bin"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from foregate.wire.journey import CallMinute, JourneyAsk, Stored, Summary
+from foregate.wire.journey import Call, CallMinute, JourneyAsk, Stored, Summary
 
 Place = tuple[str, int]  # topic and partition
 
@@ -87,6 +87,10 @@ class JourneyReader(Protocol):
 
     def calls(self, org: str, from_s: float, until_s: float) -> Sequence[CallMinute]:
         """Of from_s ≤ time < until_s, both whole minutes; hours may come as one."""
+        ...
+
+    def callers(self, since_s: float, limit: int) -> Sequence[tuple[Call, float]]:
+        """Who has asked whom since then, of all orgs, and in which minute last; the first `limit` of them."""
         ...
 
     def counts(self) -> dict[str, int]:

@@ -87,6 +87,16 @@ def _settings(rule: Rule) -> bytes:
     return f"{type(rule).__name__} {values} ".encode()
 
 
+def named(scope: str, name: str, by: str, whose: str) -> bytes:
+    """`Charge.subject` of a limit in requests: where it was set ("", "service:a", "route:b" …), and whose it is."""
+    return f"{scope}/{name}/{by}\0{whose}".encode("utf-8", "surrogateescape")
+
+
+def named_of_tokens(scope: str, name: str, by: str, kind: str) -> str:
+    """What `Charge.subject` of a limit in tokens begins with; whose it is follows."""
+    return f"{scope}/tokens/{name}/{by}/{kind}\0"
+
+
 class Charge(NamedTuple):
     """`subject` names limit and subject uniquely, a NUL between them (b"route:a/per-key\\0abc"): a store that is full
     is fair to limits. A cost above the limit needs all of it free."""

@@ -39,6 +39,11 @@ _CALLS = (
     "SELECT org, caller, caller_environment, callee, callee_environment, start_s, requests, errors, latency "
     "FROM {table} WHERE org = ? AND start_s >= ? AND start_s < ?"
 )
+_CALLERS = (
+    "SELECT org, caller, caller_environment, callee, callee_environment, max(start_s) FROM calls "
+    "WHERE org = ? AND start_s >= ? GROUP BY 1, 2, 3, 4, 5 LIMIT ?"
+)
+_NEXT_ORG = "SELECT min(org) FROM calls WHERE org > ?"
 _LOAD = "SELECT summary, spans FROM journeys JOIN spans ON journey = id WHERE key = ?"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_summary = msgspec.msgpack.Decoder(Summary).decode
@@ -208,6 +213,20 @@ class EmbeddedJourneys:
                 for row in self._db.execute(_CALLS.format(table=table), (org, begin_s, end_s))
             ]
         return [CallMinute(Call(*row[:5]), *row[5:]) for row in rows]
+
+    def callers(self, since_s: float, limit: int) -> Sequence[tuple[Call, float]]:
+        """Of one org after the other: the index is by org first."""
+        found: list[tuple[Call, float]] = []
+        org: str | None = None
+        with self._lock, failures_of(self._path):
+            while len(found) < limit:
+                query, given = (_NEXT_ORG, (org,)) if org is not None else ("SELECT min(org) FROM calls", ())
+                (org,) = self._db.execute(query, given).fetchone()
+                if org is None:
+                    break
+                rows = self._db.execute(_CALLERS, (org, since_s, limit - len(found)))
+                found += [(Call(*row[:5]), float(row[5])) for row in rows]
+        return found
 
     def counts(self) -> dict[str, int]:
         """What became of spans and traces, since ever."""

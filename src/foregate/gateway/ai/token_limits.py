@@ -17,7 +17,7 @@ from foregate.gateway.policies.limits.policy import subject_of
 from foregate.gateway.policies.policy import OWN, Means, Refuse
 from foregate.gateway.scopes import Set
 from foregate.kernel.tasks import spawn
-from foregate.ports.limits import CalendarWindow, Charge, Moment, Rule, Taken, TokenBucket
+from foregate.ports.limits import CalendarWindow, Charge, Moment, Rule, Taken, TokenBucket, named_of_tokens
 from foregate.wire.ai import TokenLimit
 from foregate.wire.settings import Rate
 
@@ -156,7 +156,7 @@ def _subject_of(place: Set) -> Callable[[Request], bytes]:
     """`Charge.subject` of a limit."""
     settings: TokenLimit = place.settings
     own = place.scope.startswith(OWN)
-    prefix = f"{OWN if own else place.scope}/tokens/{settings.name}/{settings.by}/{settings.kind}\0"
+    prefix = named_of_tokens(OWN if own else place.scope, settings.name, settings.by, settings.kind)
     whose = subject_of(settings.by)
     if own:
         return lambda request: f"{prefix}{request.consumer.id}/{whose(request)}".encode("utf-8", "surrogateescape")

@@ -204,7 +204,7 @@ class EmbeddedLimits:
     def _meet(self, rule: Rule, subject: bytes, now_s: float) -> _Entry:
         """Find or claim the entry of a subject, and see that it lives on."""
         algorithm = self._algorithm(rule)
-        name, lifetime_s = _name(rule, subject), algorithm.lifetime_s
+        name, lifetime_s = entry_name(rule, subject), algorithm.lifetime_s
         time_s = now_s + self._ahead_s
         found = self._table.find(name, time_s)
         if found is None:
@@ -233,12 +233,17 @@ class EmbeddedLimits:
         """The entry that was charged, even of a rule that a reload has replaced meanwhile."""
         entry = self._known.get(charge.subject)
         if entry is None or (entry.rule is not charge.rule and entry.rule != charge.rule):
-            found = self._table.find(_name(charge.rule, charge.subject), 0.0)
+            found = self._table.find(entry_name(charge.rule, charge.subject), 0.0)
             return None if found is None else _Entry(charge.rule, compiled(charge.rule), *found)
         return entry if self._table.generation(entry.place) == entry.generation else None
 
 
-def _name(rule: Rule, subject: bytes) -> bytes:
+def boot_id() -> bytes:
+    """The run of the machine, in 16 bytes; zeros where the kernel does not say."""
+    return bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", "")) if _BOOT_ID.exists() else bytes(16)
+
+
+def entry_name(rule: Rule, subject: bytes) -> bytes:
     """An entry's fingerprint: of the subject, and of the limit that it belongs to."""
     return fingerprint(rule, subject)[:12] + crc32(subject.partition(b"\0")[0]).to_bytes(4, "little")
 
@@ -263,8 +268,7 @@ def open_limits(
     """
     if not 0 <= worker < workers:
         raise ValueError(f"worker {worker} of {workers}")
-    if boot is None:
-        boot = bytes.fromhex(_BOOT_ID.read_text().strip().replace("-", "")) if _BOOT_ID.exists() else bytes(16)
-    table = open_table(path, Shape(workers, capacity, boot), now_s, wall_s, merged, outlives_s)
+    shape = Shape(workers, capacity, boot_id() if boot is None else boot)
+    table = open_table(path, shape, now_s, wall_s, merged, outlives_s)
     table.clear(Slots.kind, worker)
     return EmbeddedLimits(table, worker)

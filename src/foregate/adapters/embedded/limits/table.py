@@ -239,6 +239,12 @@ def open_table(path: Path, shape: Shape, now_s: float, wall_s: float, merge: Mer
         return table
 
 
+def existing_table(path: Path) -> Table | None:
+    """The table that is there, to read from; None where there is no whole file of ours. Raises OSError."""
+    found = _shape(path)
+    return None if found is None else Table(path, found, _lock(path))
+
+
 def _carry(
     path: Path, found: Shape | None, shape: Shape, now_s: float, wall_s: float, merge: Merge, outlives: Outlives
 ) -> None:

@@ -20,6 +20,7 @@ from foregate.ports.limits import (
     SlidingWindow,
     Taken,
     TokenBucket,
+    named,
 )
 from foregate.wire.policies import Quota, Rate, RateLimit
 
@@ -223,7 +224,7 @@ class Limits(Policy):
 def _named(scope: str, limit: RateLimit | Quota, request: Request, subject: Callable[[Request], str]) -> bytes:
     """`Charge.subject`."""
     whose = f"{request.consumer.id}/{subject(request)}" if scope == OWN else subject(request)
-    return f"{scope}/{limit.name}/{limit.by}\0{whose}".encode("utf-8", "surrogateescape")
+    return named(scope, limit.name, limit.by, whose)
 
 
 def _template(names: Sequence[str], rules: Sequence[Rule]) -> bytes:
