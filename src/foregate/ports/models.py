@@ -51,6 +51,14 @@ class ModelRegistry(Protocol):
 
     def shift(self, org: str) -> Shift | None: ...
 
+    def put_counts(self, org: str, version: str, content: bytes) -> None:
+        """What a watch over shifts has counted of this model; nothing is lost but time where a power cut takes it."""
+        ...
+
+    def counts(self, org: str, version: str) -> bytes | None:
+        """None where there are none, or those of another model."""
+        ...
+
     def put_in_force(self, models: Sequence[InForce]) -> None:
         """What the analyzer judges by, of all organisations at once."""
         ...

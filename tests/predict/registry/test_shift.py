@@ -135,3 +135,20 @@ def test_a_reference_comes_back_as_it_was_and_a_damaged_one_is_refused() -> None
         decode_reference(content[:-40])
     with pytest.raises(ValueError, match="contradicts itself"):
         decode_reference(content.replace(b'"features":["f0",', b'"features":['))
+
+
+def test_the_next_process_goes_on_with_what_was_counted() -> None:
+    rng = np.random.default_rng(6)
+    first = watched(rng, shifted=9, hours=20)
+    second = ShiftWatch(reference())
+    second.load(first.dump())
+    for hour in range(20, 30):
+        rows = draws(rng, 100)
+        rows[:, 4:13] *= 3.0
+        second.observe(rows, hour * HOUR_S)
+    assert (second.verdict().state, second.rows) == ("no longer fits", 3_000)
+    assert second.api_days == pytest.approx(3_000 / 1_440)
+    other = ShiftWatch(reference_of(draws(rng, 100)[:, :5], np.zeros(100), NAMES[:5], {}))
+    with pytest.raises(ValueError, match="of another model"):
+        other.load(first.dump())
+    ShiftWatch(reference()).load(ShiftWatch(reference()).dump())

@@ -24,6 +24,11 @@ _CURRENT: Final = "current.json"
 _NEW: Final = ".new-"
 
 
+class _Counts(msgspec.Struct, frozen=True):
+    version: str
+    counts: msgspec.Raw
+
+
 class EmbeddedModels:
     """A `ports.models.ModelRegistry` of one machine, for as many processes as there are. Makes `folder` when it writes.
 
@@ -98,6 +103,13 @@ class EmbeddedModels:
     def shift(self, org: str) -> Shift | None:
         return _read(self._of(org) / "shift.json", Shift)
 
+    def put_counts(self, org: str, version: str, content: bytes) -> None:
+        self._put(org, "counts.json", _Counts(version, msgspec.Raw(content)))
+
+    def counts(self, org: str, version: str) -> bytes | None:
+        found = _read(self._of(org) / "counts.json", _Counts)
+        return bytes(found.counts) if found is not None and found.version == version else None
+
     def put_in_force(self, models: Sequence[InForce]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(self._folder / "in_force.json", _json(models))
@@ -108,7 +120,7 @@ class EmbeddedModels:
     def _of(self, org: str) -> Path:
         return self._folder / quote(org, safe="").replace(".", "%2E")
 
-    def _put(self, org: str, name: str, value: Learning | Shift) -> None:
+    def _put(self, org: str, name: str, value: msgspec.Struct) -> None:
         with self._writing(org):
             _replace(self._of(org) / name, _json(value))
 

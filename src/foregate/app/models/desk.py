@@ -44,9 +44,7 @@ class ModelDesk:
     def roll_back(self, org: str, version: str | None, by: str, note: str = "") -> Serving:
         """`version`, or what served before, serves again. Raises ForegateError: not_found, conflict."""
         if self._fixed is not None:
-            raise ForegateError(
-                "conflict", f"predict.model_path is set: {self._fixed} judges, whatever is chosen."
-            )
+            raise ForegateError("conflict", f"predict.model_path is set: {self._fixed} judges, whatever is chosen.")
         if org not in self._registry.orgs():
             raise ForegateError("not_found", f"There are no models of {org} here.")
         kept = {entry.version for entry in self._registry.entries(org)}

@@ -30,6 +30,7 @@ FALSE_ALARMS_FACTOR: Final = 1.25
 NAMED_MAX: Final = 3  # features in a sentence
 _Z: Final = 2.576  # two-sided 99 %
 _DAY_S: Final = 86_400.0
+_NEVER_S: Final = 1e300
 _SMOOTH: Final = 0.5  # counted in each bin beforehand, so that an empty one is no infinity
 
 Floats = NDArray[np.float64]
@@ -98,6 +99,14 @@ class Verdict(NamedTuple):
     stability: Mapping[str, float] | None
 
 
+class _Counted(msgspec.Struct):
+    days: list[list[list[int]]]
+    moments: list[float]
+    day: int
+    first_s: float
+    last_s: float
+
+
 class ShiftWatch:
     """Counts the features of a running model by bin, over the last `DAYS_KEPT` days. Memory: F × 12 × 7 numbers."""
 
@@ -106,8 +115,9 @@ class ShiftWatch:
         self._edges = [np.asarray(edge) for edge in reference.edges]
         self._width = BINS + 1
         self._days = np.zeros((DAYS_KEPT, len(reference.features), self._width))
+        self._moments = np.zeros(DAYS_KEPT)  # all that were judged, those that were not counted too
         self._day = -1  # the newest one counted, in days since 1970
-        self._first_s, self._last_s = math.inf, -math.inf
+        self._first_s, self._last_s = _NEVER_S, -_NEVER_S
 
     def observe(self, rows: NDArray[np.floating], time_s: float) -> None:
         """Features (n, F) of entities that were judged at `time_s`. Once a minute is enough. Times may not go back by
@@ -119,6 +129,7 @@ class ShiftWatch:
         self._first_s, self._last_s = min(self._first_s, time_s), max(self._last_s, time_s)
         step = -(-len(rows) // ROWS_A_CALL_MAX)
         into = self._days[day % DAYS_KEPT]
+        self._moments[day % DAYS_KEPT] += len(rows)
         for f, edges in enumerate(self._edges):
             counted = _count(rows[::step, f], edges)
             into[f, : len(counted) - 1] += counted[:-1]
@@ -127,12 +138,32 @@ class ShiftWatch:
     def _begin(self, day: int) -> None:
         for new in range(max(self._day + 1, day - DAYS_KEPT + 1), day + 1):
             self._days[new % DAYS_KEPT] = 0.0
+            self._moments[new % DAYS_KEPT] = 0.0
         self._day = max(day, self._day)
         self._first_s = max(self._first_s, (day - DAYS_KEPT + 1) * _DAY_S)
 
     @property
     def rows(self) -> int:
         return int(self._days[:, 0].sum()) if self._reference.features else 0
+
+    @property
+    def api_days(self) -> float:
+        """How long APIs were judged, all together, where one is judged once a minute."""
+        return float(self._moments.sum()) / 1_440
+
+    def dump(self) -> bytes:
+        """What it has counted, for the next process."""
+        counts = self._days.astype(int).tolist()
+        return msgspec.json.encode(_Counted(counts, self._moments.tolist(), self._day, self._first_s, self._last_s))
+
+    def load(self, content: bytes) -> None:
+        """Go on with what `dump` gave. Raises ValueError where it is damaged or of another model."""
+        found = msgspec.json.decode(content, type=_Counted)
+        days = np.array(found.days, dtype=np.float64)
+        if days.shape != self._days.shape or len(found.moments) != DAYS_KEPT:
+            raise ValueError("these counts are of another model")
+        self._days, self._moments, self._day = days, np.array(found.moments), found.day
+        self._first_s, self._last_s = found.first_s, found.last_s
 
     def stability(self) -> dict[str, float]:
         """Population stability index by feature."""
