@@ -56,7 +56,7 @@ def mark(
     mine = contender.probability and not contender.baseline
     said = np.isfinite(scores)
     probable = contender.probability and bool(said.any())
-    rate = float(exam.label[said].mean()) if said.any() else 0.0
+    share = float(exam.label[said].mean()) if said.any() else 0.0
     result = ScorerResult(
         name=contender.name,
         baseline=contender.baseline,
@@ -66,12 +66,15 @@ def mark(
         first_pr_auc=average_precision(exam.label[exam.early], scores[exam.early]),
         said=float(said.mean()) if said.size else 0.0,
         brier=brier(exam.label[said], scores[said]) if probable else None,
-        brier_base=rate * (1 - rate) if probable else None,
+        brier_base=share * (1 - share) if probable else None,
         reliability=tuple(reliability(exam.label[said], scores[said], RARE)) if probable else (),
         budgets=budgets,
         fixed=tuple(_fixed(exam, scores, threshold, draws) for threshold in FIXED) if mine else (),
         curve=_curve(exam, scores),
-        alarms=tuple((float(rate), float(recall)) for rate, recall in zip(here.rate, here.recall, strict=True)),
+        alarms=tuple(
+            (round(float(rate), 5), round(float(recall), 5))
+            for rate, recall in zip(here.rate, here.recall, strict=True)
+        ),
     )
     return Marks(result, pr_auc, recalls)
 

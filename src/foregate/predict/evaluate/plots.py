@@ -28,6 +28,7 @@ _SETTINGS: Final[dict[str, Any]] = {
 }
 _SIDE_IN: Final = 3.6  # of one panel
 _FLOOR: Final = 1e-3  # probabilities and rates below it are drawn at the edge
+_MOMENTS_MIN: Final = 50  # of a bin; a share of fewer says little
 
 Panel = Callable[["Axes", PartResult, list[tuple[ScorerResult, dict[str, Any]]]], None]
 
@@ -91,9 +92,9 @@ def _styled(part: PartResult) -> Iterator[tuple[ScorerResult, dict[str, Any]]]:
 def _reliability(axes: "Axes", part: PartResult, scorers: list[tuple[ScorerResult, dict[str, Any]]]) -> None:
     axes.plot([_FLOOR, 1], [_FLOOR, 1], color="#888888", linewidth=0.8, linestyle=":", label="exactly right")
     for scorer, style in scorers:
-        if scorer.reliability:
-            said = [max(p, _FLOOR) for p, _, _ in scorer.reliability]
-            found = [max(share, _FLOOR) for _, share, _ in scorer.reliability]
+        shown = [(said, found) for said, found, moments in scorer.reliability if moments >= _MOMENTS_MIN]
+        if shown:
+            said, found = ([max(value, _FLOOR) for value in column] for column in zip(*shown, strict=True))
             axes.plot(said, found, marker="o", markersize=3.5, **style)
     axes.set(xscale="log", yscale="log", xlim=(_FLOOR * 0.9, 1.1), ylim=(_FLOOR * 0.9, 1.1))
     axes.set(xlabel="said", ylabel="observed")

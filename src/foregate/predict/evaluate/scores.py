@@ -34,7 +34,7 @@ def precision_recall(labels: Labels, scores: Floats) -> tuple[Floats, Floats]:
 def thinned_curve(recall: Floats, precision: Floats, points: int) -> list[tuple[float, float]]:
     """The curve at about `points` places, evenly spaced in recall."""
     at = np.unique(np.searchsorted(recall, np.linspace(0.0, 1.0, points)).clip(0, len(recall) - 1))
-    return [(float(recall[i]), float(precision[i])) for i in at]
+    return [(round(float(recall[i]), 5), round(float(precision[i]), 5)) for i in at]
 
 
 def brier(labels: Labels, probabilities: Floats) -> float:

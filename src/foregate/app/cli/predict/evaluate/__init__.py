@@ -6,7 +6,7 @@ import typer
 
 _app = typer.Typer(help="Judge predictions honestly, on data of your own too.", no_args_is_help=True)
 
-for _source in ("recorded", "lab"):
+for _source in ("recorded", "lab", "checks", "labelled"):
     importlib.import_module(f"foregate.app.cli.predict.evaluate.{_source}").register(_app)
 
 

@@ -67,5 +67,4 @@ def lab(
                 parts[part] = lab_systems(part, number, days, seed, jobs=jobs, step=step)
         with bar("scores") as step:
             report = judge_lab(parts, models, horizons_s=horizons_s, seed=seed, step=step)
-        json = msgspec.json.format(msgspec.json.encode(report))
-        publish(out, output, json, table(report), None if no_plots else partial(draw, report))
+        publish(out, output, msgspec.json.encode(report), table(report), None if no_plots else partial(draw, report))

@@ -36,15 +36,16 @@ def need(module: str, what: str) -> None:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Bad input is a sentence and status 2; what fails underway, and a score that looks ahead, is one and 3."""
+def refusals(*more: type[Exception]) -> Iterator[None]:
+    """Bad input (`more`: further kinds of it) is a sentence and status 2; failing underway, and looking ahead, 3."""
     from foregate.adapters.embedded.recorded import BadRecording
     from foregate.predict import ModelError
     from foregate.predict.evaluate.leakage import LooksAhead
 
+    bad_input: tuple[type[Exception], ...] = (BadRecording, FileNotFoundError, ModelError, ValueError, *more)
     try:
         yield
-    except (BadRecording, FileNotFoundError, ModelError, ValueError) as error:
+    except bad_input as error:
         typer.echo(f"foregate predict evaluate: {error}", err=True)
         raise typer.Exit(EXIT_USAGE) from error
     except (LooksAhead, OSError) as error:

@@ -56,5 +56,4 @@ def recorded(
         models = [] if no_model else model_contenders(model, horizons_s)
         with bar("scores") as step:
             report = judge_recorded(systems, others, models, horizons_s=horizons_s, seed=seed, step=step)
-        json = msgspec.json.format(msgspec.json.encode(report))
-        publish(out, output, json, table(report), None if no_plots else partial(draw, report))
+        publish(out, output, msgspec.json.encode(report), table(report), None if no_plots else partial(draw, report))
