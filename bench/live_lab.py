@@ -5,8 +5,8 @@ Many worlds of the lab run side by side in real time behind one foregate (one ga
 keeper, console), each with services and traffic of its own. Faults begin after some calm; nobody mends them. What
 happened is read from the windows, what was said from the alerts, both over foregate's API.
 
-A batch that is over is kept in bench/out/live-lab/: the same command goes on where it was interrupted, and repeats the
-batches whose machine did not keep up. Other settings of foregate come from the environment, as FOREGATE__A__B.
+A batch that is over is kept in bench/out/live-lab/: the same command goes on where it was interrupted, and plays those
+batches again whose machine did not keep up. Other settings of foregate come from the environment, as FOREGATE__A__B.
 """
 
 import argparse
@@ -32,7 +32,6 @@ from foregate.predict import bundled_path
 
 FOLDER = OUT / "live-lab"
 SIDE_BY_SIDE = 70  # at 15 requests/s each: about half of two cores
-TRIES = 2  # of a batch whose machine did not keep up
 
 
 def main(argv: list[str]) -> int:
@@ -96,18 +95,13 @@ def _batch(number: int, runs: Sequence[Planned], settings: Settings, folder: Pat
     if before is not None and not before.invalid:
         say(f"batch {number}: kept from before")
         return before
-    for attempt in range(TRIES):
-        say(
-            f"batch {number}: {len(runs)} worlds, {runs[-1].scenario.duration_s / 60:.0f} min, {time.strftime('%H:%M')}"
-        )
-        with tempfile.TemporaryDirectory(prefix="foregate-bench-") as temporary:
-            batch = run_batch(runs, settings, Path(temporary))
-        kept.write_bytes(msgspec.json.format(msgspec.json.encode(batch)))
-        for sentence in batch.invalid:
-            say(f"  INVALID {sentence}")
-        if not batch.invalid or attempt + 1 == TRIES:
-            return batch
-    raise AssertionError("unreachable")
+    say(f"batch {number}: {len(runs)} worlds, {runs[-1].scenario.duration_s / 60:.0f} min, {time.strftime('%H:%M')}")
+    with tempfile.TemporaryDirectory(prefix="foregate-bench-") as temporary:
+        batch = run_batch(runs, settings, Path(temporary))
+    kept.write_bytes(msgspec.json.format(msgspec.json.encode(batch)))
+    for sentence in batch.invalid:
+        say(f"  INVALID {sentence}")
+    return batch
 
 
 def _report(choice: Choice, done: Sequence[Batch]) -> int:
