@@ -43,10 +43,11 @@ def databases(data: DataDir) -> list[str]:
 
 def plain_files(data: DataDir) -> list[str]:
     """Files that are copied as they are."""
-    certificates = (path for path in data.certificates.glob("**/*") if path.is_file())
+    folders = (data.certificates, data.minutes, data.models)
+    found = (path.relative_to(data.root) for folder in folders for path in folder.glob("**/*") if path.is_file())
     return [
         *(name for name in _PLAIN if (data.root / name).is_file()),
-        *sorted(str(path.relative_to(data.root)) for path in certificates),
+        *sorted(str(path) for path in found if not any(part.startswith(".") for part in path.parts)),
     ]
 
 
