@@ -6,12 +6,13 @@ from typing import Any
 
 from structlog.testing import CapturingLogger
 
+from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.app.attempts import Attempt, write_attempt
 from foregate.app.config import load
 from foregate.app.config.verify import verified
 from foregate.app.paths import DataDir
 from foregate.app.reload import store
-from foregate.app.signals import Signals, open_signals
+from foregate.app.signals import ChangeWatch, Signals, open_signals
 from foregate.kernel.clock import ManualClock
 from foregate.wire.entity import Entity
 from foregate.wire.objective import ObjectiveState
@@ -40,10 +41,15 @@ class SignalsRig:
         self.states: Sequence[ObjectiveState] = ()
         self.log = CapturingLogger()
         self.put(text)
-        self.signals = self.open()
+        self.signals, self.watch = self.open(), ChangeWatch(self.data, EmbeddedChanges(self.data.changes), self.clock)
+        self.watch.step()
+
+    def again(self) -> None:
+        """A new analyzer on the same data."""
+        self.signals.close()
+        self.signals, self.watch = self.open(), ChangeWatch(self.data, EmbeddedChanges(self.data.changes), self.clock)
 
     def open(self) -> Signals:
-        """As a new analyzer does."""
         return open_signals(self.data, self.clock, lambda: self.states, self.log)  # type: ignore[arg-type]
 
     def put(self, text: str) -> None:
@@ -57,6 +63,7 @@ class SignalsRig:
     def minute(self, at: int = 0) -> dict[Entity, dict[str, float]]:
         """What is said of the minute `at` minutes after T0, asked five seconds after its end."""
         self.clock.jump_to(T0 + at * 60.0 + 65.0)
+        self.watch.step()
         found = self.signals.minute(T0 + at * 60.0, ALL)
         return {entity: dict(found.get(entity, {})) for entity in ALL}
 

@@ -53,10 +53,9 @@ def test_other_targets_are_a_deployment_of_that_service_in_the_minute_they_came_
 
 def test_a_change_between_two_analyzers_is_found_by_the_second_one(rig: SignalsRig) -> None:
     rig.minute(0)
-    rig.signals.close()
     rig.clock.jump_to(T0 + 3 * 60.0 + 1.0)
     rig.put(PLAIN.replace("name: /find, ", "name: /find, policies: {timeouts: {total_s: 3}}, "))
-    rig.signals = rig.open()
+    rig.again()
     assert marks(rig.minute(3)) == [(0.0, 0.0), (0.0, 1.0), (0.0, None)]
 
 
@@ -148,7 +147,8 @@ def test_a_source_that_fails_ends_nothing_and_is_said_once_until_it_is_back(rig:
     rig.minute(0)
     rig.data.snapshot.write_bytes(b"{ half a")
     for at in (1, 2):
-        assert rig.minute(at)[PAY] == {"deploys": 0.0}
+        rig.clock.jump_to(T0 + at * 60.0 + 65.0)
+        assert rig.signals.minute(T0 + at * 60.0, ALL)[PAY] == {"deploys": 0.0}
     rig.data.snapshot.write_bytes(good)
     assert "disk_left" in rig.minute(3)[PAY]
     assert rig.said() == [("signal_unknown", "configuration"), ("signal_known_again", "configuration")]

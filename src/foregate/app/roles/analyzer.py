@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.notifier import Webhook
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
@@ -22,6 +23,7 @@ from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
+from foregate.app.signals import ChangeWatch
 from foregate.app.stores import open_series
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.tasks import spawn
@@ -34,6 +36,7 @@ from foregate.telemetry.windows import Windower
 STEP_S = 0.5
 ABUSE_STEP_S = 0.25
 CANARY_STEP_S = 1.0
+CHANGES_STEP_S = 1.0
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
 GC_THRESHOLDS = 100_000, 20, 50  # windows are many objects and no cycles: looking for these took more than half
@@ -100,6 +103,7 @@ def _watches(
     return {
         "abuse": (lambda bus, store: AbuseWatch(bus, store, data, clock, log), ABUSE_STEP_S),
         "canaries": (lambda bus, store: Canaries(bus, store, data, clock, log, lambda: analysis.risks), CANARY_STEP_S),
+        "changes": (lambda _bus, _store: ChangeWatch(data, EmbeddedChanges(data.changes), clock), CHANGES_STEP_S),
     }
 
 

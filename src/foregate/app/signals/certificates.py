@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from foregate.app.kept_files import FILE_BYTES_MAX
 from foregate.app.watch import Stamp, stamp
 from foregate.http1.certificate_dates import Validity, validities
 from foregate.wire.snapshot import Snapshot
 
+FILE_BYTES_MAX = 16_777_216  # read of one file; the supervisor keeps no larger one
 FILES_MAX = 4_096  # looked at; of a configuration with more the certificates are not known
 
 

@@ -1,6 +1,6 @@
 """What a new configuration changes, and of whom: kept as changes, and counted per minute and entity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -8,11 +8,12 @@ import msgspec
 
 from foregate.app.attempts import read_attempt
 from foregate.app.paths import DataDir
+from foregate.app.watch import Stamp, stamp
 from foregate.kernel.clock import Clock
 from foregate.kernel.ids import new_id
 from foregate.ports.changes import ChangeStore
 from foregate.wire.change import NAMES_MAX, Change, ChangeKind
-from foregate.wire.snapshot import Service, Snapshot
+from foregate.wire.snapshot import Service, Snapshot, decode_without_keys
 
 MINUTE_S = 60.0
 CHANGES_PER_MINUTE_MAX = 50  # counted; further ones of the same minute change no picture
@@ -93,32 +94,31 @@ def _change(
 
 
 class ChangeWatch:
-    """Compares each new snapshot with the one before it, over restarts."""
+    """A `beside.Watch`: compares each new snapshot with the one before it, over restarts. There is one that writes."""
 
     def __init__(self, data: DataDir, store: ChangeStore, clock: Clock) -> None:
         self._data = data
         self._store = store
         self._clock = clock
-        self._version: str | None = None
+        self._seen: Stamp | None = None
 
-    def look(self, snapshot: Snapshot) -> None:
-        """Keep what has changed since the last one, as of when it came into force. Raises OSError."""
-        if snapshot.version == self._version:
+    def step(self) -> None:
+        """Keep what has changed since the last one, as of when it came into force. Raises OSError, DecodeError."""
+        seen = stamp(self._data.snapshot)
+        if seen is None or seen == self._seen:
             return
+        snapshot = decode_without_keys(self._data.snapshot.read_bytes())
         known, now = self._store.noted(), noted(snapshot)
-        changes: Sequence[Change] = ()
-        if known is not None:
-            changes = differences(_decode(known), now, snapshot, self._since_s(snapshot.version))
-        self._store.put(changes, _encode(now))
-        self._version = snapshot.version
+        before = _decode(known) if known is not None else now
+        if known is None or before != now:
+            self._store.put(differences(before, now, snapshot, self._since_s(snapshot.version)), _encode(now))
+        self._seen = seen
 
     def _since_s(self, version: str) -> float:
         attempt, now_s = read_attempt(self._data), self._clock.now()
         return min(attempt.at_s, now_s) if attempt is not None and attempt.version == version else now_s
 
-    def of_minute(self, start_s: float) -> list[Change]:
-        """What was changed in the minute that began then. Raises OSError."""
-        return self._store.between(start_s, start_s + MINUTE_S, CHANGES_PER_MINUTE_MAX)
 
-    def close(self) -> None:
-        self._store.close()
+def changes_of_minute(store: ChangeStore, start_s: float) -> list[Change]:
+    """What was changed in the minute that began then. Raises OSError."""
+    return store.between(start_s, start_s + MINUTE_S, CHANGES_PER_MINUTE_MAX)

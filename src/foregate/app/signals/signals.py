@@ -10,11 +10,12 @@ from foregate.adapters.embedded.limits.reader import LimitsReader
 from foregate.app.paths import DataDir
 from foregate.app.signals.calls import Calls, Edge
 from foregate.app.signals.certificates import Certificates, Expiries
-from foregate.app.signals.changes import MINUTE_S, ChangeWatch
+from foregate.app.signals.changes import MINUTE_S, changes_of_minute
 from foregate.app.signals.current import CurrentSnapshot
 from foregate.app.signals.disk import DiskLeft
 from foregate.app.signals.quotas import Quotas
 from foregate.kernel.clock import Clock
+from foregate.ports.changes import ChangeStore
 from foregate.wire.change import BY_CONFIGURATION, DEPLOYS, Change
 from foregate.wire.entity import Entity
 from foregate.wire.objective import ObjectiveState
@@ -35,7 +36,7 @@ class Signals:
         self,
         *,
         snapshot: CurrentSnapshot,
-        changes: ChangeWatch,
+        changes: ChangeStore,
         quotas: Quotas,
         certificates: Certificates,
         disk: DiskLeft,
@@ -60,7 +61,7 @@ class Signals:
         """Of the minute that began at `start_s` and is over: names of `wire.minutes.SIGNALS`; what is not known is
         absent. What is left of anything is as of now. An entity without an entry has no signal."""
         snapshot = self._from("configuration", self._snapshot.read)
-        of_minute = self._from("changes", lambda: self._changed(snapshot, start_s))
+        of_minute = self._from("changes", lambda: changes_of_minute(self._changes, start_s))
         found: dict[Entity, dict[str, float]] = {entity: {} for entity in entities}
         if of_minute is not None:
             _add_changes(found, of_minute, snapshot)
@@ -73,11 +74,6 @@ class Signals:
     def calls(self) -> frozenset[Edge]:
         """Who asks whom, as of the last `minute`: (org, environment, caller, callee)."""
         return self._edges
-
-    def _changed(self, snapshot: Snapshot | None, start_s: float) -> list[Change]:
-        if snapshot is not None:
-            self._changes.look(snapshot)
-        return self._changes.of_minute(start_s)
 
     def _add_own(self, found: Mapping[Entity, dict[str, float]], snapshot: Snapshot, now_s: float) -> None:
         """What this machine knows of its own gateway's APIs; those that others report run elsewhere."""
@@ -167,7 +163,7 @@ def open_signals(
     """Of a data directory. Raises OSError when the store of changes cannot be opened."""
     return Signals(
         snapshot=CurrentSnapshot(data.snapshot),
-        changes=ChangeWatch(data, EmbeddedChanges(data.changes), clock),
+        changes=EmbeddedChanges(data.changes),
         quotas=Quotas(LimitsReader(data.limits), clock),
         certificates=Certificates(),
         disk=DiskLeft(data.root, clock),
