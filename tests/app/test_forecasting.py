@@ -2,24 +2,31 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import sleep
+from types import MappingProxyType
 
 import pytest
 import structlog
 from structlog.testing import CapturingLogger
+from tests.gateway.world import gateway, route, run, service, snapshot, upstream
 
 from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.limits.reader import LimitsReader
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.forecast_quotas import QuotaNow, quotas_now
 from foregate.app.forecast_runs import EVERY_S, FIRST_AFTER_S, ForecastRuns
 from foregate.app.forecasting import EVERYTHING, NOT_INSTALLED, Forecasting
-from foregate.kernel.clock import ManualClock
+from foregate.app.signals.quotas import Pair
+from foregate.kernel.clock import ManualClock, SystemClock
 from foregate.kernel.limits import FORECAST_RUN_S_MAX
 from foregate.predict.forecast import Plan
 from foregate.predict.forecast.models import Model
 from foregate.wire.entity import Entity
 from foregate.wire.forecast import Forecast
 from foregate.wire.objective import Budget, Objective, ObjectiveState
+from foregate.wire.policies import Quota
 from foregate.wire.usage import Usage, UsageKey, UsageSums
 from foregate.wire.window import StoredWindow, WindowStats
 
@@ -53,10 +60,18 @@ class Machine:
         requests = round(span_s * share * (2.0 + math.sin(2 * math.pi * hour / 24) + 0.3 * math.sin(hour * 7)))
         return WindowStats(start_s, span_s, requests, requests // 100, p95_ms=80.0 + 10.0 * math.sin(hour))
 
-    def run(self, entities_max: int = 20) -> dict[tuple[Entity, str, int], Forecast]:
+    def run(
+        self, entities_max: int = 20, quotas: Mapping[Pair, QuotaNow] = MappingProxyType({})
+    ) -> dict[tuple[Entity, str, int], Forecast]:
         log = structlog.wrap_logger(CapturingLogger())
         made = Forecasting(
-            self.series, self.findings, self.clock, log, nothing_installed, entities_max=entities_max
+            self.series,
+            self.findings,
+            self.clock,
+            log,
+            nothing_installed,
+            quotas=lambda: quotas,
+            entities_max=entities_max,
         ).run()
         self.made = made
         return {(one.entity, one.metric, one.step_s): one for one in self.findings.forecasts()}
@@ -96,7 +111,18 @@ def test_the_busiest_routes_are_forecast_for_a_day_and_a_week_and_it_is_said_wha
     hours = range(int(NOW_S - 15 * 86_400) // HOUR_S * HOUR_S, int(NOW_S) // HOUR_S * HOUR_S, HOUR_S)
     used = [Usage(UsageKey(h, "k", "ai", "m"), UsageSums(1, 0, 10, 5, 0, 1.0 + h // HOUR_S % 24)) for h in hours]
     machine.series.append([], {("events", 0): 2}, {}, used)
-    found = machine.run(entities_max=1)
+    day_s = NOW_S // 86_400 * 86_400
+    quota = QuotaNow(0.5, day_s, day_s + 86_400)
+    found = machine.run(entities_max=1, quotas={("/pay", "payments"): quota})
+    used = found.pop((PAY, "quota", HOUR_S))
+    # Half of it went in the day's first ten hours, which have more traffic than what comes.
+    assert used.broken is not None
+    assert used.broken.kind == "quota"
+    assert used.broken.median_s is None or NOW_S < used.broken.median_s <= day_s + 86_400
+    spent = sum(point.median for point in used.points[:14])
+    true = sum(machine.stats(point.time_s, HOUR_S, 1.0).requests for point in used.points[:14])
+    begun = sum(machine.stats(day_s + HOUR_S * i, HOUR_S, 1.0).requests for i in range(10))
+    assert spent == pytest.approx(0.5 * true / begun, rel=0.1)
     cost = found.pop((EVERYTHING, "cost", HOUR_S))  # of all models together
     assert cost.points[0].median == pytest.approx(1.0 + NOW_S // HOUR_S % 24)
     assert {key[0] for key in found} == {PAY}
@@ -141,6 +167,26 @@ def test_without_any_traffic_nothing_is_forecast(tmp_path: Path) -> None:
     machine = Machine(tmp_path, 0.0)
     assert machine.run() == {}
     machine.close()
+
+
+def test_of_the_scarcest_quota_it_is_known_what_is_left_and_until_when(tmp_path: Path) -> None:
+    async def main() -> None:
+        quotas = (Quota(10, "day", "of-route", "route"), Quota(5, "month", "of-service", "service"))
+        async with upstream() as (_, port):
+            services, routes = [service(port)], [route("/a", auth=(), quotas=quotas)]
+            reader, clock = LimitsReader(tmp_path / "limits.bin"), SystemClock()
+            look = lambda: quotas_now(lambda: snapshot(services, routes), reader, clock)  # noqa: E731
+            assert look() == {}
+            async with gateway(services, routes, folder=tmp_path) as world:
+                await (await world.client.request("GET", world.url("/a"))).read()
+                found = look()["/a", "svc"]
+        assert found.left == pytest.approx(0.8)
+        assert found.start_s <= clock.now() < found.end_s
+        assert 28 * 86_400 <= found.end_s - found.start_s <= 31 * 86_400
+        assert found.per_request(100.0) == pytest.approx(0.002)
+        assert found.per_request(0.0) is None
+
+    run(main)
 
 
 def runs(code: str) -> tuple[ForecastRuns, ManualClock, CapturingLogger]:

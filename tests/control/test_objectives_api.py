@@ -62,7 +62,7 @@ def test_forecasts_are_asked_for_by_route_and_metric_and_unknown_ones_are_not_fo
             "t": NOW_S, "median": 10.0, "low80": 8.0, "high80": 12.0, "low95": 6.0, "high95": 14.0,
         }  # fmt: skip
         assert [row["model"] for row in requests["backtest"]] == ["seasonal_naive", "mstl_ets"]
-        assert requests["model"] == "mstl_ets"
+        assert (requests["model"], requests["runs_out"]) == ("mstl_ets", None)
         (cost,) = served.get("/forecast?metric=cost&service=")["forecasts"]
         assert cost["entity"]["service"] == ""
         assert served.get("/forecast?service=nothing", 404)["code"] == "not_found"

@@ -1,4 +1,4 @@
-"""What is forecast: of the busiest routes requests, p95 and error budget, and of all AI traffic its cost.
+"""What is forecast: of the busiest routes requests, p95, error budget and quota; of all AI traffic its cost.
 
 Run by a process of its own, now and then: models take their time, and the judging must not wait for them.
 """
@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from foregate.app.forecast_quotas import KIND, QuotaNow
+from foregate.app.signals.quotas import Pair
 from foregate.kernel.clock import Clock
 from foregate.kernel.limits import FORECAST_ENTITIES_MAX
 from foregate.ports.findings import FindingsReader, FindingsWriter
@@ -29,6 +31,7 @@ HOURS_MAX = 2_000  # of the ledger: more than a plan's past has
 EVERYTHING = Entity("", "", "", "")  # of what is known of all routes together alone
 NOT_INSTALLED = "simple models alone: statsforecast is not installed (foregate[forecast])"
 Values = Mapping[float, float]  # by the step's start
+_Measured = tuple[Metric, Values, BudgetNow | None]
 Models = Callable[[Plan], Sequence[Model]]
 
 
@@ -56,6 +59,7 @@ class Forecasting:
         log: structlog.typing.FilteringBoundLogger,
         models: Models,
         *,
+        quotas: Callable[[], Mapping[Pair, QuotaNow]] = dict,
         entities_max: int = FORECAST_ENTITIES_MAX,
     ) -> None:
         self._series = series
@@ -63,6 +67,7 @@ class Forecasting:
         self._clock = clock
         self._log = log
         self._models = models
+        self._quotas = quotas
         self._entities_max = entities_max
 
     def run(self) -> int:
@@ -93,8 +98,12 @@ class Forecasting:
         for plan in (DAY, WEEK):
             windows = {entity: self._windows(entity, plan, now_s) for entity in busiest}
             alive = {stats.start_s for found in windows.values() for stats in found}
+            quotas = self._quotas() if plan is WEEK else {}
             for entity, found in windows.items():
-                for metric, values, budget in _metrics(found, states.get(entity), plan):
+                several = [*_metrics(found, states.get(entity), plan)]
+                if (quota := quotas.get((entity.route, entity.service))) is not None:
+                    several += self._used(entity, found, quota, now_s)
+                for metric, values, budget in several:
                     known = before.get((entity, metric, plan.step_s))
                     if _due(known, plan, now_s):
                         zero = () if metric == "p95_ms" else alive
@@ -120,6 +129,17 @@ class Forecasting:
         found = self._series.scan(plan.step_s, from_s, until_s, entity=entity, sketches="none")
         return [one.stats for one in found if one.stats.start_s not in stale]
 
+    def _used(self, entity: Entity, found: Sequence[WindowStats], quota: QuotaNow, now_s: float) -> list[_Measured]:
+        """The share of its quota that an hour uses up, as if each request took what it has taken since it was new."""
+        hours = sum(stats.requests for stats in found if stats.start_s >= quota.start_s)
+        begun_s = max(_until_s(WEEK, now_s), quota.start_s)
+        begun = self._series.scan(900, begun_s, now_s, entity=entity, sketches="none")
+        each = quota.per_request(hours + sum(one.stats.requests for one in begun))
+        if each is None:
+            return []
+        used = {stats.start_s: stats.requests * each for stats in found}
+        return [("quota", used, BudgetNow(KIND, quota.left, quota.end_s))]
+
     def _cost(self, now_s: float) -> dict[float, float]:
         """Of AI traffic by the hour, at the configured prices; empty where nothing has cost anything."""
         until_s = _until_s(WEEK, now_s)
@@ -128,9 +148,7 @@ class Forecasting:
         return costs if any(costs.values()) else {}
 
 
-def _metrics(
-    found: Sequence[WindowStats], state: ObjectiveState | None, plan: Plan
-) -> Iterator[tuple[Metric, Values, BudgetNow | None]]:
+def _metrics(found: Sequence[WindowStats], state: ObjectiveState | None, plan: Plan) -> Iterator[_Measured]:
     yield "requests", {stats.start_s: float(stats.requests) for stats in found}, None
     yield "p95_ms", {stats.start_s: stats.p95_ms for stats in found if stats.p95_ms > 0}, None
     if state is None or plan is not WEEK:

@@ -6,7 +6,7 @@ import msgspec
 
 from foregate.wire.entity import Entity
 
-Metric = Literal["requests", "p95_ms", "error_budget", "cost"]
+Metric = Literal["requests", "p95_ms", "error_budget", "quota", "cost"]
 ForecastState = Literal[
     "learning",  # too little history: no point
     "forecast",
@@ -66,7 +66,7 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, array_like=True, frozen=True):
-    """When the error budget of `kind` is spent by this forecast: Unix seconds, None where not within it.
+    """When the error budget of `kind`, or a quota, is spent by this forecast: Unix seconds, None where not within it.
 
     `median_s`; `soonest_s` and `latest_s` are the ends of the interval of 80 %.
     """

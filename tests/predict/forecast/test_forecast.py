@@ -196,6 +196,8 @@ def test_the_objective_is_broken_when_what_is_spent_reaches_what_is_left() -> No
     found = when_broken(BudgetNow("availability", 0.45), median, errors, 1_000.0, 60)
     assert (found.soonest_s, found.median_s, found.latest_s) == (1_180.0, 1_300.0, 1_600.0)
     assert when_broken(BudgetNow("latency", 5.0), median, errors, 0.0, 60).median_s is None
+    renewed = when_broken(BudgetNow("quota", 0.45, end_s=1_310.0), median, errors, 1_000.0, 60)
+    assert (renewed.soonest_s, renewed.median_s, renewed.latest_s) == (1_180.0, 1_300.0, None)
     spent = when_broken(BudgetNow("latency", -0.1), median, errors, 1_000.0, 60)
     assert (spent.median_s, spent.soonest_s, spent.latest_s) == (1_000.0, 1_000.0, 1_000.0)
 

@@ -374,10 +374,10 @@ export type FilterIn = {
   values: string[];
 };
 
-/** One metric in steps of `step_s`: requests per step, `p95_ms`, the share of the error budget that a step spends, cost per step. `model` is the one that did best of `backtest`, over `origins` moments of the past. Of all routes together service and route are "". `note` says what it lacks; `stale`: none was made lately. */
+/** One metric in steps of `step_s`: requests per step, `p95_ms`, the share of the error budget or of the quota that a step spends, cost per step. `model` is the one that did best of `backtest`, over `origins` moments of the past. Of all routes together service and route are "". `note` says what it lacks; `stale`: none was made lately. */
 export type ForecastOut = {
   entity: EntityOut;
-  metric: "requests" | "p95_ms" | "error_budget" | "cost";
+  metric: "requests" | "p95_ms" | "error_budget" | "quota" | "cost";
   step_s: number;
   state: "learning" | "forecast" | "constant" | "silent";
   made_s: number;
@@ -389,6 +389,7 @@ export type ForecastOut = {
   days_seen: number;
   days_needed: number;
   note: string;
+  runs_out: RunsOutOut | null;
 };
 
 /** The step that begins at `t`: the median, and the intervals that hold it in 80 and in 95 of 100 cases. */
@@ -770,6 +771,14 @@ export type RouteOut = {
   needs_key: boolean;
   rate_per_s: number | null;
   burst: number | null;
+};
+
+/** When the error budget of `kind`, or the route's scarcest quota, is spent by this forecast: Unix seconds, null where not within it, or not before the quota is given anew. `soonest_s` to `latest_s`: the interval of 80 %. */
+export type RunsOutOut = {
+  kind: string;
+  median_s: number | null;
+  soonest_s: number | null;
+  latest_s: number | null;
 };
 
 /** One fault that the demo's script will switch on. */

@@ -4,9 +4,11 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.limits.reader import LimitsReader
+from foregate.app.forecast_quotas import quotas_now
 from foregate.app.forecasting import Forecasting
 from foregate.app.logs import configure_logs
 from foregate.app.roles.options import RoleOptions
@@ -15,6 +17,7 @@ from foregate.app.stores import open_series
 from foregate.kernel.clock import SystemClock
 from foregate.predict.forecast import Plan
 from foregate.predict.forecast.models import Model
+from foregate.wire.snapshot import decode_snapshot
 
 EXIT_RUNTIME = 3
 LOWEST_PRIORITY = 19
@@ -30,7 +33,9 @@ def run(options: RoleOptions) -> int:
         runtime = read_runtime(options.data)
         series, findings = open_series(runtime, options.data), EmbeddedFindings(options.data.findings)
         try:
-            Forecasting(series, findings, SystemClock(), log, installed_models).run()
+            clock, limits = SystemClock(), LimitsReader(options.data.limits)
+            quotas = partial(quotas_now, lambda: decode_snapshot(options.data.snapshot.read_bytes()), limits, clock)
+            Forecasting(series, findings, clock, log, installed_models, quotas=quotas).run()
         finally:
             series.close()
             findings.close()

@@ -7,7 +7,7 @@ from foregate.control.api.shapes import EntityOut, Out, RoutePath, ServiceName, 
 from foregate.control.deps import ControlDeps
 from foregate.kernel.errors import ForegateError
 from foregate.wire.entity import Entity
-from foregate.wire.forecast import Backtest, Forecast, ForecastPoint, ForecastState, Metric
+from foregate.wire.forecast import Backtest, Broken, Forecast, ForecastPoint, ForecastState, Metric
 
 STEPS_STALE = 3.0  # so many steps without a new one: the forecaster is silent
 STALE_AFTER_S = 3_600.0  # … and an hour at least: it has a minute for each of many
@@ -38,9 +38,19 @@ class BacktestOut(Out):
     held95: float | None
 
 
+class RunsOutOut(Out):
+    """When the error budget of `kind`, or the route's scarcest quota, is spent by this forecast: Unix seconds, null
+    where not within it, or not before the quota is given anew. `soonest_s` to `latest_s`: the interval of 80 %."""
+
+    kind: str
+    median_s: float | None
+    soonest_s: float | None
+    latest_s: float | None
+
+
 class ForecastOut(Out):
-    """One metric in steps of `step_s`: requests per step, `p95_ms`, the share of the error budget that a step spends,
-    cost per step. `model` is the one that did best of `backtest`, over `origins` moments of the past.
+    """One metric in steps of `step_s`: requests per step, `p95_ms`, the share of the error budget or of the quota that
+    a step spends, cost per step. `model` is the one that did best of `backtest`, over `origins` moments of the past.
 
     Of all routes together service and route are "". `note` says what it lacks; `stale`: none was made lately.
     """
@@ -58,6 +68,7 @@ class ForecastOut(Out):
     days_seen: float
     days_needed: float
     note: str
+    runs_out: RunsOutOut | None
 
 
 class Forecasts(Out):
@@ -104,7 +115,12 @@ def forecast_out(one: Forecast, now_s: float) -> ForecastOut:
         days_seen=one.days_seen,
         days_needed=one.days_needed,
         note=one.note,
+        runs_out=_runs_out(one.broken) if one.broken is not None else None,
     )
+
+
+def _runs_out(broken: Broken) -> RunsOutOut:
+    return RunsOutOut(kind=broken.kind, median_s=broken.median_s, soonest_s=broken.soonest_s, latest_s=broken.latest_s)
 
 
 def _point_out(point: ForecastPoint) -> ForecastPointOut:

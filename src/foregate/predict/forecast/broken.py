@@ -1,4 +1,4 @@
-"""When an error budget will be spent, by a forecast of what is spent. Pure."""
+"""When an error budget or a quota will be spent, by a forecast of what is spent. Pure."""
 
 from typing import Final, NamedTuple
 
@@ -12,10 +12,14 @@ _HIGH: Final = 0.9
 
 
 class BudgetNow(NamedTuple):
-    """What is left of the budget of `kind`, as a share of all of it; negative when overspent."""
+    """What is left of the budget of `kind`, as a share of all of it; negative when overspent.
+
+    `end_s`: when it is given anew, as a quota is; None for a rolling period.
+    """
 
     kind: str
     left: float
+    end_s: float | None = None
 
 
 def when_broken(budget: BudgetNow, median: Floats, errors: Floats, start_s: float, step_s: int) -> Broken:
@@ -33,7 +37,11 @@ def when_broken(budget: BudgetNow, median: Floats, errors: Floats, start_s: floa
     fast = np.maximum.accumulate(spent + np.maximum(high, 0.0))
     slow = np.maximum.accumulate(np.maximum(spent + np.minimum(low, 0.0), 0.0))
     median_s, soonest_s, latest_s = (_crossed(path, budget.left, start_s, step_s) for path in (spent, fast, slow))
-    return Broken(budget.kind, median_s, soonest_s, latest_s)
+    return Broken(budget.kind, *(_before(budget.end_s, at_s) for at_s in (median_s, soonest_s, latest_s)))
+
+
+def _before(end_s: float | None, at_s: float | None) -> float | None:
+    return at_s if at_s is not None and (end_s is None or at_s <= end_s) else None
 
 
 def _crossed(path: Floats, left: float, start_s: float, step_s: int) -> float | None:
