@@ -28,13 +28,14 @@ def learn(
 ) -> None:
     """Train on the traffic that was recorded here, and let a better model take over. Exit status 1: none did."""
     from foregate.app.training.environment import step_back, tie_to_parent
-    from foregate.app.training.open import open_learner, training_alone
 
     if tied:
         step_back()
         tie_to_parent()
     data, _ = registry_of(data_dir)
     try:
+        from foregate.app.training.open import open_learner, training_alone
+
         with training_alone(data) as alone:
             if not alone:
                 typer.echo("foregate predict: another training is under way here", err=True)
