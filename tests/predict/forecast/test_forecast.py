@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foregate.predict.forecast import DAY, BudgetNow, Plan, Subject, forecast, regular
-from foregate.predict.forecast.backtest import offsets, origins
+from foregate.predict.forecast.backtest import offsets, origins, tried, wider
 from foregate.predict.forecast.broken import when_broken
 from foregate.predict.forecast.models import Model, seasonal_mean, seasonal_naive, simple_models
 from foregate.predict.forecast.series import Series, filled
@@ -164,8 +164,16 @@ def test_on_the_grid_what_did_not_happen_is_zero_and_what_was_not_seen_is_unknow
 @given(st.integers(1, 6), st.integers(1, 24), st.integers(0, 2**31))
 def test_the_ends_of_the_intervals_stand_in_order_around_the_median(rows: int, horizon: int, seed: int) -> None:
     errors = np.random.default_rng(seed).normal(3.0, 10.0, (rows, horizon))
-    low95, low80, high80, high95 = offsets(errors)
+    low95, low80, high80, high95 = offsets(errors, [step * horizon for step in range(rows)])
     assert ((low95 <= low80) & (low80 <= 0) & (high80 >= 0) & (high95 >= high80)).all()
+
+
+def test_few_origins_or_such_that_overlap_make_wider_intervals() -> None:
+    assert wider([0, 10, 20], 10) > wider([0, 10, 20, 30, 40], 10) > (1.0, 1.0)
+    assert wider([0, 1, 2, 3, 4, 5, 6, 7], 10) == wider([0], 10) == wider([0, 10], 10)
+    errors = np.random.default_rng(1).normal(0, 1, (8, 96))
+    apart, close = (offsets(errors, [step * each for each in range(8)]) for step in (96, 4))
+    assert (close[3] > 1.5 * apart[3]).all()
 
 
 def test_origins_leave_a_season_before_and_a_horizon_after_and_are_a_horizon_apart_where_they_can() -> None:
@@ -193,12 +201,15 @@ def test_no_model_sees_what_comes_after_its_origin() -> None:
 def test_the_objective_is_broken_when_what_is_spent_reaches_what_is_left() -> None:
     median = np.full(10, 0.1)
     errors = np.array([[0.05] * 10, [-0.05] * 10, [0.0] * 10, [0.05] * 10, [-0.05] * 10])
-    found = when_broken(BudgetNow("availability", 0.45), median, errors, 1_000.0, 60)
-    assert (found.soonest_s, found.median_s, found.latest_s) == (1_180.0, 1_300.0, 1_600.0)
-    assert when_broken(BudgetNow("latency", 5.0), median, errors, 0.0, 60).median_s is None
-    renewed = when_broken(BudgetNow("quota", 0.45, end_s=1_310.0), median, errors, 1_000.0, 60)
+    past = tried(simple_models(1)[0], errors, 1.0, [0, 10, 20, 30, 40])
+    found = when_broken(BudgetNow("availability", 0.45), median, past, 1_000.0, 60)
+    assert found.median_s == 1_300.0
+    assert found.soonest_s == 1_180.0  # of 0.1 + 0.05 · 1.15 per step
+    assert found.latest_s is None  # of 0.1 - 0.05 · 1.15: 0.42 after ten steps
+    assert when_broken(BudgetNow("latency", 5.0), median, past, 0.0, 60).median_s is None
+    renewed = when_broken(BudgetNow("quota", 0.45, end_s=1_310.0), median, past, 1_000.0, 60)
     assert (renewed.soonest_s, renewed.median_s, renewed.latest_s) == (1_180.0, 1_300.0, None)
-    spent = when_broken(BudgetNow("latency", -0.1), median, errors, 1_000.0, 60)
+    spent = when_broken(BudgetNow("latency", -0.1), median, past, 1_000.0, 60)
     assert (spent.median_s, spent.soonest_s, spent.latest_s) == (1_000.0, 1_000.0, 1_000.0)
 
 

@@ -3,11 +3,14 @@
 Rolling origin: from each of several moments of the past the model forecasts knowing only what came before: moments a
 horizon apart where the past is long enough, else a day. Intervals are conformal: quantiles of those errors at the same
 distance, with the finite-sample correction of split conformal prediction (Vovk et al. 2005), so they assume no
-distribution; errors of neighbouring distances are taken together, for there are few origins. Their coverage is measured
+distribution; errors of neighbouring distances are taken together, for there are few origins. Errors of one origin hang
+together, so that few origins understate how far the next one may be off: the ends are moved out as Student's t is wider
+than the normal distribution for as many origins as share no step. Their coverage is measured
 by leaving one origin out at a time, with all whose steps overlap with its own: what one of them knows the other would
 give away.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +22,9 @@ from foregate.wire.forecast import Backtest
 ORIGINS_MAX: Final = 8
 ORIGINS_APART_MIN: Final = 4  # with so many they are a whole horizon apart
 QUANTILES: Final = (0.025, 0.1, 0.9, 0.975)  # low95, low80, high80, high95
+# Quantiles of t over those of the normal distribution, of 90 % and 97.5 %, for 2, 3 … 8 degrees of freedom.
+_WIDER80: Final = (1.472, 1.278, 1.196, 1.152, 1.124, 1.104, 1.090)
+_WIDER95: Final = (2.195, 1.624, 1.416, 1.312, 1.248, 1.207, 1.177)
 _NEIGHBOURS: Final = 16  # errors within a 16th of the horizon before and after are taken together …
 _ERRORS_MIN: Final = 40  # … and so many at least, where there are: fewer have no quantile of 2.5 %
 
@@ -51,8 +57,17 @@ def errors_of(model: Model, whole: Floats, measured: Floats, at: list[int], hori
     return found
 
 
-def offsets(errors: Floats) -> Floats:
+def wider(at: Sequence[int], horizon: int) -> tuple[float, float]:
+    """How much further out the ends of 80 and of 95 % are for as few origins as share no step."""
+    alone = min(len(at), 1 + (max(at) - min(at)) // horizon)
+    which = min(max(alone, 2), ORIGINS_MAX) - 2
+    return _WIDER80[which], _WIDER95[which]
+
+
+def offsets(errors: Floats, at: Sequence[int]) -> Floats:
     """(4, horizon): what the ends of the intervals are away from the forecast, in the order of `QUANTILES`.
+
+    `errors`: (origins, horizon), from the origins `at`.
 
     The median belongs to its intervals: the low ends are never above it, nor the high ones below.
     """
@@ -67,6 +82,8 @@ def offsets(errors: Floats) -> Floats:
         found[:, step] = _ends(near)
     found[:2] = np.minimum(found[:2], 0.0)
     found[2:] = np.maximum(found[2:], 0.0)
+    by80, by95 = wider(at, horizon)
+    found *= np.array([[by95], [by80], [by80], [by95]])
     return found
 
 
@@ -87,6 +104,7 @@ class Tried(NamedTuple):
 
     model: Model
     errors: Floats
+    at: list[int]
     said: Backtest
 
 
@@ -100,12 +118,12 @@ def tried(model: Model, errors: Floats, scale: float, at: list[int]) -> Tried:
     horizon, places = errors.shape[1], np.asarray(at)
     others = [np.abs(places - place) >= horizon for place in places]
     honest = all(apart.any() for apart in others)
-    ends = [offsets(errors[apart] if honest else errors) for apart in others]
+    ends = [offsets(errors[apart], places[apart].tolist()) if honest else offsets(errors, at) for apart in others]
     held80 = _held(errors, ends, 1, 2) if honest else None
     held95 = _held(errors, ends, 0, 3) if honest else None
     pinball = float(np.mean([_pinball(row, end) for row, end in zip(errors, ends, strict=True)]))
     said = Backtest(model.name, mae / scale if scale > 0 else None, mae, pinball, held80, held95)
-    return Tried(model, errors, said)
+    return Tried(model, errors, at, said)
 
 
 def _held(errors: Floats, ends: list[Floats], low: int, high: int) -> float | None:

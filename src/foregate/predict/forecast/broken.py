@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from foregate.predict.forecast.backtest import Tried, wider
 from foregate.predict.forecast.series import Floats
 from foregate.wire.forecast import Broken
 
@@ -22,8 +23,8 @@ class BudgetNow(NamedTuple):
     end_s: float | None = None
 
 
-def when_broken(budget: BudgetNow, median: Floats, errors: Floats, start_s: float, step_s: int) -> Broken:
-    """`median`: the share of the budget spent per step, from `start_s` on; `errors`: (origins, steps), as backtested.
+def when_broken(budget: BudgetNow, median: Floats, past: Tried, start_s: float, step_s: int) -> Broken:
+    """`median`: the share of the budget spent per step, from `start_s` on; `past`: how the model has done.
 
     The interval is made of the errors of sums from each origin on, for what is spent adds up and its errors do, too:
     adding up the ends of single steps would claim that all of them are bad together. What leaves the rolling period
@@ -32,8 +33,8 @@ def when_broken(budget: BudgetNow, median: Floats, errors: Floats, start_s: floa
     if budget.left <= 0.0:
         return Broken(budget.kind, start_s, start_s, start_s)
     spent = np.cumsum(median)
-    away = np.cumsum(np.nan_to_num(errors), axis=1)
-    low, high = np.quantile(away, (_LOW, _HIGH), axis=0)
+    away = np.cumsum(np.nan_to_num(past.errors), axis=1)
+    low, high = np.quantile(away, (_LOW, _HIGH), axis=0) * wider(past.at, len(median))[0]
     fast = np.maximum.accumulate(spent + np.maximum(high, 0.0))
     slow = np.maximum.accumulate(np.maximum(spent + np.minimum(low, 0.0), 0.0))
     median_s, soonest_s, latest_s = (_crossed(path, budget.left, start_s, step_s) for path in (spent, fast, slow))

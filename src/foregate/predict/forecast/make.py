@@ -82,11 +82,11 @@ def _judged(made: Forecast, subject: Subject, series: Series, plan: Plan, adapti
     best, median = _winner(found, whole, plan.horizon)
     broken = None
     if subject.budget is not None:
-        broken = when_broken(subject.budget, median, best.errors, series.end_s, plan.step_s)
+        broken = when_broken(subject.budget, median, best, series.end_s, plan.step_s)
     return replace(
         made,
         state="forecast",
-        points=_points(series.end_s, plan.step_s, median, offsets(best.errors)),
+        points=_points(series.end_s, plan.step_s, median, offsets(best.errors, best.at)),
         model=best.model.name,
         backtest=_table([one.said for one in found], before.backtest if before is not None else ()),
         origins=len(at),
