@@ -54,12 +54,12 @@ class Settings:
     model: Path | None = None
 
     def config(self) -> dict[str, Any]:
-        """The part of foregate.yaml that says so."""
-        config: dict[str, Any] = {}
+        """The part of foregate.yaml that says so. Nothing is learned on the way: the model that is asked for stays."""
+        config: dict[str, Any] = {"predict": {"learn": "off"}}
         if self.threshold is not None:
             config["alerts"] = {"threshold": self.threshold}
         if self.model is not None:
-            config["predict"] = {"model_path": str(self.model.resolve())}
+            config["predict"]["model_path"] = str(self.model.resolve())
         return config
 
 
@@ -156,7 +156,8 @@ def _start_worlds(stage: Stage, share: Mapping[str, LabConfig], folder: Path, nu
     order.write_bytes(msgspec.json.encode(share))
     command = [sys.executable, "-m", "bench.live_lab_worlds", str(order), str(notes)]
     with log.open("wb") as out:
-        stage.worlds.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
+    stage.worlds.append(process)
     stage.notes.append(notes)
 
 
