@@ -11,9 +11,11 @@ from foregate.adapters.embedded.recorded import read_recorded
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.training import collect
 from foregate.app.training.assemble import assemble
+from foregate.app.training.beside import Beside
 from foregate.app.training.collect import Collector
 from foregate.predict.evaluate.system import COLUMN
 from foregate.telemetry.retention import Retention
+from foregate.wire.change import Change
 from foregate.wire.entity import Entity
 from foregate.wire.minutes import COLUMNS
 from foregate.wire.window import StoredWindow, WindowStats
@@ -137,3 +139,21 @@ def test_a_kept_day_is_a_recording_that_can_be_evaluated(tmp_path: Path) -> None
     (recorded,) = read_recorded([tmp_path / "shop" / "19700.parquet"])
     assert (recorded.name, recorded.start_s, set(recorded.entities)) == ("shop", MIDNIGHT_S, {PAY, ASK})
     assert recorded.minutes[recorded.entities.index(PAY), COLUMN["requests"], [0, 2]].tolist() == [4.0, 5.0]
+
+
+def test_deployments_and_who_asks_whom_stand_beside_the_minutes(series: EmbeddedSeries, tmp_path: Path) -> None:
+    series.append([window(entity, minute) for entity in (PAY, ASK) for minute in (*range(5), 30)], {}, {})
+    deployed = Change("c1", MIDNIGHT_S + 130.0, "deployment", "shop", "production", ("pay",))
+    configured = Change("c2", MIDNIGHT_S + 70.0, "configuration", "shop", "production")
+    edges = frozenset({("shop", "production", "ask", "pay"), ("other", "production", "a", "b")})
+    beside = Beside(lambda now_s: edges, lambda from_s, until_s: [configured, deployed], lambda entity: entity == ASK)
+    one = Collector(series, EmbeddedMinutes(tmp_path / "minutes"), Retention(), beside)
+    one.collect("shop", MIDNIGHT_S + DAY_S + 4_000)
+    system, _ = one.system("shop", MIDNIGHT_S + DAY_S + 4_000)
+    assert system.calls == {("ask", "pay")}
+    ask, pay = system.of("deploys")
+    assert (pay[:5].tolist(), ask[:5].tolist()) == ([0, 0, 1, 0, 0], [0, 0, 0, 0, 0])
+    assert np.isnan(pay[10:20]).all()
+    ask, pay = system.of("config_changes")
+    assert ask[:5].tolist() == [0, 1, 0, 0, 0]
+    assert np.isnan(pay).all()

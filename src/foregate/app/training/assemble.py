@@ -1,6 +1,6 @@
 """Recorded minutes put together as a `System`: what was not recorded is NaN, a minute without traffic is zero. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from foregate.adapters.embedded.minutes import MinuteRows
 from foregate.predict.evaluate.system import COLUMN, System
+from foregate.wire.change import BY_CONFIGURATION, DEPLOYS, Change
 from foregate.wire.entity import Entity
 from foregate.wire.minutes import COLUMNS
 
@@ -38,6 +39,26 @@ def assemble(
         table[entity[chosen], :, minute[chosen]] = rows.values[chosen]
     _fill(table)
     return System(org, float(start_s), tuple(entities), table, calls)
+
+
+def mark_changes(system: System, changes: Sequence[Change], configured: Callable[[Entity], bool]) -> None:
+    """Count deployments, and changes of the configuration, in the minutes of those whom they concern; zero in the other
+    recorded minutes, as live. `configured`: whether an entity is one of this gateway's own."""
+    for i, entity in enumerate(system.entities):
+        recorded = np.isfinite(system.of("requests")[i])
+        concerned = [change for change in changes if change.concerns(entity)]
+        deploys = [change.time_s for change in concerned if change.kind in DEPLOYS]
+        _count(system.of("deploys")[i], deploys, system.start_s, recorded)
+        if configured(entity):
+            times_s = {change.time_s for change in concerned if change.kind in BY_CONFIGURATION}
+            _count(system.of("config_changes")[i], sorted(times_s), system.start_s, recorded)
+
+
+def _count(row: NDArray[np.float32], times_s: Sequence[float], start_s: float, recorded: NDArray[np.bool_]) -> None:
+    row[recorded] = 0.0
+    at = ((np.array(times_s, dtype=np.float64) - start_s) // 60).astype(np.int64)
+    at = at[(at >= 0) & (at < len(row))]
+    np.add.at(row, at[recorded[at]], 1.0)
 
 
 def _fill(table: NDArray[np.float32]) -> None:

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from foregate.adapters.embedded.minutes import DAY_S, EmbeddedMinutes, MinuteRows
-from foregate.app.training.assemble import assemble
+from foregate.app.training.assemble import assemble, mark_changes
+from foregate.app.training.beside import NOTHING_BESIDE, Beside
 from foregate.kernel.limits import LEARN_API_MINUTES_MAX, LEARN_DAYS_MAX
 from foregate.ports.series import SeriesReader
 from foregate.predict.evaluate.system import COLUMN, System
@@ -23,10 +24,13 @@ ENTITIES_A_SCAN: Final = 20  # a day of so many: 28,800 windows at once
 class Collector:
     """What an organisation's traffic was, minute by minute. Blocking; raises OSError."""
 
-    def __init__(self, series: SeriesReader, minutes: EmbeddedMinutes, retention: Retention) -> None:
+    def __init__(
+        self, series: SeriesReader, minutes: EmbeddedMinutes, retention: Retention, beside: Beside = NOTHING_BESIDE
+    ) -> None:
         self._series = series
         self._minutes = minutes
         self._retention = retention
+        self._beside = beside
 
     def orgs(self) -> Sequence[str]:
         """Those with any windows."""
@@ -59,7 +63,10 @@ class Collector:
         start_s = days[0] * DAY_S if days else today_s
         minutes = max(0, (until_s - start_s) // SPAN_S)
         entities, left_out = self._busiest(org, days, rest, minutes)
-        return assemble(org, entities, start_s, minutes, self._parts(org, days, rest)), left_out
+        calls = frozenset((caller, callee) for whose, _, caller, callee in self._beside.calls(now_s) if whose == org)
+        system = assemble(org, entities, start_s, minutes, self._parts(org, days, rest), calls)
+        mark_changes(system, self._beside.changes(start_s, until_s), self._beside.configured)
+        return system, left_out
 
     def _parts(self, org: str, days: Sequence[int], rest: MinuteRows) -> Iterable[MinuteRows]:
         for day in days:

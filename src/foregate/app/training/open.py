@@ -12,6 +12,7 @@ from foregate.app.models.bundled import bundled_content
 from foregate.app.paths import DataDir
 from foregate.app.runtime import read_runtime
 from foregate.app.stores import open_series
+from foregate.app.training.beside import open_beside
 from foregate.app.training.collect import Collector
 from foregate.app.training.learner import Learner
 from foregate.app.training.tools import ModelTools
@@ -38,8 +39,7 @@ def open_learner(data: DataDir, *, to_file: bool) -> Iterator[Learner]:
     log = configure_logs(
         LogStyle("json", "info", data.own_log("learner")) if to_file else LogStyle("console"), "learner"
     )
-    with closing(open_series(runtime, data)) as series:
-        collector = Collector(
-            series, EmbeddedMinutes(data.minutes), Retention(runtime.retention_days, runtime.retention)
-        )
+    retention = Retention(runtime.retention_days, runtime.retention)
+    with closing(open_series(runtime, data)) as series, open_beside(data) as beside:
+        collector = Collector(series, EmbeddedMinutes(data.minutes), retention, beside)
         yield Learner(EmbeddedModels(data.models), collector, ModelTools(), bundled_content, clock, log)
