@@ -49,6 +49,9 @@ def test_other_targets_are_a_deployment_of_that_service_in_the_minute_they_came_
     rig.put(PLAIN.replace("127.0.0.1:1", "127.0.0.1:9"))
     assert marks(rig.minute(1)) == [(1.0, 1.0), (0.0, 0.0), (0.0, None)]
     assert marks(rig.minute(2)) == NOTHING
+    with closing(EmbeddedChanges(rig.data.changes)) as store:
+        (change,) = store.recent(10)
+    assert (change.kind, change.services, change.time_s) == ("targets", ("payments",), T0 + 90.0)
 
 
 def test_a_change_between_two_analyzers_is_found_by_the_second_one(rig: SignalsRig) -> None:

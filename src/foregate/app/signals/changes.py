@@ -67,8 +67,7 @@ def differences(before: Noted, now: Noted, snapshot: Snapshot, time_s: float) ->
     """At most one change of targets, and one of the configuration. A service's first or last appearance is no new
     version of it."""
     targets = [name for name in _differing(before.targets, now.targets) if name in before.targets.keys() & now.targets]
-    services = [*_differing(before.services, now.services), *targets]
-    routes = _differing(before.routes, now.routes)
+    services, routes = _differing(before.services, now.services), _differing(before.routes, now.routes)
     found = []
     if targets:
         found.append(_change("targets", snapshot, time_s, targets, ()))
