@@ -14,7 +14,7 @@ from foregate.kernel.clock import Clock
 from foregate.kernel.limits import FORECAST_ENTITIES_MAX
 from foregate.ports.findings import FindingsReader, FindingsWriter
 from foregate.ports.series import SeriesReader
-from foregate.predict.forecast import DAY, WEEK, BudgetNow, Plan, Subject, forecast, regular
+from foregate.predict.forecast import DAY, WEEK, BudgetNow, Plan, Subject, forecast, regular, standing
 from foregate.predict.forecast.models import Model
 from foregate.predict.slo.objectives import counted_of
 from foregate.wire.entity import Entity
@@ -86,11 +86,15 @@ class Forecasting:
         until_s = _until_s(plan, now_s)
         from_s = until_s - plan.past_days * DAY_S
         series = regular(asked.values, plan.step_s, from_s, until_s, zero=asked.zero)
-        try:
-            adaptive, note = self._models(plan), ""
-        except ImportError:
-            adaptive, note = (), NOT_INSTALLED
+        adaptive, note = self._adaptive(plan) if standing(series, plan)[0] == "forecast" else ((), "")
         return forecast(asked.subject, series, plan, adaptive, now_s=now_s, note=note)
+
+    def _adaptive(self, plan: Plan) -> tuple[Sequence[Model], str]:
+        """Loading them takes seconds: only for a series that they can be asked about."""
+        try:
+            return self._models(plan), ""
+        except ImportError:
+            return (), NOT_INSTALLED
 
     def _asked(self, now_s: float, before: Mapping[tuple[Entity, Metric, int], Forecast]) -> Iterator[_Asked]:
         busiest = self._busiest(now_s)

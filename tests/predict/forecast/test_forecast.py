@@ -114,7 +114,7 @@ def test_between_two_days_only_the_winner_and_the_simple_ones_compete() -> None:
 def test_too_little_history_says_how_much_is_missing() -> None:
     found = forecast(Subject(PAY, "requests"), series(np.ones(96), 900), DAY, (), now_s=0.0)
     assert (found.state, found.note, found.points) == ("learning", "learning: 1.0 of 2 days", ())
-    assert made(np.array([])).state == "silent"
+    assert made(np.array([])).note == "learning: 0.0 of 2 days"
 
 
 def test_a_constant_series_stays_what_it_is_and_zeros_are_one() -> None:

@@ -1,7 +1,6 @@
 """The forecaster process: one run over the stored windows, then it ends. The keeper starts it now and then."""
 
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from functools import cache, partial
@@ -21,6 +20,7 @@ from foregate.wire.snapshot import decode_snapshot
 
 EXIT_RUNTIME = 3
 LOWEST_PRIORITY = 19
+STDIN = 0
 
 
 def run(options: RoleOptions) -> int:
@@ -55,6 +55,6 @@ def installed_models(plan: Plan) -> Sequence[Model]:
 
 def _leave_with_keeper() -> None:
     """Nothing is lost: each forecast is one transaction, and the next run makes what is missing."""
-    while sys.stdin.buffer.read(1):
+    while os.read(STDIN, 1):  # not by `sys.stdin`, whose lock this thread would hold when the process ends
         continue
     os._exit(EXIT_RUNTIME)

@@ -6,7 +6,7 @@ real coverage is said. Heavy models (`adaptive`) are imported only by whoever as
 """
 
 from foregate.predict.forecast.broken import BudgetNow
-from foregate.predict.forecast.make import DAY, WEEK, Plan, Subject, forecast
+from foregate.predict.forecast.make import DAY, WEEK, Plan, Subject, forecast, standing
 from foregate.predict.forecast.series import regular
 
-__all__ = ["DAY", "WEEK", "BudgetNow", "Plan", "Subject", "forecast", "regular"]
+__all__ = ["DAY", "WEEK", "BudgetNow", "Plan", "Subject", "forecast", "regular", "standing"]

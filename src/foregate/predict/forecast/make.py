@@ -11,7 +11,7 @@ from foregate.predict.forecast.broken import BudgetNow, when_broken
 from foregate.predict.forecast.models import Model, simple_models
 from foregate.predict.forecast.series import Floats, Series, filled
 from foregate.wire.entity import Entity
-from foregate.wire.forecast import Backtest, Forecast, ForecastPoint, Metric
+from foregate.wire.forecast import Backtest, Forecast, ForecastPoint, ForecastState, Metric
 
 JUDGE_EVERY_S: Final = 86_400.0  # all models compete once a day; between, the winner of that against the simple ones
 AHEAD: Final = 0.03  # so much smaller than seasonal naive's must an error be: what is less may be chance
@@ -51,23 +51,31 @@ def forecast(
 ) -> Forecast:
     """The forecast from the end of the series on. `adaptive`: models beside the simple ones, none where none is
     installed; `note` then says so."""
-    values = series.values
-    days_seen = len(values) * series.step_s / 86_400.0
+    state, lacking = standing(series, plan)
     made = Forecast(
-        now_s, subject.entity, subject.metric, plan.step_s, "learning",
-        days_seen=days_seen, days_needed=plan.days_needed, note=note,
+        now_s, subject.entity, subject.metric, plan.step_s, state,
+        days_seen=_days(series), days_needed=plan.days_needed, note=lacking or note,
     )  # fmt: skip
+    if state == "constant":
+        flat = np.full(plan.horizon, np.nanmin(series.values))
+        return replace(made, points=_points(series.end_s, plan.step_s, flat, np.zeros((4, plan.horizon))))
+    return _judged(made, subject, series, plan, adaptive) if state == "forecast" else made
+
+
+def standing(series: Series, plan: Plan) -> tuple[ForecastState, str]:
+    """What can be said of it at all, and what it lacks: models are asked only where that is "forecast"."""
+    values, days_seen = series.values, _days(series)
     lately = values[-series.per_day :]
-    if not len(values) or np.isnan(lately).mean() > 1.0 - MEASURED_SHARE_MIN:
-        return replace(made, state="silent", note="silent: less than half of the last day was measured")
+    if len(lately) and np.isnan(lately).mean() > 1.0 - MEASURED_SHARE_MIN:
+        return "silent", "silent: less than half of the last day was measured"
     if days_seen < plan.days_needed:
-        return replace(made, note=f"learning: {days_seen:.1f} of {plan.days_needed:g} days")
-    measured = values[~np.isnan(values)]
-    if measured.min() == measured.max():
-        flat = np.full(plan.horizon, measured[0])
-        points = _points(series.end_s, plan.step_s, flat, np.zeros((4, plan.horizon)))
-        return replace(made, state="constant", points=points)
-    return _judged(made, subject, series, plan, adaptive)
+        return "learning", f"learning: {days_seen:.1f} of {plan.days_needed:g} days"
+    flat = np.nanmin(values) == np.nanmax(values)
+    return ("constant", "") if flat else ("forecast", "")
+
+
+def _days(series: Series) -> float:
+    return len(series.values) * series.step_s / 86_400.0
 
 
 def _judged(made: Forecast, subject: Subject, series: Series, plan: Plan, adaptive: Sequence[Model]) -> Forecast:
@@ -85,7 +93,6 @@ def _judged(made: Forecast, subject: Subject, series: Series, plan: Plan, adapti
         broken = when_broken(subject.budget, median, best, series.end_s, plan.step_s)
     return replace(
         made,
-        state="forecast",
         points=_points(series.end_s, plan.step_s, median, offsets(best.errors, best.at)),
         model=best.model.name,
         backtest=_table([one.said for one in found], before.backtest if before is not None else ()),
