@@ -142,7 +142,7 @@ def test_the_busiest_routes_are_forecast_for_a_day_and_a_week_and_it_is_said_wha
     machine.close()
 
 
-def test_a_forecast_is_made_once_per_step(tmp_path: Path) -> None:
+def test_a_forecast_stands_for_some_steps_and_what_is_learning_is_looked_at_again_with_each(tmp_path: Path) -> None:
     machine = Machine(tmp_path, 3)
     with_rolled_up_hours(machine)
     found = machine.run()
@@ -152,7 +152,10 @@ def test_a_forecast_is_made_once_per_step(tmp_path: Path) -> None:
     assert machine.made == 0
     machine.clock.advance(900)
     machine.run()
-    assert machine.made == 4  # the day's; the week's by the hour
+    assert machine.made == 0
+    machine.clock.advance(2_700)
+    machine.run()
+    assert machine.made == 8
     machine.close()
 
 

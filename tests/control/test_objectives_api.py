@@ -51,7 +51,7 @@ def test_forecasts_are_asked_for_by_route_and_metric_and_unknown_ones_are_not_fo
         here.findings.put_forecasts(
             [
                 made(entity("ai")),
-                made(entity("ai"), "p95_ms", made_s=NOW_S - 7_200),
+                made(entity("ai"), "p95_ms", made_s=NOW_S - 12_000),
                 made(Entity("", "", "", ""), "cost"),
             ]
         )

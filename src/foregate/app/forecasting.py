@@ -25,6 +25,7 @@ from foregate.wire.window import WindowStats
 DAY_S = 86_400.0
 HOUR_S = 3_600
 SETTLED_S = 60.0  # a step is taken so long after its end, when its windows have surely been stored
+RUNS_OUT = ("error_budget", "quota")
 BUDGET_AGE_S = 3_600.0  # an objective's state that is older is no state of now
 RANKED_ROWS_MAX = 4_000_000  # windows of a day that are added up to find the busiest
 HOURS_MAX = 2_000  # of the ledger: more than a plan's past has
@@ -109,11 +110,11 @@ class Forecasting:
                     several += self._used(entity, found, quota, now_s)
                 for metric, values, budget in several:
                     known = before.get((entity, metric, plan.step_s))
-                    if _due(known, plan, now_s):
+                    if _due(known, metric, plan, now_s):
                         zero = () if metric == "p95_ms" else alive
                         yield _Asked(Subject(entity, metric, known, budget), plan, values, zero)
         known = before.get((EVERYTHING, "cost", WEEK.step_s))
-        if (cost := self._cost(now_s)) and _due(known, WEEK, now_s):
+        if (cost := self._cost(now_s)) and _due(known, "cost", WEEK, now_s):
             yield _Asked(Subject(EVERYTHING, "cost", known), WEEK, cost, alive)
 
     def _busiest(self, now_s: float) -> list[Entity]:
@@ -164,9 +165,15 @@ def _metrics(found: Sequence[WindowStats], state: ObjectiveState | None, plan: P
         yield "error_budget", spent, BudgetNow(tightest.kind, tightest.left)
 
 
-def _due(before: Forecast | None, plan: Plan, now_s: float) -> bool:
-    """Once per step there is something new to say; a clock that was set back makes everything due."""
-    return before is None or before.made_s // plan.step_s != now_s // plan.step_s
+def _due(before: Forecast | None, metric: Metric, plan: Plan, now_s: float) -> bool:
+    """What models have made stands for some steps, for they take seconds; but what runs out is looked at at each. A
+    clock that was set back makes everything due."""
+    if before is None:
+        return True
+    every_s = plan.step_s
+    if before.state == "forecast" and metric not in RUNS_OUT:
+        every_s *= plan.steps_kept
+    return before.made_s // every_s != now_s // every_s
 
 
 def _until_s(plan: Plan, now_s: float) -> float:

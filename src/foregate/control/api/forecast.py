@@ -9,8 +9,7 @@ from foregate.kernel.errors import ForegateError
 from foregate.wire.entity import Entity
 from foregate.wire.forecast import Backtest, Broken, Forecast, ForecastPoint, ForecastState, Metric
 
-STEPS_STALE = 3.0  # so many steps without a new one: the forecaster is silent
-STALE_AFTER_S = 3_600.0  # … and an hour at least: it has a minute for each of many
+STEPS_STALE = 12.0  # so many steps without a new one: the forecaster is silent
 
 
 class ForecastPointOut(Out):
@@ -107,7 +106,7 @@ def forecast_out(one: Forecast, now_s: float) -> ForecastOut:
         step_s=one.step_s,
         state=one.state,
         made_s=one.made_s,
-        stale=not -AHEAD_S <= now_s - one.made_s <= max(STALE_AFTER_S, STEPS_STALE * one.step_s),
+        stale=not -AHEAD_S <= now_s - one.made_s <= STEPS_STALE * one.step_s,
         model=one.model,
         points=[_point_out(point) for point in one.points],
         backtest=[_backtest_out(row) for row in one.backtest],

@@ -19,13 +19,15 @@ MEASURED_SHARE_MIN: Final = 0.5  # of the last day: with less of it measured not
 
 
 class Plan(NamedTuple):
-    """How far ahead, in which steps, from how much past. `season` and `seasons` are in steps."""
+    """How far ahead, in which steps, from how much past. `season` and `seasons` are in steps; a forecast stands for
+    `steps_kept` of them."""
 
     step_s: int
     horizon: int
     season: int
     seasons: tuple[int, ...]
     past_days: int
+    steps_kept: int = 1
 
     @property
     def days_needed(self) -> float:
@@ -33,8 +35,8 @@ class Plan(NamedTuple):
         return (self.season + self.horizon) * self.step_s / 86_400.0
 
 
-DAY: Final = Plan(900, 96, 96, (96,), 14)  # the next day by the quarter of an hour
-WEEK: Final = Plan(3_600, 168, 168, (24, 168), 63)  # the next week by the hour
+DAY: Final = Plan(900, 96, 96, (96,), 14, 4)  # the next day by the quarter of an hour
+WEEK: Final = Plan(3_600, 168, 168, (24, 168), 63, 6)  # the next week by the hour
 
 
 class Subject(NamedTuple):
