@@ -1,5 +1,6 @@
 """The live lab's results for people, and as facts for the JSON."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,10 +21,36 @@ def table(kinds: Sequence[str], results: Sequence[Result]) -> str:
     lines += ["", _HEAD]
     lines += [_sums(kind, [r for r in results if r.kind == kind]) for kind in kinds]
     faulty, calm = [r for r in results if r.kind], [r for r in results if not r.kind]
-    lines += [_sums("all with a fault", faulty), _sums("without a fault", calm), ""]
+    lines += [_sums("all with a fault", faulty), _sums("without a fault", calm), "", *_sentences(faulty, calm), ""]
     lines += ["by score      foreseen  ≥2 min   lead  false with a fault  false without"]
     lines += [_at(n, faulty, calm) for n in range(1, len(SWEEP), 2)]
     return "\n".join(lines)
+
+
+def _sentences(faulty: Sequence[Result], calm: Sequence[Result]) -> list[str]:
+    s, c = sums(faulty), sums(calm)
+    said = [f"{name} {_share(s[key], s['failed'])}" for name, key in (("foreseen", "foreseen"), ("≥2 min", "in_time"))]
+    false, hours = c["false_alarms"], c["route_hours"]
+    per_day = f"{false} false alarms in {hours:.0f} API hours, {24 * false / hours if hours else 0:.2f} per API and day"
+    return [
+        f"of {s['failed']} failures: {'; '.join(said)}",
+        f"without a fault: {per_day}; {c['failed']} of {c['runs']} runs failed",
+    ]
+
+
+def _share(count: int, of: int) -> str:
+    low, high = wilson(count, of)
+    return f"{count} ({count / of:.0%}, 95 % interval {low:.0%} to {high:.0%})" if of else "0"
+
+
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (1927); the whole range when nothing was counted."""
+    if not of:
+        return 0.0, 1.0
+    z = 1.96
+    middle = (count + z * z / 2) / (of + z * z)
+    half = z * math.sqrt(count * (of - count) / of + z * z / 4) / (of + z * z)
+    return middle - half, middle + half
 
 
 def _line(result: Result) -> str:
@@ -64,6 +91,8 @@ def sums(results: Sequence[Result]) -> dict[str, Any]:
         "failed": sum(r.onset_s is not None for r in results),
         "foreseen": len(leads),
         "in_time": sum(r.in_time for r in results),
+        "foreseen_95": wilson(len(leads), sum(r.onset_s is not None for r in results)),
+        "in_time_95": wilson(sum(r.in_time for r in results), sum(r.onset_s is not None for r in results)),
         "median_lead_s": median(leads) if leads else None,
         "false_alarms": sum(r.count("false") for r in results),
         "undecided_alarms": sum(r.count("undecided") for r in results),

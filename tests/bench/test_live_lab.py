@@ -8,7 +8,7 @@ import pytest
 from bench.live_lab_judge import Minute, Said, judge
 from bench.live_lab_load import Load
 from bench.live_lab_plan import Choice, Planned, batches, gradual_kinds, plan
-from bench.live_lab_table import sums, table
+from bench.live_lab_table import sums, table, wilson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +107,15 @@ def test_the_sums_count_failures_leads_and_alarms() -> None:
     assert (found["runs"], found["failed"], found["foreseen"], found["in_time"]) == (3, 2, 1, 1)
     assert (found["median_lead_s"], found["false_alarms"], found["route_hours"]) == (180.0, 1, 1.5)
     assert "brownout" in table(["brownout"], runs)
+
+
+def test_an_interval_of_a_share_holds_it_and_stays_within_0_and_1() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+    low, high = wilson(10, 20)
+    assert (round(low, 3), round(high, 3)) == (0.299, 0.701)
+    for count in (0, 20):
+        low, high = wilson(count, 20)
+        assert -1e-9 <= low <= count / 20 <= high <= 1.0 + 1e-9
 
 
 WELL = Load(
