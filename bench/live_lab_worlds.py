@@ -6,6 +6,7 @@ every ten seconds a `Slice` that says how late the loop was. It runs until its s
 
 import asyncio
 import gc
+import resource
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,8 @@ class Slice(msgspec.Struct, frozen=True, tag=True):
 def main(argv: list[str]) -> None:
     order, notes = Path(argv[0]), Path(argv[1])
     configs = msgspec.json.decode(order.read_bytes(), type=dict[str, LabConfig])
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a world in trouble has hundreds of connections
     with notes.open("ab", buffering=0) as out:
         uvloop.run(_run(configs, out))
 
