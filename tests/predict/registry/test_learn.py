@@ -41,8 +41,8 @@ class Tools:
     def version(self, content: bytes) -> str:
         return f"test-{content.decode()}"
 
-    def reference(self, content: bytes, train: Sequence[System]) -> Reference:
-        rows = train[0].of("p95_ms").reshape(-1, 1)
+    def reference(self, content: bytes, natural: Sequence[System]) -> Reference:
+        rows = natural[0].of("p95_ms").reshape(-1, 1)
         return reference_of(rows, np.zeros(len(rows)), ("p95",), {"p95": 1.0})
 
     def baselines(self) -> Mapping[str, Scorer]:

@@ -48,8 +48,8 @@ class Tools(Protocol):
 
     def version(self, content: bytes) -> str: ...
 
-    def reference(self, content: bytes, train: Sequence[System]) -> Reference:
-        """What its features were like where it learned."""
+    def reference(self, content: bytes, natural: Sequence[System]) -> Reference:
+        """What its features are like in traffic as it comes: what was learnt from holds failures more often."""
         ...
 
     def baselines(self) -> Mapping[str, Scorer]:
@@ -125,7 +125,7 @@ def learn(system: System, tools: Tools, ask: Ask, needs: Amount = ENOUGH) -> Lea
         "model.fgm": content,
         "card.json": encode_own_card(card),
         "card.md": render_own_card(card).encode(),
-        "reference.json": encode_reference(tools.reference(content, [parts.train])),
+        "reference.json": encode_reference(tools.reference(content, [parts.validation])),
     }
     return Learned(entry, files, card, amount)
 
