@@ -18,7 +18,7 @@ from foregate.predict.evaluate.table import table
 from foregate.predict.evaluate.truth import truth_of
 
 H = 900
-SYSTEMS = [noisy(f"s{i}", i, entities=4, minutes=1000) for i in range(4)]
+SYSTEMS = [noisy(f"s{i}", i, entities=4, minutes=800) for i in range(4)]
 FEW = [Contender(name, SIMPLE[name]) for name in ("persistence", "static threshold (p95)")]
 
 
@@ -115,7 +115,7 @@ def test_a_contender_that_looks_ahead_stops_the_evaluation() -> None:
 
 
 def test_failures_add_up_over_causes_and_firsts_are_among_all() -> None:
-    report = evaluate(simple_contenders(), [Part("a", SYSTEMS[:2]), Part("b", SYSTEMS[2:])], horizons_s=[300, H])
+    report = evaluate(simple_contenders()[1:4], [Part("a", SYSTEMS[:2]), Part("b", SYSTEMS[2:])], horizons_s=[300, H])
     for horizon in report.horizons:
         for part in horizon.parts:
             assert sum(part.causes.values()) == part.failures

@@ -12,6 +12,7 @@ from foregate.predict.evaluate.results import PartResult, Report, ScorerResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _FORMATS: Final = ("svg", "png")
@@ -27,6 +28,9 @@ _SETTINGS: Final[dict[str, Any]] = {
     "axes.spines.right": False,
 }
 _SIDE_IN: Final = 3.6  # of one panel
+_TITLE_IN: Final = 0.4
+_NAME_IN: Final = 2.2  # of one name in the legend
+_WIDTH_IN_MIN: Final = 7.0
 _FLOOR: Final = 1e-3  # probabilities and rates below it are drawn at the edge
 _MOMENTS_MIN: Final = 50  # of a bin; a share of fewer says little
 
@@ -59,9 +63,20 @@ def _figure(report: Report, title: str, panel: Panel) -> "Figure":
     from matplotlib.figure import Figure
 
     columns, rows = len(report.horizons), max(len(horizon.parts) for horizon in report.horizons)
-    figure = Figure(figsize=(_SIDE_IN * columns + 0.6, _SIDE_IN * rows + 1.5), layout="constrained")
+    width = max(_SIDE_IN * columns, _WIDTH_IN_MIN)
+    wide = int(width / _NAME_IN)
+    names = 1 + max(len(part.scorers) for horizon in report.horizons for part in horizon.parts)
+    legend = 0.2 + 0.18 * -(-names // wide)
+    height = _SIDE_IN * rows + _TITLE_IN + legend
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    room = {"left": 0.75 / width, "right": 1 - 0.15 / width, "top": 1 - (_TITLE_IN + 0.3) / height}
+    panels = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw=room | {"bottom": (legend + 0.5) / height, "wspace": 0.3, "hspace": 0.3},
+    )
     named: dict[str, Any] = {}
     for x, horizon in enumerate(report.horizons):
         for y, part in enumerate(horizon.parts):
@@ -71,9 +86,9 @@ def _figure(report: Report, title: str, panel: Panel) -> "Figure":
             axes.grid(True, color="#dddddd", linewidth=0.5)
             handles, labels = axes.get_legend_handles_labels()
             named |= dict(zip(labels, handles, strict=True))
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, y=1 - 0.1 / height, verticalalignment="top")
     if named:
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(list(named.values()), list(named), loc="lower center", ncols=wide, frameon=False)
     return figure
 
 
@@ -98,6 +113,7 @@ def _reliability(axes: "Axes", part: PartResult, scorers: list[tuple[ScorerResul
             axes.plot(said, found, marker="o", markersize=3.5, **style)
     axes.set(xscale="log", yscale="log", xlim=(_FLOOR * 0.9, 1.1), ylim=(_FLOOR * 0.9, 1.1))
     axes.set(xlabel="said", ylabel="observed")
+    _plain(axes.xaxis, axes.yaxis)
 
 
 def _precision_recall(axes: "Axes", part: PartResult, scorers: list[tuple[ScorerResult, dict[str, Any]]]) -> None:
@@ -116,3 +132,11 @@ def _alarms(axes: "Axes", part: PartResult, scorers: list[tuple[ScorerResult, di
         axes.plot([rate for rate, _ in points], [recall for _, recall in points], **style)
     axes.set(xscale="log", xlim=(1e-2, RATE_MAX), ylim=(0, 1.02))
     axes.set(xlabel="false alarms per API and day", ylabel="failures foreseen")
+    _plain(axes.xaxis)
+
+
+def _plain(*logarithmic: "Axis") -> None:
+    """0.01, 0.1, 1 instead of powers of ten."""
+    for axis in logarithmic:
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")

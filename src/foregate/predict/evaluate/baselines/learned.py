@@ -12,7 +12,7 @@ from foregate.predict.evaluate.system import Scorer, System
 from foregate.predict.models.library import xgboost
 
 ROWS_MAX: Final = 200_000  # moments to learn from; of more, so many are drawn
-_ROUNDS: Final = 150
+_ROUNDS: Final = 100
 # As one would set it at first: nothing holds it back from learning its entities by heart.
 _PARAMETERS: Final[dict[str, Any]] = {
     "objective": "binary:logistic",
