@@ -1,5 +1,6 @@
 """The keeper's stores of journeys and logs, on a real bus, stopped and begun anew."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from tests.adapters.logs.making import T0_NS, record
 from tests.telemetry.journeys.making import span
 
 from foregate.adapters.embedded.bus import EmbeddedBus
+from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.logs import EmbeddedLogs
 from foregate.app.bus_readers import NeededByJourneys
 from foregate.app.journeys import JourneyKeeping, LogKeeping, journey_answers
@@ -50,6 +52,24 @@ def test_log_records_are_taken_once_whenever_their_keeper_ends(tmp_path: Path, m
 
 def _full(*_of: object) -> None:
     raise OSError("the disk is full")
+
+
+def test_a_new_version_that_spans_say_is_kept_as_one_deployment(tmp_path: Path) -> None:
+    clock, data = ManualClock(T0_NS / 1e9), DataDir(tmp_path)
+    bus = EmbeddedBus(data.bus, clock)
+    spans = [span(f"s{at}", start_ms=at, attributes={"service.version": f"1.{at // 5}"}) for at in range(10)]
+    bus.append(TOPIC_SPANS, 0, encode_spans(spans), len(spans), producer="p", sequence=1)
+    keeping = JourneyKeeping(lambda: EmbeddedBus(data.bus, clock), data, Journeys(), clock)
+    keeping.step()
+    keeping.step()
+    keeping.close()
+    with closing(EmbeddedChanges(data.changes)) as store:
+        (found,) = store.recent(10)
+    assert (found.kind, found.org, found.services, found.version, found.by) == (
+        "deployment", "default", ("shop",), "1.1", "telemetry",
+    )  # fmt: skip
+    assert found.time_s == spans[5].start_ns / 1e9
+    bus.close()
 
 
 def test_journeys_are_kept_and_the_bus_is_told_what_is_still_needed(tmp_path: Path) -> None:

@@ -38,11 +38,17 @@ class DeploymentDesk:
             by=by,
             note=note,
         )
-        for known in self._store.recent(_LOOKED_AT) if version else ():
-            if known.time_s > now_s - SAME_S and _same(known, made):
-                return known
-        self._store.put([made])
-        return made
+        return kept_once(self._store, made)
+
+
+def kept_once(store: ChangeStore, made: Change) -> Change:
+    """Keep it, unless the same version of the same service was said around the same time: then that one. Raises
+    OSError."""
+    for known in store.recent(_LOOKED_AT) if made.version else ():
+        if abs(known.time_s - made.time_s) < SAME_S and _same(known, made):
+            return known
+    store.put([made])
+    return made
 
 
 def _same(one: Change, other: Change) -> bool:

@@ -6,7 +6,7 @@ the two are read again; those of decided traces are passed over, so nothing is l
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -48,7 +48,16 @@ class Collector:
     Raises OSError when bus or store cannot be read or written; `step` may then be called again.
     """
 
-    def __init__(self, bus: Bus, store: JourneyWriter, settings: Journeys, clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        store: JourneyWriter,
+        settings: Journeys,
+        clock: Clock,
+        seen: Callable[[Sequence[Span]], None] | None = None,
+    ) -> None:
+        """`seen`: told of the spans that services have sent themselves, once each; what was read again apart."""
+        self._seen = seen
         self._bus = bus
         self._store = store
         self._clock = clock
@@ -102,6 +111,8 @@ class Collector:
         """New spans, up to these offsets. Nothing is stored before the end of the step."""
         now_s = self._clock.monotonic()
         sound = self._sound(spans)
+        if self._seen is not None and topic == TOPIC_SPANS:
+            self._seen(sound)
         for span in sound:
             key = span.org, span.trace_id
             if key not in self._open and not self._begin(span, now_s):
