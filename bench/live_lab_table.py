@@ -84,13 +84,17 @@ def _sums(name: str, results: Sequence[Result]) -> str:
 
 def sums(results: Sequence[Result]) -> dict[str, Any]:
     """A group of runs, counted. `foreseen`: alerted before the first failing minute of the route that failed first;
-    `in_time`: at least two minutes before. `route_hours`: how long how many routes were watched."""
+    `in_time`: at least two minutes before; `any_route`: some route's failure was foreseen before anything failed.
+    `route_hours`: how long how many routes were watched."""
     leads = [r.lead_s for r in results if r.lead_s is not None]
     return {
         "runs": len(results),
         "failed": sum(r.onset_s is not None for r in results),
         "foreseen": len(leads),
         "in_time": sum(r.in_time for r in results),
+        "any_route": sum(
+            any(a.verdict == "foreseen" and a.raised_s < (r.onset_s or 0.0) for a in r.alarms) for r in results
+        ),
         "foreseen_95": wilson(len(leads), sum(r.onset_s is not None for r in results)),
         "in_time_95": wilson(sum(r.in_time for r in results), sum(r.onset_s is not None for r in results)),
         "median_lead_s": median(leads) if leads else None,

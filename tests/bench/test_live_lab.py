@@ -1,14 +1,16 @@
 """The live lab bench: which worlds it plays, how it judges what was said of them, and when it believes itself."""
 
 import math
+import os
 from dataclasses import replace
 
 import msgspec
 import pytest
 from bench.live_lab_judge import Minute, Said, judge
-from bench.live_lab_load import Load
+from bench.live_lab_load import Load, Watch
 from bench.live_lab_plan import Choice, Planned, batches, gradual_kinds, plan
 from bench.live_lab_table import sums, table, wilson
+from bench.live_lab_worlds import Slice
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,3 +140,15 @@ WELL = Load(
 def test_an_overloaded_machine_makes_a_batch_invalid(ill: dict[str, float]) -> None:
     assert WELL.complaints() == []
     assert len(msgspec.structs.replace(WELL, **ill).complaints()) == 1
+
+
+def test_the_watch_counts_late_slices_and_visits_that_were_not_sent() -> None:
+    watch = Watch({"me": os.getpid()})
+    sum(range(300_000))
+    watch.look()
+    slices = [Slice(10.0 * n, 1.0, 50.0 if n == 0 else 4.0, 90.0, 0.2, n % 2) for n in range(10)]
+    load = watch.load(slices)
+    assert (load.late_slices, load.late_p95_ms, load.late_max_ms, load.shed) == (0.1, 50.0, 90.0, 5)
+    assert 0.0 < load.own <= 1.0
+    assert load.rss_mb["me"] > 10.0
+    assert math.isnan(watch.load([]).late_slices)
