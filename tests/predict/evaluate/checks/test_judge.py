@@ -82,3 +82,13 @@ def test_average_precision_is_the_known_one_with_ties(rows: list[tuple[bool, int
         assert average_precision(labels, scores) == pytest.approx(average_precision_score(labels, scores))
     else:
         assert average_precision(labels, scores) == 0.0
+
+
+def test_thresholds_far_beyond_the_budget_are_not_replayed() -> None:
+    m = found()
+    scores = np.random.default_rng(1).random(len(m.label))
+    whole, part = (replay(m, scores, thresholds_of(scores), most) for most in (np.inf, 0.5))
+    kept = len(part.thresholds)
+    assert kept < len(whole.thresholds)
+    np.testing.assert_array_equal(part.false, whole.false[:kept])
+    assert part.false[-1].sum() > 0.5 * endpoint_days(m).sum() >= part.false[-2].sum()

@@ -38,7 +38,7 @@ class Comparison:
         self.chosen = chosen
         self.scores = {name: one.scores[mask] for name, one in held.items()}
         self.thresholds = {name: one.thresholds for name, one in held.items()}
-        self.pages = {name: replay(self.moments, s, thresholds_of(s)) for name, s in self.scores.items()}
+        self.pages = {name: replay(self.moments, s, thresholds_of(s), 5 * MATCHED) for name, s in self.scores.items()}
         self.days = endpoint_days(self.moments)
         self.home = home_of(self.moments)
         self.failures = resample.events(self.moments)

@@ -25,7 +25,7 @@ class HeldOut:
 
 def untrained(moments: Moments, scores: Floats) -> HeldOut:
     """A score that learns nothing: only its thresholds come from the other sources."""
-    pages = replay(moments, scores, thresholds_of(scores))
+    pages = replay(moments, scores, thresholds_of(scores), 2 * max(BUDGETS))
     days = endpoint_days(moments)
     home = home_of(moments)
     thresholds = np.full((len(BUDGETS), len(moments.names)), np.inf)
@@ -50,7 +50,7 @@ def trained(moments: Moments, learner: Learner, seed: int, step: Callable[[], No
         if others.label.any() and theirs.any():
             scores[theirs] = learner(others, seed)(moments.features[theirs])
             inner = crossed(others, learner, seed, _folds(others))
-            pages = replay(others, inner, thresholds_of(inner))
+            pages = replay(others, inner, thresholds_of(inner), max(BUDGETS))
             days = float(endpoint_days(others).sum())
             for b, budget in enumerate(BUDGETS):
                 thresholds[b, s] = threshold_for(pages, pages.false.sum(axis=1), days, budget)

@@ -12,7 +12,7 @@ from foregate.predict.evaluate.checks.moments import LEAD_S_MIN, Moments
 from foregate.predict.evaluate.checks.timeline import DAY_S, HOUR_S
 
 BUDGETS: Final = (0.1, 0.5, 2.0)  # false alarms per endpoint and day
-THRESHOLDS: Final = 80
+THRESHOLDS: Final = 240  # a page more per outage is a jump: with fewer candidates a score may stop far below its budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +32,12 @@ class Pages:
     leads_s: tuple[Floats, ...]
 
 
-def replay(moments: Moments, scores: Floats, thresholds: Floats) -> Pages:
-    """Page by every threshold: at the first score ≥ threshold, and again once the last page's horizon is over."""
+def replay(moments: Moments, scores: Floats, thresholds: Floats, false_per_day_max: float = np.inf) -> Pages:
+    """Page by every threshold: at the first score ≥ threshold, and again once the last page's horizon is over.
+
+    Thresholds from high to low; those after the first that exceeds `false_per_day_max` are left out.
+    """
+    false_max = false_per_day_max * float(endpoint_days(moments).sum())
     shape = (len(thresholds), moments.endpoints)
     counts = {name: np.zeros(shape) for name in ("pages", "false", "right", "hits", "first_hits")}
     bounds = np.searchsorted(moments.endpoint, np.arange(moments.endpoints + 1))
@@ -55,7 +59,10 @@ def replay(moments: Moments, scores: Floats, thresholds: Floats) -> Pages:
             counts["hits"][k, e], counts["first_hits"][k, e] = len(lead), first
             found.append(lead)
         leads.append(np.concatenate([*found, np.zeros(0)]))
-    return Pages(thresholds, leads_s=tuple(leads), **counts)
+        if counts["false"][k].sum() > false_max:
+            break
+    done = len(leads)
+    return Pages(thresholds[:done], leads_s=tuple(leads), **{name: table[:done] for name, table in counts.items()})
 
 
 def _paged(time_s: Floats, above: NDArray[np.intp], horizon_s: float) -> NDArray[np.intp]:
