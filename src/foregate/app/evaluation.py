@@ -23,6 +23,7 @@ from foregate.predict.evaluate.results import Report
 from foregate.predict.evaluate.system import System
 
 Step = Callable[[int, int], None]
+MODEL_NAME = "foregate"
 
 
 def as_system(of: Written) -> System:
@@ -129,5 +130,26 @@ def _with_learned(
 
 
 def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Contender]:
-    """The model at each horizon it knows; the bundled one when no file is given. Raises ModelError."""
-    return []
+    """The model at each of the horizons; the bundled one when no file is given.
+
+    Raises ModelError; ValueError for a horizon that it has not learned.
+    """
+    from foregate.predict import bundled_path, load_model
+    from foregate.predict.models.scorer import model_scorer
+
+    loaded = load_model(model or bundled_path())
+    known = [each.horizon_s for each in loaded.header.horizons]
+    unknown = [horizon_s for horizon_s in horizons_s if horizon_s not in known]
+    if unknown:
+        raise ValueError(
+            f"the model answers for {_minutes(known)} minutes, not for {_minutes(unknown)}: "
+            "ask for one of these, or judge the simple scores alone with --no-model"
+        )
+    return [
+        Contender(MODEL_NAME, model_scorer(loaded, each), baseline=False, probability=True, horizon_s=each)
+        for each in horizons_s
+    ]
+
+
+def _minutes(horizons_s: Sequence[int]) -> str:
+    return ", ".join(str(horizon_s // 60) for horizon_s in horizons_s)
