@@ -13,7 +13,9 @@ from bench.report import median, percentile
 
 OWN_MAX = 0.85  # mean share of all cores that the bench's own processes take
 STOLEN_MAX = 0.02  # share of the machine's time that its host gave to others
-LATE_P95_MS_MAX = 20.0  # of one slice of ten seconds; above it the slice is late: medians of services begin at 30 ms
+# Of one slice of ten seconds; above it the slice is late. A request waits for some ten turns of the processes on its
+# way: at 4 ms mean latencies are 2 to 11 ms above those of the headless lab, at 15 ms some are 40 ms above.
+LATE_P95_MS_MAX = 10.0
 LATE_SLICES_MAX = 0.02  # share of slices that may be
 _IDLE, _WAIT, _STOLEN = 3, 4, 7  # places in a line of /proc/stat
 
