@@ -73,6 +73,9 @@ def judge_recorded(
     Of `learn`, one in three systems chooses thresholds; a single one does both, which flatters what learned from it in
     the choosing alone. Raises LooksAhead, ValueError.
     """
+    both = {each.name for each in systems} & {each.name for each in learn}
+    if both:
+        raise ValueError(f"system {min(both)} is to be judged, so nothing may be learned from it: rename or remove it")
     choosing = list(learn[::3])
     fitting = [each for i, each in enumerate(learn) if i % 3] or choosing
 

@@ -52,10 +52,17 @@ def test_a_recording_is_judged_and_everything_is_written_twice_the_same(recordin
     assert "| logistic regression |" in written[0]["report.md"].decode()
 
 
-def test_json_is_printed_alone_and_progress_goes_elsewhere(recording: Path) -> None:
-    result = run("recorded", recording, "--no-model", "--horizon", 5, "-o", "json", "--no-plots", "--learn", recording)
+def test_json_is_printed_alone_and_thresholds_come_from_what_is_learned_from(recording: Path, tmp_path: Path) -> None:
+    asked = tmp_path / "asked.parquet"
+    write_recorded(asked, [noisy("c", 5, entities=2, minutes=300)])
+    result = run("recorded", asked, "--no-model", "--horizon", 5, "-o", "json", "--no-plots", "--learn", recording)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["thresholds"] == "thresholds were chosen on 1 other systems"
+    assert json.loads(result.stdout)["thresholds"] == "thresholds were chosen on 1 other system"
+
+
+def test_what_is_judged_may_not_be_learned_from(recording: Path) -> None:
+    result = run("recorded", recording, "--no-model", "--learn", recording)
+    assert (result.exit_code, "system a is to be judged" in result.stderr) == (2, True), result.output
 
 
 def test_a_recording_without_failures_is_judged_without_what_must_learn(tmp_path: Path) -> None:

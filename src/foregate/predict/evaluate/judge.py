@@ -20,7 +20,7 @@ from foregate.predict.evaluate.results import HorizonResult, Report
 from foregate.predict.evaluate.system import System
 
 HORIZONS_S: Final = (300, 900, 3_600)
-_FROM_VALIDATION: Final = "thresholds were chosen on {0} other systems"
+_FROM_VALIDATION: Final = "thresholds were chosen on {0} other system{1}"
 _FROM_OTHERS: Final = "each system's thresholds were chosen on the other {0} of its part"
 _FROM_HALF: Final = "thresholds were chosen on the first half of the time, results are of the second"
 
@@ -134,6 +134,6 @@ def _smallest(parts: Sequence[Part]) -> list[System]:
 
 def _where_from(parts: Sequence[Part], validation: Part | None) -> str:
     if validation is not None:
-        return _FROM_VALIDATION.format(len(validation.systems))
+        return _FROM_VALIDATION.format(len(validation.systems), "s" * (len(validation.systems) != 1))
     sizes = [len(part.systems) for part in parts]
     return _FROM_HALF if max(sizes) == 1 else _FROM_OTHERS.format("/".join(str(size - 1) for size in sizes))
