@@ -190,6 +190,10 @@ def test_time_limits_that_have_passed_have_one_name() -> None:
     assert one(status=502, error="ECONNRESET").error == "ECONNRESET"
 
 
+def test_a_wait_is_what_was_said_of_it_and_unmeasured_where_nothing_was() -> None:
+    assert [one().waited_ms, one(waited_ms=0.0).waited_ms, one(queue_time_ms="7.5").waited_ms] == [-1.0, 0.0, 7.5]
+
+
 def test_what_a_model_was_asked_comes_along() -> None:
     event = one(ai={"provider": "openai", "model": "gpt-5", "input_tokens": 7, "output_tokens": 9, "cost": 0.5})
     assert event.ai is not None

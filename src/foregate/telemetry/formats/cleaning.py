@@ -38,6 +38,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "latency_ms": ("latency_ms", "duration_ms", "elapsed_ms", "response_time_ms", "request_time_ms", "took_ms"),
     "upstream_ms": ("upstream_ms", "upstream_latency_ms", "upstream_response_time_ms", "backend_ms"),
     "first_byte_ms": ("first_byte_ms", "ttfb_ms", "time_to_first_byte_ms"),
+    "waited_ms": ("waited_ms", "wait_ms", "queue_ms", "queue_time_ms"),
     "request_bytes": ("request_bytes", "http.request.body.size", "bytes_in", "request_size", "request_length"),
     "response_bytes": ("response_bytes", "http.response.body.size", "bytes_out", "response_size", "body_bytes_sent"),
     "key_id": ("key_id", "api_key_id", "consumer", "consumer_id", "client_id"),
@@ -177,7 +178,8 @@ _FIELDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     **dict.fromkeys(ALIASES, lambda field, value: text(value)),
     **dict.fromkeys(("route", "target", "host"), lambda field, value: text(value, LONG_CHARS_MAX)),
     **dict.fromkeys(
-        ("latency_ms", "upstream_ms", "first_byte_ms"), lambda field, value: _number(field, value, DURATION_MS_MAX)
+        ("latency_ms", "upstream_ms", "first_byte_ms", "waited_ms"),
+        lambda field, value: _number(field, value, DURATION_MS_MAX),
     ),
     **dict.fromkeys(("request_bytes", "response_bytes"), lambda field, value: int(_number(field, value, BYTES_MAX))),
     "attempts": lambda field, value: int(_number(field, value, 1_000)),

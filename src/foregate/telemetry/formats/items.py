@@ -18,6 +18,7 @@ from foregate.telemetry.formats.options import Options
 from foregate.telemetry.formats.parsed import Parsed, Sender
 from foregate.wire.event import (
     EVENT_PATH_BYTES_MAX,
+    UNMEASURED_MS,
     AiUsage,
     BreakerOutcome,
     CacheOutcome,
@@ -97,6 +98,7 @@ class Item(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     cache: CacheOutcome = "none"
     protocol: Protocol = "http/1.1"
     ai: Ai | None = None
+    waited_ms: Milliseconds = UNMEASURED_MS
 
 
 class Unreadable(Exception):
@@ -161,6 +163,7 @@ def events_of(items: Iterable[Item], first: int, sender: Sender, options: Option
                 item.cloud or cloud,
                 item.instance,
                 source,
+                item.waited_ms,
             )
         )
 
