@@ -41,7 +41,7 @@ def post(served: Console, **command: object) -> tuple[int, dict[str, object]]:
     return answer.status, answer.json()
 
 
-def test_who_serves_who_judges_and_why_they_differ_is_told(served: Console) -> None:
+def test_who_serves_who_judges_why_they_differ_and_each_card_are_told(served: Console) -> None:
     found = served.get("/models")
     assert found["fixed"] is None
     quiet, shop = found["orgs"]
@@ -55,6 +55,9 @@ def test_who_serves_who_judges_and_why_they_differ_is_told(served: Console) -> N
     assert [(each["version"], each["before"]) for each in shop["changes"]] == [("v3", "v1"), ("v1", "bundled")]
     assert shop["learning"]["sentence"] == "better than all others"
     assert (shop["shift"]["state"], shop["shift"]["rows"]) == ("drifting", 5_000)
+    assert served.get("/models/card?org=shop&version=v2") == {"version": "v2", "card": {"model_version": "v2"}}
+    for query in ("org=shop&version=v9", "org=..&version=v2", "org=shop&version=..", "org=shop&version=.lock"):
+        assert served.ask(f"/api/v1/models/card?{query}").status == 404, query
 
 
 def test_a_rollback_is_in_the_registry_and_what_cannot_be_is_refused(served: Console, registry: EmbeddedModels) -> None:
@@ -67,12 +70,6 @@ def test_a_rollback_is_in_the_registry_and_what_cannot_be_is_refused(served: Con
     assert post(served, org="nobody", version="../shop")[0] == 404
     assert post(served, org="", version="v1")[0] == 400
     assert registry.orgs() == ["shop"]
-
-
-def test_a_card_is_given_and_there_is_no_way_out_of_the_registry(served: Console) -> None:
-    assert served.get("/models/card?org=shop&version=v2") == {"version": "v2", "card": {"model_version": "v2"}}
-    for query in ("org=shop&version=v9", "org=..&version=v2", "org=shop&version=..", "org=shop&version=.lock"):
-        assert served.ask(f"/api/v1/models/card?{query}").status == 404, query
 
 
 def test_without_an_analyzer_beside_it_the_console_says_so(tmp_path: Path) -> None:

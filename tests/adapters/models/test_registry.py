@@ -18,12 +18,13 @@ ENDLESS = """
 import sys
 from pathlib import Path
 from foregate.adapters.embedded.models import EmbeddedModels
-from tests.adapters.models.test_registry import entry, promoted
+from foregate.wire.models import ModelEntry, Serving
 store = EmbeddedModels(Path(sys.argv[1]), versions_max=4)
 print("ready", flush=True)
 for i in range(int(sys.argv[2]), 1_000_000):
-    store.add(entry(f"v{i}", float(i)), {"model.fgm": f"v{i}".encode() * 20_000, "card.md": b"#"})
-    store.change("shop", lambda serving: promoted(serving, f"v{i}", float(i)))
+    entry = ModelEntry("shop", f"v{i}", float(i), 0.0, float(i), "ab", 3, True, "because")
+    store.add(entry, {"model.fgm": f"v{i}".encode() * 20_000, "card.md": b"#"})
+    store.change("shop", lambda serving: Serving(f"v{i}", float(i)))
     print("written", flush=True)
 """
 

@@ -54,7 +54,7 @@ def test_a_model_that_fits_is_said_to_and_a_shift_is_said_once_in_the_log(tmp_pa
     assert found is not None
     assert (found.version, found.state, found.rows) == ("v1", "fits", 2_500)
     with capture_logs() as logs:
-        found = office.day(shifted=9, hours=40)
+        found = office.day(shifted=9, hours=26)
     assert found is not None
     assert found.state == "no longer fits"
     changes = [(line["state"], line["log_level"]) for line in logs if line["event"] == "model_fit_changed"]

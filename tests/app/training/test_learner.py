@@ -61,7 +61,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     made.series.close()
 
 
-def test_what_is_better_serves_and_the_same_again_is_not_promoted_twice(office: Office) -> None:
+def test_what_is_better_serves_and_does_not_return_by_itself_once_it_was_rolled_back(office: Office) -> None:
     office.keep()
     learning, card = office.learner().learn("shop")
     assert learning.outcome == "promoted", learning.sentence
@@ -69,19 +69,11 @@ def test_what_is_better_serves_and_the_same_again_is_not_promoted_twice(office: 
     assert card.startswith("# Model test-knowing of shop")
     assert (learning.apis, round(learning.days)) == (12, DAYS)
     assert office.registry.learning("shop") == learning
-    again, _ = office.learner().learn("shop")
-    assert again.outcome == "refused"
-    assert again.sentence.startswith("not surely better than the model that serves (test-knowing)")
-    assert len(office.registry.entries("shop")) == 1
-
-
-def test_what_was_rolled_back_does_not_return_by_itself(office: Office) -> None:
-    office.keep()
-    office.learner().learn("shop")
     assert office.desk.roll_back("shop", None, "cli").version == BUNDLED
     again, _ = office.learner().learn("shop")
     assert (again.outcome, again.sentence) == ("refused", "it was rolled back: it is not promoted again")
     assert office.registry.serving("shop").version == BUNDLED
+    assert len(office.registry.entries("shop")) == 1
 
 
 def test_a_refused_challenger_is_kept_with_its_card_and_reason(office: Office) -> None:

@@ -40,9 +40,8 @@ def test_who_knows_nothing_is_not_promoted_and_the_reason_names_the_better_one(e
     assert found.reason.startswith("not surely better than knowing: PR-AUC 0.")
 
 
-def test_equals_are_not_better_in_nineteen_of_twenty_worlds() -> None:
-    promoted = sum(verdict(6, 0.0, "blind", days=3.0, seed=seed).better for seed in range(20))
-    assert promoted <= 1
+def test_equals_are_not_better_in_any_of_six_worlds() -> None:
+    assert not any(verdict(6, 0.0, "blind", days=2.0, seed=seed).better for seed in range(6))
 
 
 def test_one_lucky_api_does_not_decide_it() -> None:
@@ -76,4 +75,5 @@ def test_days_apart_lose_no_moment_and_no_failure() -> None:
 
 
 def test_the_same_traffic_and_seed_give_the_same_verdict() -> None:
-    assert verdict(6, 0.5, "knowing").gains == verdict(6, 0.5, "knowing").gains
+    first, second = (verdict(4, 0.5, "knowing", days=2.0) for _ in range(2))
+    assert first.gains == second.gains

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -90,6 +90,7 @@ def test_what_is_older_than_a_week_no_longer_counts() -> None:
     assert watch.rows <= 7 * 24 * 100
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 300)), max_size=12))
 def test_memory_is_bounded_and_no_time_breaks_the_counts(calls: list[tuple[int, int]]) -> None:
     watch, rng = ShiftWatch(reference()), np.random.default_rng(0)
