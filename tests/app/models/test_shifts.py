@@ -109,3 +109,14 @@ def test_the_bundled_model_is_watched_where_it_says_what_it_learned_from(tmp_pat
     of = reference_in(office.registry, lambda: encode_reference(reference()))
     assert of("quiet", "f1") == reference()
     assert msgspec.json.encode(of("shop", "v1")) == encode_reference(reference())
+
+
+def test_several_looks_at_one_minute_count_once(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    for second in (0, 10, 50, 60):
+        office.shifts.observe("shop", "v1", draws(office.rng, 7), 6_000.0 + second)
+    office.clock.advance(SAY_EVERY_S)
+    office.shifts.say()
+    found = office.registry.shift("shop")
+    assert found is not None
+    assert found.rows == 14

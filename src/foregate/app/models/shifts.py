@@ -17,6 +17,7 @@ from foregate.wire.models import Shift
 
 SAY_EVERY_S: Final = 3_600.0
 LOOK_BACK_S: Final = 7 * 86_400.0  # of alerts: as long as features are counted
+IN_TURN_FROM: Final = 1_000  # APIs of an organisation: they may be judged in turn, and nobody knows how many there are
 SETTLED: Final = ("failed", "no_failure")
 Rows = NDArray[np.floating]
 ReferenceOf = Callable[[str, str], Reference | None]  # (org, version of the model) → what it learned from
@@ -49,15 +50,23 @@ class Shifts:
         self._log = log
         self._budget = budget
         self._watched: dict[str, _Watched] = {}
+        self._minute: dict[str, int] = {}  # the last one that was counted
+        self._in_turn: set[str] = set()
         self._say_at_s = clock.monotonic() + SAY_EVERY_S
 
     def observe(self, org: str, version: str, rows: Rows, time_s: float) -> None:
-        """The features (n, F) that a model judged an organisation's APIs by; once a minute is enough."""
+        """The features (n, F) that a model judged an organisation's APIs by. Of a minute the first call counts."""
+        minute = int(time_s // 60)
+        if self._minute.get(org) == minute:
+            return
         known = self._watched.get(org)
         if known is None or known.version != version:
             if known is None and len(self._watched) >= MODEL_ORGS_MAX:
                 return
             known = self._watched[org] = self._begin(org, version)
+        self._minute[org] = minute
+        if len(rows) > IN_TURN_FROM:
+            self._in_turn.add(org)
         if known.watch is not None:
             known.watch.observe(rows, time_s)
 
@@ -105,7 +114,8 @@ class Shifts:
         of = [alert for alert in of if alert.outcome in SETTLED and now_s - alert.raised_s <= LOOK_BACK_S]
         scores = np.array([alert.score for alert in of], dtype=np.float64)
         failed = np.array([alert.outcome == "failed" for alert in of], dtype=bool)
-        return each.watch.verdict(Alarms(scores, failed, each.watch.api_days, self._budget))
+        api_days = 0.0 if org in self._in_turn else each.watch.api_days
+        return each.watch.verdict(Alarms(scores, failed, api_days, self._budget))
 
 
 def reference_in(registry: ModelRegistry, bundled: Callable[[], bytes | None]) -> ReferenceOf:

@@ -82,7 +82,8 @@ def decode_reference(content: bytes) -> Reference:
 
 class Alarms(NamedTuple):
     """What came of the alerts of a model: (n,) scores when raised and whether a failure followed; over how many days of
-    how many APIs together; and how many false ones an API and day may have."""
+    how many APIs together (0: not known, then nothing is said of false alarms); and how many false ones an API and day
+    may have."""
 
     scores: Floats
     failed: NDArray[np.bool_]
