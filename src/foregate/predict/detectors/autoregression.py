@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from foregate.predict.detectors.detector import clean, ratio
-from foregate.predict.detectors.slots import Floats, Slots
+from foregate.predict.detectors.slots import Floats, Index, Slots
 
 ORDER: Final = 3
 FORGET: Final = 0.998  # weight of a sample against that of the next one: about 500 values count
@@ -63,7 +63,7 @@ class Autoregression(Slots):
         forecast: Floats = mean + np.einsum("ij,ij->i", self.weights, self.past - mean[:, None])
         return forecast
 
-    def _fit(self, slots: np.ndarray[tuple[int, ...], np.dtype[np.intp]], values: Floats) -> None:
+    def _fit(self, slots: Index, values: Floats) -> None:
         mean, usual = self.mean[slots].astype(np.float64), self.error[slots].astype(np.float64)
         share = np.maximum(0.005, 1.0 / self.seen[slots])
         early = self.seen[slots] < LEARNING
@@ -81,9 +81,7 @@ class Autoregression(Slots):
         latest = mean + np.clip(distance, -8 * unit, 8 * unit)
         self.past[slots] = np.column_stack((latest, self.past[slots, :-1]))
 
-    def _least_squares(
-        self, slots: np.ndarray[tuple[int, ...], np.dtype[np.intp]], past: Floats, surprise: Floats
-    ) -> None:
+    def _least_squares(self, slots: Index, past: Floats, surprise: Floats) -> None:
         inverse = self.inverse[slots].astype(np.float64)
         gain = np.einsum("ijk,ik->ij", inverse, past)
         gain /= (FORGET + np.einsum("ij,ij->i", past, gain))[:, None]

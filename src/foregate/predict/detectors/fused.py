@@ -39,8 +39,7 @@ class Fused(Slots):
     60 values, for an incident is not over between two of its outliers. `step_s`: seconds between two values; day and
     week follow from it. `beside` (n,): the score of one more detector that saw the same moment, e.g. `JointPca`.
 
-    An alarm at p ≤ `alarm_p(rate_per_day)` has the stated rate on a series that goes on as it was (see `Tail`); two
-    such values in a row are one alarm, so the realised number of alarms is at most that.
+    An alarm at p ≤ `alarm_p(rate_per_day)` has the stated rate on a series that goes on as it was (see `Tail`).
     """
 
     scale_free = True
@@ -49,9 +48,10 @@ class Fused(Slots):
         super().__init__(size)
         self._step_s = step_s
         self.robust = RobustZ(size)
+        self._seasonal = Seasonal(size, step_s)
         self.members: dict[str, Bank] = {
             "robust z": self.robust,
-            "seasonal": Seasonal(size, step_s),
+            "seasonal": self._seasonal,
             "autoregression": Autoregression(size),
             "sub-PCA": SubPca(size),
             "CUSUM": Cusum(size, self.robust),
@@ -93,22 +93,29 @@ class Fused(Slots):
             bank.learn(values)
         return verdict
 
+    def skip(self, steps: int) -> None:
+        """So many steps went by of which nothing is known: it is later in the day."""
+        self._seasonal.skip(steps)
+        self.held *= np.float32(math.exp(-steps / MEMORY))
+
     def reset(self, slots: Index) -> None:
         """Forget these slots."""
         super().reset(slots)
-        for bank in (*self.members.values(), self.tail):
+        for bank in self.members.values():
             bank.reset(slots)
+        self.tail.reset(slots)
 
     def grow(self, size: int) -> None:
         """Add blank slots up to `size` in all."""
         super().grow(size)
-        for bank in (*self.members.values(), self.tail):
+        for bank in self.members.values():
             bank.grow(size)
+        self.tail.grow(size)
 
     @property
     def nbytes(self) -> int:
         """Memory of the state, in bytes."""
-        return super().nbytes + sum(bank.nbytes for bank in (*self.members.values(), self.tail))
+        return super().nbytes + self.tail.nbytes + sum(bank.nbytes for bank in self.members.values())
 
 
 def mean_log(scores: list[Floats]) -> Floats:

@@ -1,27 +1,12 @@
 """Robust z: the distance from the median in robust standard deviations, with a floor under the deviation."""
 
 import math
-from dataclasses import dataclass
-from typing import Final, Literal
 
+from foregate.predict.detectors.readings import METRICS, Z_BOUND, Metric, Reading, sentence
 from foregate.predict.features import View
-from foregate.predict.features.words import against_usual, ms, percent, rate
 from foregate.predict.history import COLUMN
 
-Metric = Literal["p95_ms", "error_rate", "rps"]
-METRICS: Final[tuple[Metric, ...]] = ("p95_ms", "error_rate", "rps")
-Z_BOUND = 99.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric at one tick. `value` and `expected` are in the metric's unit; `z` is within ±99."""
-
-    metric: Metric
-    value: float
-    expected: float
-    z: float
-    sentence: str
+__all__ = ["METRICS", "Reading", "score"]
 
 
 def score(view: View, metric: Metric) -> Reading:
@@ -36,7 +21,7 @@ def score(view: View, metric: Metric) -> Reading:
     value, expected = float(view.values[i]), float(view.usual.median[i])
     spread = max(float(view.usual.spread[i]), _floor(view, metric, expected))
     z = min(max((value - expected) / spread, -Z_BOUND), Z_BOUND)
-    return Reading(metric, value, expected, z, _sentence(metric, value, expected))
+    return Reading(metric, value, expected, z, sentence(metric, value, expected))
 
 
 def _floor(view: View, metric: Metric, expected: float) -> float:
@@ -47,11 +32,3 @@ def _floor(view: View, metric: Metric, expected: float) -> float:
         p = min(max(expected, 1.0 / n), 0.5)
         return math.sqrt(p * (1 - p) / n)
     return math.sqrt(max(expected, 0.05) / view.now.span_s)
-
-
-def _sentence(metric: Metric, value: float, expected: float) -> str:
-    if metric == "p95_ms":
-        return against_usual("p95 latency", ms(value), max(value, 1.0) / max(expected, 1.0), ms(expected))
-    if metric == "error_rate":
-        return f"error rate is {percent(value)}, usually {percent(expected)}"
-    return against_usual("traffic", rate(value), max(value, 0.05) / max(expected, 0.05), rate(expected))

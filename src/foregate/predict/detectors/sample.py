@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foregate.predict.detectors.slots import Floats, Slots, State
+from foregate.predict.detectors.slots import Floats, Index, Slots, State
 
 
 class Sample(Slots):
@@ -37,7 +37,7 @@ class Sample(Slots):
         self.next[taken] = (at + 1) % self.keep
         self.held[taken] = np.minimum(self.held[taken] + 1, self.keep)
 
-    def _make_room(self, full: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> None:
+    def _make_room(self, full: Index) -> None:
         if not len(full):
             return
         half = self.keep // 2
@@ -47,7 +47,7 @@ class Sample(Slots):
         self.next[full] = half
         self.stride[full] *= 2
 
-    def sorted(self, slots: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> State:
+    def sorted(self, slots: Index) -> State:
         """The values of these slots in ascending order, NaN last, shape (slots, keep)."""
         return np.sort(self.kept[slots], axis=1)
 

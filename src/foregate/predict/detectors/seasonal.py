@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from foregate.predict.detectors.detector import clean, ratio
-from foregate.predict.detectors.slots import Floats, Slots, State
+from foregate.predict.detectors.slots import Floats, Index, Slots, State
 
 DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S
@@ -72,14 +72,19 @@ class Seasonal(Slots):
             self._fill(profile, period, cleaned, min(PROFILE, PROFILE / per_bin), 2 * reach)
         self.age += there | (self.age > 0)
 
+    def skip(self, steps: int) -> None:
+        """So many steps went by of which nothing is known; blank slots stay as they are."""
+        self.age += np.where(self.age > 0, steps, 0)
+
     def _fill(self, profile: State, period: float, values: Floats, share: float, reach: Floats) -> None:
         rows, at = np.arange(self.size), self._bin(profile, period)
         profile[rows, at] = _towards(profile[rows, at], values, np.full(self.size, share), reach)
 
-    def _bin(self, profile: State, period: float) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    def _bin(self, profile: State, period: float) -> Index:
         bins = profile.shape[1]
-        found: np.ndarray[tuple[int, ...], np.dtype[np.intp]] = ((self.age % period) * bins / period).astype(np.intp)
-        return np.minimum(found, bins - 1)
+        found: Index = ((self.age % period) * bins / period).astype(np.intp)
+        kept: Index = np.minimum(found, bins - 1)
+        return kept
 
     def _forecasts(self) -> Floats:
         rows = np.arange(self.size)
@@ -89,12 +94,13 @@ class Seasonal(Slots):
         forecasts[:, 2] = self.week[rows, self._bin(self.week, self._periods[1])]
         return forecasts
 
-    def _best(self) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    def _best(self) -> Index:
         errors = np.where(np.isnan(self._forecasts()), np.inf, self.errors.astype(np.float64))
         for column, period in enumerate(self._periods, start=1):
             errors[:, column] = np.where(self.age >= 2 * period, errors[:, column], np.inf)
         errors[:, 0] = np.where(np.isnan(errors[:, 0]), np.inf, errors[:, 0])
-        return np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=1)
+        best: Index = np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=1)
+        return best
 
 
 def _towards(old: State, values: Floats, share: Floats, reach: Floats) -> State:

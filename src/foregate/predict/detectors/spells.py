@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from foregate.predict.detectors.robust_z import METRICS, Reading
+from foregate.predict.detectors.readings import METRICS, Reading
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
 
@@ -38,6 +38,11 @@ class Spells:
     def __init__(self) -> None:
         self._spells: dict[tuple[Entity, str], _Spell] = {}
 
+    @property
+    def open(self) -> list[tuple[Entity, str]]:
+        """The entity and metric of every spell that is open or about to open."""
+        return list(self._spells)
+
     def restore(self, anomalies: list[Anomaly]) -> None:
         """Take up again what was open before a restart."""
         for anomaly in anomalies:
@@ -53,7 +58,7 @@ class Spells:
             key = (entity, reading.metric)
             spell = self._spells.get(key)
             if spell is None:
-                if abs(reading.z) < OPEN_Z or len(self._spells) >= SPELLS_MAX:
+                if abs(reading.z) < OPEN_Z or not reading.rare or len(self._spells) >= SPELLS_MAX:
                     continue
                 spell = self._spells[key] = _Spell(time_s)
             anomaly = _advance(spell, time_s, entity, reading)
@@ -76,7 +81,7 @@ class Spells:
 
 
 def _advance(spell: _Spell, time_s: float, entity: Entity, reading: Reading) -> Anomaly | None:
-    unusual, usual = abs(reading.z) >= OPEN_Z, abs(reading.z) < CLOSE_Z
+    unusual, usual = abs(reading.z) >= OPEN_Z and reading.rare, abs(reading.z) < CLOSE_Z
     spell.beyond = spell.beyond + 1 if unusual else 0
     spell.within = spell.within + 1 if usual else 0
     worse = spell.worst is None or abs(reading.z) > abs(spell.worst.z)

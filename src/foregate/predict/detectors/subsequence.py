@@ -22,8 +22,8 @@ class SubPca(Slots):
     al., TSB-UAD, PVLDB 15(8), 2022).
 
     A fit costs an eigenvalue problem of 16 × 16. So that thousands of series do not fit in the same minute, each has
-    its own phase, drawn from the mantissa of its first value: the same alone as in a bank. A gap is filled with the value
-    before it, and scored NaN.
+    its own phase, drawn from the mantissa of its first value: the same alone as in a bank. A gap is filled with the
+    value before it, and scored NaN.
     """
 
     scale_free = True

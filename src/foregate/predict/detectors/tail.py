@@ -20,35 +20,35 @@ class Tail(Slots):
 
     Within the past, p is conformal: (1 + number of past scores ≥ s) / (n + 1), which holds for exchangeable scores
     whatever their distribution (Vovk et al., Algorithmic Learning in a Random World, 2005). Beyond the 90 % quantile
-    that is too coarse for an alarm a day, so peaks over it are taken as exponential on a logarithmic scale, a Pareto
-    tail. Its scale m is estimated from k peaks, and what that estimate may be wrong by is in p: the predictive
+    that is too coarse for an alarm a day, so peaks over it are taken as exponential (peaks over threshold; Coles, An
+    Introduction to Statistical Modeling of Extreme Values, chapter 4): give it the logarithm of a score whose tail is
+    a power. Their mean m is estimated from k peaks, and what that estimate may be wrong by is in p: the predictive
     distribution of the next peak is (1 + x / (k m))^−k. So few past scores give careful p-values, not bold ones.
     """
 
     def __init__(self, size: int, keep: int, stride_max: int) -> None:
         super().__init__(size)
         self.sample = Sample(size, keep, stride_max)
-        self.start = self._floats("start")  # the 90 % quantile, log1p of the score
+        self.start = self._floats("start")  # the 90 % quantile
         self.scale = self._floats("scale")  # mean peak over it
         self.peaks = self._floats("peaks")  # their number
 
     def p_values(self, scores: Floats) -> Floats:
         """p in [1e-9, 1]; NaN where there is no score or too little past."""
-        logs = np.log1p(scores)
         held = self.sample.held
-        above = np.count_nonzero(self.sample.kept >= logs.astype(np.float32)[:, None], axis=1)
+        above = np.count_nonzero(self.sample.kept >= scores.astype(np.float32)[:, None], axis=1)
         rank = (1.0 + above) / (held + 1.0)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            reach = (logs - self.start) / (self.peaks * self.scale.astype(np.float64))
+            reach = (scores - self.start) / (self.peaks * self.scale.astype(np.float64))
             beyond = TAIL * (1.0 + reach) ** -self.peaks.astype(np.float64)
-        beyond = np.where(self.scale > 0, beyond, np.where(logs > self.start, P_MIN, 1.0))
-        found = np.where(logs > self.start, np.clip(beyond, P_MIN, TAIL), np.maximum(rank, P_MIN))
+        beyond = np.where(self.scale > 0, beyond, np.where(scores > self.start, P_MIN, 1.0))
+        found = np.where(scores > self.start, np.clip(beyond, P_MIN, TAIL), np.maximum(rank, P_MIN))
         ready = (held >= LEARNING) & ~np.isnan(scores) & ~np.isnan(self.start)
         return np.where(ready, found, np.nan)
 
     def learn(self, scores: Floats) -> None:
         """Take the scores in; the tail is fitted anew every eighth time."""
-        self.sample.add(np.log1p(scores))
+        self.sample.add(scores)
         seen = self.sample.seen
         due = ~np.isnan(scores) & (seen >= LEARNING) & ((seen < 2 * LEARNING) | (seen % REFRESH == 0))
         for some in parts(np.flatnonzero(due)):

@@ -75,8 +75,8 @@ def _run(values: Floats, step_s: float, step: Callable[[int], None]) -> Scores:
         ranks = []
         for name, score in scores.items():
             told[name][:, t] = score
-            ranks.append(-np.log10(tails[name].p_values(score)))
-            tails[name].learn(score)
+            ranks.append(-np.log10(tails[name].p_values(np.log1p(score))))
+            tails[name].learn(np.log1p(score))
         verdict = fused.step(now)
         told["fused, no memory"][:, t], told[FUSED][:, t] = verdict.score, verdict.evidence
         told[ALARM][:, t] = -np.log10(verdict.p)

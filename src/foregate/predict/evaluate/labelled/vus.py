@@ -2,7 +2,7 @@
 
 Source: Paparrizos et al., "Volume Under the Surface: A New Accuracy Evaluation Measure for Time-Series Anomaly
 Detection", PVLDB 15(11), 2022. A label's borders are never exact, so each labelled range is given a buffer of length l
-on either side (l/2 samples, weight √(1 − distance/l)); a hit in the buffer counts by its weight. Recall is multiplied
+on either side (l/2 samples, weight √(1 − distance/l), of the nearest range on each side); a hit in the buffer counts by its weight. Recall is multiplied
 by the share of ranges that were hit at all. For l = 0 this is the ordinary average precision times that share.
 
 As in the authors' later library, a buffer in which nothing was predicted costs no recall: so the labels themselves,
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_FAR = 1 << 40
 
 
 def vus_pr(score: Floats, label: NDArray[np.bool_], buffer_max: int) -> float:
@@ -53,12 +54,11 @@ def _thresholds(score: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _distances(label: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Samples to the next labelled range before and after each sample (n where there is none)."""
-    n = len(label)
-    index = np.arange(n)
-    before = np.maximum.accumulate(np.where(label, index, -n))
-    after = np.minimum.accumulate(np.where(label, index, 2 * n)[::-1])[::-1]
-    return np.minimum(index - before, n).astype(np.int64), np.minimum(after - index, n).astype(np.int64)
+    """Samples since and until the next labelled one, for each sample; far beyond any buffer where there is none."""
+    index = np.arange(len(label))
+    before = np.maximum.accumulate(np.where(label, index, -_FAR))
+    after = np.minimum.accumulate(np.where(label, index, _FAR)[::-1])[::-1]
+    return (index - before).astype(np.int64), (after - index).astype(np.int64)
 
 
 def _area(order: NDArray[np.int64], last: NDArray[np.int64], label: NDArray[np.bool_], weight: Floats) -> float:
