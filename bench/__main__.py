@@ -1,10 +1,10 @@
 """`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but
-the last six.
+the last seven.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
-cache, bus, formats, ingest, imports, query, archive, journeys, windows, cache-tests, soak, live-lab. Options go to
-the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal is missed or a
-figure is not valid. JSON lands in bench/out/.
+cache, bus, formats, ingest, imports, query, archive, journeys, windows, cache-tests, soak, live-lab, lab-minutes.
+Options go to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal
+is missed or a figure is not valid. JSON lands in bench/out/.
 """
 
 import importlib
@@ -34,7 +34,7 @@ ALL = (
     "imports",
     "query",
 )
-NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak", "live-lab")
+NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak", "live-lab", "lab-minutes")
 
 
 def main(argv: list[str]) -> int:

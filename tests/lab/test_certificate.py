@@ -1,6 +1,6 @@
 """An expired certificate: nobody connects from then on, at once, and all is well when it is renewed."""
 
-from tests.lab.minutes import by_minute, first_bad
+from tests.lab.looking import by_minute, first_bad
 
 from foregate.lab import Fault, Scenario
 from foregate.lab.faults.board import Board

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from tests.lab.minutes import Minute, Table, by_minute, first_bad
+from tests.lab.looking import Minute, Table, by_minute, first_bad
 
 from foregate.lab import Fault, Scenario
 from foregate.lab.catalogue import KINDS

@@ -9,7 +9,7 @@ from itertools import chain
 from random import Random
 
 import pytest
-from tests.lab.minutes import by_minute, first_bad
+from tests.lab.looking import by_minute, first_bad
 
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.traffic.visits import ROUTES

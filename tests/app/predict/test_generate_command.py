@@ -16,7 +16,7 @@ def test_what_is_written_is_what_is_generated(tmp_path: Path):
     asked = ["--part", "validation", "--worlds", "1", "--days", "0.02", "--seed", "4", "--jobs", "1"]
     done = RUN.invoke(app, ["generate", *asked, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    (read,) = read_recorded(tmp_path / "validation-4.parquet")
+    (read,) = read_recorded([tmp_path / "validation-4.parquet"])
     made = world("validation", 0, seed=4, days=0.02)
     rows = {entity: place for place, entity in enumerate(read.entities)}
     assert set(rows) == set(made.entities)

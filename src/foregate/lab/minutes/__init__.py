@@ -8,6 +8,6 @@ same bytes; nobody here looks at what is learned from it.
 
 from foregate.lab.minutes.plan import WorldPlan
 from foregate.lab.minutes.telemetry import Telemetry, generate
-from foregate.lab.minutes.worlds import PARTS, Part, plan
+from foregate.lab.minutes.worlds import PARTS, Part, plan, world
 
-__all__ = ["PARTS", "Part", "Telemetry", "WorldPlan", "generate", "plan"]
+__all__ = ["PARTS", "Part", "Telemetry", "WorldPlan", "generate", "plan", "world"]

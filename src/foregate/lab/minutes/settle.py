@@ -6,6 +6,7 @@ where repetitions feed on slowness there are two, and the calm one is found as l
 """
 
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class _Solver:
         self.idempotent = self._mean([route.idempotent for route in service.routes])
         self.provided = self._mean([1.0 - route.light for route in service.routes])
         self.work = self._mean([route.work * (1.0 - route.light) for route in service.routes])
-        self.query = self._mean([route.query for route in service.routes])
+        self.query = self._mean([route.query * exp(route.query_sigma**2 / 2) for route in service.routes])
         self.luck = stream(plan.seed, "leaks", service.name).random(plan.steps)
         self.hour_step = round(-plan.start_s % 3600.0 / STEP_S)
         self.seats = profile.seats(1.0) * profile.instances
@@ -206,10 +207,10 @@ class _Solver:
         profile, knobs = self.profile, self.knobs
         size = profile.connections(1.0)
         queries = asking * flow.misses
-        lost = leaked(profile, knobs, queries * (1.0 - flow.store.refused), self.luck)
-        free = np.maximum(0.0, size - lost - knobs.held)
         mean = float(np.exp(profile.sigma**2 / 2))
         hold_s = flow.query_s * self.query * mean + self._provided_s(flow, mean)
+        lost = leaked(profile, knobs, queries, hold_s, self.luck)
+        free = np.maximum(0.0, size - lost - knobs.held)
         working = _crowd(queries * (1.0 - flow.store.refused) * hold_s, free, size) + knobs.held / size
         crowd = 1.0 + QUERY_CONTENTION * working + LOCKS * lost / size
         flow.query_s = (flow.query_s + profile.query_s * knobs.slow_store * crowd) / 2

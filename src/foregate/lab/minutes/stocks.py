@@ -77,14 +77,15 @@ def pauses(profile: Profile, live_mb: Array, per_instance: Array) -> Pauses:
     return Pauses(np.minimum(PAUSED_MAX, per_instance * per_request * length_s), length_s, per_request)
 
 
-def leaked(profile: Profile, knobs: Knobs, queries: Array, luck: Array) -> Array:
+def leaked(profile: Profile, knobs: Knobs, queries: Array, hold_s: Array, luck: Array) -> Array:
     """Connections that are lost, given `queries` a second; all come back when the leak ends. `luck`: uniform."""
     out = np.zeros(len(queries))
     size, lost = profile.connections(1.0), 0
     for step in np.flatnonzero(knobs.leak_chance):
         if knobs.leak_chance[step - 1] == 0.0:
             lost = 0
-        mean = float(knobs.leak_chance[step] * queries[step]) * STEP_S
+        done = min(float(queries[step]), (size - lost) / float(hold_s[step]))
+        mean = float(knobs.leak_chance[step]) * done * STEP_S
         lost = min(size, lost + _poisson(mean, float(luck[step]), size))
         out[step] = lost
     return out

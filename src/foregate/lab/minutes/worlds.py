@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from foregate.lab.minutes.company import Size, company
 from foregate.lab.minutes.plan import WorldPlan
+from foregate.lab.minutes.telemetry import Telemetry, generate
 from foregate.lab.minutes.troubles import Mix, config_changes, deploys, gaps, troubles, unknown
 
 Part = Literal["train", "validation", "unseen", "shifted"]
@@ -31,8 +32,8 @@ def plan(part: Part, number: int, seed: int, days: float = 2.0) -> WorldPlan:
     """
     if part not in PARTS:
         raise ValueError(f'"{part}" is not a part; there are {", ".join(PARTS)}')
-    if not 1 / 1440 <= days <= 90.0:
-        raise ValueError("days is a number from one minute's share to 90")
+    if not 1 / 1440 <= days <= 31.0:
+        raise ValueError("days is a number from one minute's share to 31")
     rng = Random(f"{seed}/{part}/{number}")  # noqa: S311 - a simulation wants repeatable chance
     size, mix = (SHIFTED_SIZE, SHIFTED_MIX) if part == "shifted" else (USUAL_SIZE, USUAL_MIX)
     drawn = company(rng, size)
@@ -49,3 +50,8 @@ def plan(part: Part, number: int, seed: int, days: float = 2.0) -> WorldPlan:
         gaps=gaps(rng, drawn, days),
         unknown=unknown(rng),
     )
+
+
+def world(part: Part, number: int, *, seed: int, days: float = 2.0) -> Telemetry:
+    """The minutes of world `number` of `part`: drawn and generated in one go."""
+    return generate(plan(part, number, seed, days))
