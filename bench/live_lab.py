@@ -31,7 +31,7 @@ from bench.report import Outcome, finish, say
 from foregate.predict import bundled_path
 
 FOLDER = OUT / "live-lab"
-SIDE_BY_SIDE = 70  # at 15 requests/s each: about half of two cores
+SIDE_BY_SIDE = 70  # at 15 requests/s each: 58 % of two cores
 
 
 def main(argv: list[str]) -> int:
