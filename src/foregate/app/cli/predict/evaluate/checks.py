@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from foregate.app.cli.predict.evaluate.options import Out, Seed, Shown, bar, need, publish, refusals
+from foregate.app.cli.predict.evaluate.options import Out, Seed, Shown, bar, publish, refusals
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,6 @@ def checks(
     output: Shown = "table",
 ) -> None:
     """Judge the foreseeing of outages from public checks: each source by what was learned on the others."""
-    need("sklearn", "judging endpoint checks")
     import msgspec
 
     from foregate.predict.evaluate.checks import ChecksError, evaluate, table
