@@ -163,6 +163,6 @@ def test_an_outlier_stands_out_from_all_that_came_before(make: Make) -> None:
         struck[:, 0, -1] *= 4
     else:
         struck[:, -6:] *= 4
-    hit = scores_of(make(N), struck)
-    assert (hit[:, -1] > 2 * np.nanmedian(told[:, 80:], axis=1)).all()
-    assert (hit[:, -1] > told[:, -1]).all()
+    hit = scores_of(make(N), struck)[:, -6:].max(axis=1)  # a forecast is surprised once, a sum of evidence later
+    assert (hit > 2 * np.nanmedian(told[:, 80:], axis=1)).all()
+    assert (hit > told[:, -6:].max(axis=1)).all()
