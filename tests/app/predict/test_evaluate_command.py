@@ -119,3 +119,11 @@ def test_the_page_names_every_column_and_its_example_is_read(tmp_path: Path) -> 
     (tmp_path / "a.csv").write_text(example[1])
     (system,) = read_recorded([tmp_path / "a.csv"])
     assert (system.name, len(system.entities), system.minutes.shape[2]) == ("shop-eu", 2, 2)
+
+
+@pytest.mark.parametrize("source", ["checks", "labelled"])
+def test_the_other_sources_refuse_what_is_not_theirs_with_status_2(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("this,that\n1,2\n")
+    result = run(source, tmp_path / "a.csv" if source == "checks" else tmp_path)
+    assert (result.exit_code, result.stderr.count("foregate predict evaluate: ")) == (2, 1), result.output
+    assert "Traceback" not in result.output
