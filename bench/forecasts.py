@@ -106,12 +106,16 @@ def held_back(name: str, series: Series, plan: Plan, adaptive: tuple[Model, ...]
 
 
 def table(found: list[Held]) -> str:
-    """One line: how many, the winner's error, how often it beats seasonal naive, coverage."""
-    ratios = np.array([one.ratio for one in found])
-    plain = np.array([max(one.naive, 1e-9) for one in found])
+    """One line: how many, the winner's error, how often it beats seasonal naive, coverage.
+
+    Errors are bounded to a tenth and ten times of seasonal naive's: a series that forecasts exactly would be all that
+    a geometric mean shows.
+    """
+    ratios = np.clip([one.ratio for one in found], 0.1, 10.0)
+    plain = np.clip([one.naive for one in found], 0.1, 10.0)
     wins = {model: sum(one.model == model for one in found) for model in sorted({one.model for one in found})}
     return (
-        f"| {len(found)} | {np.exp(np.log(np.maximum(ratios, 1e-9)).mean()):.2f} | {np.median(ratios):.2f} | "
+        f"| {len(found)} | {np.exp(np.log(ratios).mean()):.2f} | {np.median(ratios):.2f} | "
         f"{(ratios < 0.995).sum()} / {(ratios > 1.005).sum()} | {np.exp(np.log(plain).mean()):.2f} | "
         f"{np.mean([one.held80 for one in found]):.2f} | {np.mean([one.held95 for one in found]):.2f} | {wins} |"
     )

@@ -166,6 +166,21 @@ def test_a_young_foregate_says_how_much_it_has_seen(tmp_path: Path) -> None:
     machine.close()
 
 
+def test_where_a_route_was_not_asked_while_others_were_it_had_no_requests(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, 3)
+    nights = [NOW_S // 86_400 * 86_400 - 86_400 * day + 3_600 * hour for day in range(3) for hour in (2, 3)]
+    lone = Entity("default", "lone", "/", "production")
+    day = range(int(NOW_S - 3 * 86_400) // 900 * 900, int(NOW_S) // 900 * 900, 900)
+    asked = [at for at in day if at // HOUR_S * HOUR_S not in nights]
+    windows = [StoredWindow(lone, WindowStats(at, 900, 100 + at // 900 % 7), b"", b"") for at in asked]
+    machine.series.append(windows, {("events", 0): 2}, {})
+    found = machine.run()[lone, "requests", 900]
+    assert found.model == "seasonal_naive"
+    quiet = [point.median for point in found.points if point.time_s // HOUR_S * HOUR_S - 86_400 in nights]
+    assert quiet == [0.0] * 8
+    machine.close()
+
+
 def test_without_any_traffic_nothing_is_forecast(tmp_path: Path) -> None:
     machine = Machine(tmp_path, 0.0)
     assert machine.run() == {}
