@@ -9,7 +9,9 @@ import pytest
 from foregate.http1.tls import Certificate
 
 
-def make(folder: Path, label: str, *names: str, key_of: Certificate | None = None, subject: str = "") -> Certificate:
+def make(
+    folder: Path, label: str, *names: str, key_of: Certificate | None = None, subject: str = "", days: int = 2
+) -> Certificate:
     """A self-signed pair that is its own authority; with `key_of` for that one's key.
 
     `names`: host names, or `URI:…`, `email:…`. `subject`: as openssl takes it, instead of `/CN=label`.
@@ -26,7 +28,7 @@ def make(folder: Path, label: str, *names: str, key_of: Certificate | None = Non
         *new_key,
         "-nodes",
         "-days",
-        "2",
+        str(days),
         "-subj",
         subject or f"/CN={label}",
         *subjects,

@@ -47,7 +47,7 @@ def test_what_models_used_of_a_quota_of_tokens_is_known_for_each_that_may_have_a
     async def main() -> None:
         async with provider(FakeOpenAI(Script(input_tokens=300))) as port:
             limits = Policies(
-                quotas=(Quota(10, "day", by="service"),),
+                quotas=(Quota(2, "day", by="service"),),
                 token_limits=(TokenLimit(quota=1_000, period="day", by="all"),),
             )
             ai = AiRoute(services=("openai",))
@@ -59,10 +59,12 @@ def test_what_models_used_of_a_quota_of_tokens_is_known_for_each_that_may_have_a
                 await (await world.client.request("POST", url, headers=lines, body=body)).read()
                 used = world.event.ai
                 assert used is not None
-                left = 1.0 - (used.input_tokens + used.output_tokens) / 1_000
-                found = quotas(tmp_path).read(snapshot(services, routes))
-                assert found == {("ai", ""): pytest.approx(left), ("ai", "openai"): pytest.approx(left)}
-                assert found["ai", "openai"] < 0.75
+                tokens = 1.0 - (used.input_tokens + used.output_tokens) / 1_000
+                assert 0.5 < tokens < 0.75
+                for held, left in ((limits, 0.5), (msgspec.structs.replace(limits, quotas=()), tokens)):
+                    seen = snapshot(services, [msgspec.structs.replace(routes[0], policies=held)])
+                    found = quotas(tmp_path).read(seen)
+                    assert found == {("ai", ""): pytest.approx(left), ("ai", "openai"): pytest.approx(left)}
 
     run(main)
 
