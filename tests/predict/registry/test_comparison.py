@@ -6,7 +6,7 @@ from tests.predict.registry.making import blind, knowing, system
 
 from foregate.predict.evaluate.exam import Exam, exam_of
 from foregate.predict.evaluate.paging import sweep, threshold_for
-from foregate.predict.registry.comparison import Answers, Comparison, by_day, compare
+from foregate.predict.registry.comparison import Answers, Comparison, Gain, by_day, compare
 
 BUDGET = 0.5
 
@@ -77,3 +77,34 @@ def test_days_apart_lose_no_moment_and_no_failure() -> None:
 def test_the_same_traffic_and_seed_give_the_same_verdict() -> None:
     first, second = (verdict(4, 0.5, "knowing", days=2.0) for _ in range(2))
     assert first.gains == second.gains
+
+
+@pytest.mark.parametrize(
+    ("gain", "better"),
+    [
+        (Gain("x", 0.05, 0.01, 0.0, -0.04), True),
+        (Gain("x", 0.05, 0.01, 0.0, -0.06), False),
+        (Gain("x", 0.05, 0.01, -0.01, 0.0), False),
+        (Gain("x", 0.05, 0.01, -0.2, -0.3, loud=True), True),
+        (Gain("x", 0.05, 0.0, 0.1, 0.05), False),
+        (Gain("x", 0.009, 0.001, 0.1, 0.05), False),
+    ],
+)
+def test_ahead_is_who_surely_ranks_better_and_does_not_foresee_less(gain: Gain, better: bool) -> None:
+    assert gain.better == better
+
+
+def test_the_recall_that_a_loud_score_has_bought_does_not_count() -> None:
+    traffic = system(12, 4.0, seed=1, warned=0.3)
+    exam = exam_of([traffic], 900)
+    quiet = answers(exam, knowing(traffic))
+    found = compare(
+        exam,
+        {"quiet": quiet, "loud": Answers(answers(exam, blind(traffic)).scores, 0.9)},
+        "quiet",
+        budget=BUDGET,
+        seed=0,
+    )
+    assert found.figures["loud"].recall > found.figures["quiet"].recall
+    assert found.gains[0].loud
+    assert found.better

@@ -21,6 +21,7 @@ from foregate.predict.evaluate.scores import average_precision
 CERTAINTY: Final = 0.975  # one-sided: two scores that know nothing pass for better once in forty times
 CLUSTERS_MIN: Final = 10
 WORTH: Final = 0.01  # of PR-AUC: for less no model is exchanged, however sure it is
+RECALL_MARGIN: Final = 0.05  # by so much recall may be lower in the worst of 40 resamples: failures are few
 FALSE_ALARMS_FACTOR: Final = 1.25  # realised ≤ so many times the budget
 
 Floats = NDArray[np.float64]
@@ -43,18 +44,23 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Gain(msgspec.Struct, frozen=True):
-    """By how much the challenger is ahead of one other score; `*_low`: so much at least, in 39 of 40 resamples."""
+    """By how much the challenger is ahead of one other score; `*_low`: so much at least, in 39 of 40 resamples.
+
+    `loud`: the other one alarms more often for nothing than it may, so that its recall is bought and does not count.
+    """
 
     other: str
     pr_auc: float
     pr_auc_low: float
     recall: float
     recall_low: float
+    loud: bool = False
 
     @property
     def better(self) -> bool:
-        """Surely ahead in ranking, by what is worth it, and surely no worse in failures foreseen at the budget."""
-        return self.pr_auc >= WORTH and self.pr_auc_low > 0 and self.recall_low >= 0
+        """Surely ahead in ranking, by what is worth it, and surely not behind in failures foreseen at the budget."""
+        ranks = self.pr_auc >= WORTH and self.pr_auc_low > 0
+        return ranks and (self.loud or (self.recall >= 0 and self.recall_low >= -RECALL_MARGIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def compare(exam: Exam, answers: Mapping[str, Answers], challenger: str, *, budg
     resampled = {name: _resampled(exam, each, drawn) for name, each in answers.items()}
     mine = figures[challenger]
     gains = tuple(
-        _gain(name, mine, figures[name], resampled[challenger], resampled[name])
+        _gain(name, mine, figures[name], resampled[challenger], resampled[name], budget)
         for name in answers
         if name != challenger
     )
@@ -126,7 +132,7 @@ def _resampled(exam: Exam, answers: Answers, drawn: Resamples) -> tuple[Floats, 
 
 
 def _gain(
-    name: str, mine: Figures, other: Figures, drawn: tuple[Floats, Floats], theirs: tuple[Floats, Floats]
+    name: str, mine: Figures, other: Figures, drawn: tuple[Floats, Floats], theirs: tuple[Floats, Floats], budget: float
 ) -> Gain:
     return Gain(
         name,
@@ -134,6 +140,7 @@ def _gain(
         _low(drawn[0] - theirs[0]),
         mine.recall - other.recall,
         _low(drawn[1] - theirs[1]),
+        loud=other.false_per_day > FALSE_ALARMS_FACTOR * budget,
     )
 
 
