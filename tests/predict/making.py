@@ -1,17 +1,19 @@
 """Builders for predict tests: windows, ticks and stretches of traffic with a shape."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import xgboost
 
-from foregate.predict.failures import HORIZON_S
-from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
+from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, Frame
 from foregate.predict.models.calibration import Calibration
-from foregate.predict.models.model import Header, Model, decode_model, encode_model
+from foregate.predict.models.model import HORIZONS_S, Header, Horizon, Model, decode_model, encode_model
+from foregate.predict.moments import live_frame
+from foregate.predict.panel import Panel
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import row_of
 from foregate.wire.window import Tick, WindowStats
 
 PAY = Entity("demo", "payments", "/pay", "test")
@@ -70,14 +72,30 @@ def toy_content(
     seed: int = 1,
     feature_version: str = FEATURE_VERSION,
     calibration: Calibration = AS_IT_IS,
+    curve: tuple[tuple[float, float], ...] = ((0.1, 0.9), (0.5, 0.8), (2.0, 0.5)),
 ) -> bytes:
     rng = np.random.default_rng(seed)
-    rows = rng.uniform(0, 6, (600, len(FEATURE_NAMES)))
+    rows = rng.uniform(0, 6, (600, len(FEATURE_NAMES))).astype(np.float32)
     labels = (rows[:, FEATURE_NAMES.index(feature)] > 3).astype(float)
     booster = xgboost.train(
         {"objective": "binary:logistic", "max_depth": 2, "seed": seed, "nthread": 1},
         xgboost.DMatrix(rows, labels),
         num_boost_round=30,
     )
-    header = Header(feature_version, FEATURE_NAMES, calibration, HORIZON_S, 0.5)
-    return encode_model(booster, header)
+    raw = bytes(booster.save_raw("ubj"))
+    horizons = tuple(Horizon(horizon_s, len(raw), 30, calibration, curve) for horizon_s in HORIZONS_S)
+    return encode_model([raw] * len(horizons), Header(feature_version, FEATURE_NAMES, horizons))
+
+
+def panel_of(closed: Iterable[tuple[Entity, WindowStats]], panel: Panel | None = None) -> Panel:
+    """A panel that has learned these minutes, in their order."""
+    panel = panel or Panel()
+    for entity, minute in closed:
+        panel.learn(minute.start_s, {entity: row_of(minute)})
+        panel.renew(minute.start_s + 60)
+    return panel
+
+
+def frame_of(tick_: Tick, panel: Panel) -> Frame:
+    """The one moment of a tick."""
+    return live_frame(panel, [tick_.entity], tick_.time_s, np.array([row_of(tick_.w1)], dtype=np.float32))

@@ -1,24 +1,23 @@
 """The alert book: one alarm per entity and horizon, hysteresis, an outcome that does not flatter, bounded."""
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.predict.making import PAY, T0
 
 from foregate.predict.alerts import AlertBook, Candidate
-from foregate.predict.evaluate.protocol import page_times
 from foregate.wire.alert import Alert
 from foregate.wire.entity import Entity
 
 HORIZON = 900
+THRESHOLD = 0.8
 
 
 def candidate(time_s: float, score: float, *, eligible: bool = True, entity: Entity = PAY) -> Candidate:
-    return Candidate(time_s, entity, score, eligible, "v", "title", ("because",))
+    return Candidate(time_s, entity, score, THRESHOLD, eligible, "v", "title", ("because",))
 
 
-def book(threshold: float = 0.8, pages_max: int = 100) -> AlertBook:
-    return AlertBook(threshold=threshold, horizon_s=HORIZON, pages_max=pages_max)
+def book(pages_max: int = 100) -> AlertBook:
+    return AlertBook(horizon_s=HORIZON, pages_max=pages_max)
 
 
 def raised(of: AlertBook) -> Alert:
@@ -157,5 +156,8 @@ def test_the_book_pages_when_the_evaluation_says_it_does(scores: list[float]) ->
         if alert is not None and alert.raised_s == time_s:
             pages.append(time_s)
         b.expire(time_s + 70, {})  # the horizon ends a minute earlier here: the wait for the last minute is not paged
-    expected = page_times(np.array(times), np.array(scores), 0.8, HORIZON)
+    expected: list[float] = []
+    for time_s, score in zip(times, scores, strict=True):
+        if score >= THRESHOLD and (not expected or time_s >= expected[-1] + HORIZON):
+            expected.append(time_s)
     assert pages == expected

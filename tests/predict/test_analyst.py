@@ -3,9 +3,10 @@
 import random
 
 import pytest
-from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model
+from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model, window
 
-from foregate.predict import Analyst, Verdicts
+from foregate.predict import Analyst, Models, Thresholds
+from foregate.predict.analyst import JUDGED_A_TICK, Verdicts
 from foregate.wire.entity import Entity
 from foregate.wire.risk import Risk
 from foregate.wire.window import Tick, WindowStats
@@ -18,7 +19,7 @@ RISING = Shape(
 
 
 def analyst(threshold: float = 0.8) -> Analyst:
-    return Analyst(toy_model(), threshold=threshold)
+    return Analyst(Models(toy_model()), Thresholds(threshold))
 
 
 def judge_one(of: Analyst, tick_: Tick) -> Risk:
@@ -52,7 +53,7 @@ def test_with_too_little_past_it_says_how_much_it_has_and_needs() -> None:
 
 
 def test_without_a_model_no_score_is_made_up_but_anomalies_go_on() -> None:
-    off = Analyst(None, threshold=0.8)
+    off = Analyst(Models(None), Thresholds(0.8))
     off.learn(minutes(20, CALM))
     slow = Shape(p50_ms=lambda m: 200.0)
     verdicts = [off.judge([tick(T0 + 1200 + 10 * i, slow)]) for i in range(3)]
@@ -136,18 +137,78 @@ def test_a_clock_that_jumps_ahead_leaves_a_gap_and_no_alarm() -> None:
     assert (risk.state, risk.minutes_seen) == ("scored", 3)  # what is four hours old is compared with no more
 
 
+def many(count: int, of: Analyst) -> list[Entity]:
+    entities = [Entity("o", "s", f"/{i}", "e") for i in range(count)]
+    for i in range(3):
+        of.learn([(entity, window(T0 + 60 * i, 60, CALM)) for entity in entities])
+    return entities
+
+
 def test_a_thousand_entities_cost_one_model_call(monkeypatch: pytest.MonkeyPatch) -> None:
     model = toy_model()
     calls: list[int] = []
     score = model.score
-    monkeypatch.setattr(model, "score", lambda rows: calls.append(len(rows)) or score(rows))
-    a = Analyst(model, threshold=0.8)
-    entities = [Entity("o", "s", f"/{i}", "e") for i in range(1000)]
+    monkeypatch.setattr(model, "score", lambda rows, explain: calls.append(len(rows)) or score(rows, explain))
+    a = Analyst(Models(model), Thresholds(0.8))
+    risks = a.judge([tick(T0 + 180, CALM, entity=entity) for entity in many(1000, a)]).risks
+    assert calls == [1000]
+    assert len(risks) == 1000
+
+
+def test_more_entities_than_a_tick_holds_take_turns_and_each_is_judged_once() -> None:
+    a = analyst()
+    entities = many(JUDGED_A_TICK + 10, a)
+    judged = []
+    for time_s in (T0 + 180, T0 + 190):
+        judged += [risk.entity for risk in a.judge([tick(time_s, CALM, entity=e) for e in entities]).risks]
+    assert sorted(judged) == sorted(entities)
+
+
+def test_every_organisation_is_judged_by_its_own_model_and_the_rows_are_shown_with_it() -> None:
+    usual, own = toy_model(), toy_model(seed=2)
+    shown: list[tuple[str, str, int]] = []
+    a = Analyst(
+        Models(usual, {"shop": own, "dark": None}),
+        Thresholds(),
+        observer=lambda org, version, rows, time_s: shown.append((org, version, len(rows))),
+    )
+    entities = [Entity(org, "s", "/", "e") for org in ("demo", "shop", "dark")]
     for entity in entities:
         a.learn(minutes(3, CALM, entity=entity))
     risks = a.judge([tick(T0 + 180, CALM, entity=entity) for entity in entities]).risks
-    assert calls == [1000]
-    assert len(risks) == 1000
+    assert [risk.model_version for risk in risks] == [usual.version, own.version, "off"]
+    assert shown == [("demo", usual.version, 1), ("shop", own.version, 1)]
+
+
+def test_a_verdict_has_all_horizons_the_simple_scores_beside_it_and_what_it_lacks() -> None:
+    a = analyst()
+    a.learn(minutes(20, CALM))
+    risk = judge_one(a, tick(T0 + 1200, CALM))
+    assert [h.horizon_s for h in risk.horizons] == [300, 900, 3600]
+    assert risk.score == risk.horizons[1].score
+    assert risk.horizons[1].threshold == 0.8
+    assert set(risk.baselines) >= {"persistence (error rate)", "robust z (p95)"}
+    assert risk.note.startswith("learning: 0 of 24 h")
+
+
+def test_without_a_threshold_the_budget_of_false_alarms_decides_by_organisation() -> None:
+    thresholds = Thresholds(None, 0.5, {"careful": 0.1})
+    horizon = toy_model().alerting
+    assert (thresholds.of(horizon, "demo"), thresholds.of(horizon, "careful")) == (0.8, 0.9)
+    assert Thresholds(None, 0.01).of(horizon, "demo") == 0.9  # stricter than anything measured: the strictest
+    assert Thresholds(None, 100.0).of(horizon, "demo") == 0.5
+    assert 0.8 < Thresholds(None, 0.2).of(horizon, "demo") < 0.9
+
+
+def test_without_reasons_the_score_is_the_same() -> None:
+    told = []
+    for explain in (True, False):
+        a = Analyst(Models(toy_model()), Thresholds(0.8), explain=explain)
+        a.learn(minutes(20, CALM))
+        told.append(judge_one(a, tick(T0 + 1200, CALM)))
+    assert told[0].score == told[1].score
+    assert told[0].contributions
+    assert not told[1].contributions
 
 
 def test_an_empty_tick_is_no_trouble() -> None:

@@ -2,24 +2,24 @@
 
 import random
 
+import numpy as np
 import pytest
-from tests.predict.making import PAY, T0, Shape, minutes, tick
+from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, tick
 
-from foregate.predict.detectors.robust_z import Reading, score
+from foregate.predict.detectors.robust_z import METRICS, Metric, Reading, readings, scores
 from foregate.predict.detectors.spells import SILENT_S, Spells
-from foregate.predict.features import View, view
-from foregate.predict.history import Past
+from foregate.predict.features import Frame
 
 STEADY = Shape()
 
 
-def view_of(now: Shape, before: Shape = STEADY, count: int = 60, seed: int | None = 3) -> View:
-    past = Past()
-    for _, minute in minutes(count, before, random.Random(seed) if seed is not None else None):
-        past.add(minute)
-    seen = view(tick(T0 + 60 * count, now), past)
-    assert seen is not None
-    return seen
+def moment(now: Shape, before: Shape = STEADY, count: int = 60, seed: int | None = 3) -> Frame:
+    past = minutes(count, before, random.Random(seed) if seed is not None else None)
+    return frame_of(tick(T0 + 60 * count, now), panel_of(past))
+
+
+def z(of: Frame, metric: Metric) -> float:
+    return float(scores(of)[0, METRICS.index(metric)])
 
 
 def reading(z: float) -> Reading:
@@ -27,7 +27,8 @@ def reading(z: float) -> Reading:
 
 
 def test_a_tripled_latency_is_far_out_and_the_sentence_says_from_what_to_what() -> None:
-    found = score(view_of(Shape(p50_ms=lambda m: 150.0), seed=None), "p95_ms")
+    seen = moment(Shape(p50_ms=lambda m: 150.0), seed=None)
+    found = readings(seen, [0], scores(seen))[0][0]
     assert found.z > 10
     assert found.expected == pytest.approx(150.0)
     assert found.sentence == "p95 latency is 450 ms, 3.0× its usual 150 ms"
@@ -35,25 +36,23 @@ def test_a_tripled_latency_is_far_out_and_the_sentence_says_from_what_to_what() 
 
 def test_ordinary_noise_is_no_anomaly() -> None:
     for seed in range(20):
-        seen = view_of(STEADY, seed=seed)
-        assert all(abs(score(seen, metric).z) < 4 for metric in ("p95_ms", "error_rate", "rps"))
+        assert (np.abs(scores(moment(STEADY, seed=seed))) < 4).all()
 
 
 def test_a_flat_series_has_z_zero_and_not_a_division_by_zero() -> None:
-    seen = view_of(STEADY, seed=None)
-    assert [score(seen, metric).z for metric in ("p95_ms", "error_rate", "rps")] == [0, 0, 0]
+    assert scores(moment(STEADY, seed=None)).tolist() == [[0, 0, 0]]
 
 
 def test_one_error_among_few_requests_is_chance() -> None:
     few = Shape(requests=lambda m: 30.0, error_share=lambda m: 1 / 30)
-    seen = view_of(few, Shape(requests=lambda m: 30.0), seed=None)
-    assert seen.now.errors == 1
-    assert score(seen, "error_rate").z < 4
-    assert score(view_of(Shape(error_share=lambda m: 0.04), seed=None), "error_rate").z > 4
+    seen = moment(few, Shape(requests=lambda m: 30.0), seed=None)
+    assert seen.count("errors", 1)[0] == 1
+    assert z(seen, "error_rate") < 4
+    assert z(moment(Shape(error_share=lambda m: 0.04), seed=None), "error_rate") > 4
 
 
 def test_traffic_that_stops_halfway_is_an_anomaly_downwards() -> None:
-    assert score(view_of(Shape(requests=lambda m: 60.0)), "rps").z < -4
+    assert z(moment(Shape(requests=lambda m: 60.0)), "rps") < -4
 
 
 def test_a_spell_opens_at_the_second_unusual_tick_and_starts_at_the_first() -> None:

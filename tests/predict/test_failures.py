@@ -1,10 +1,11 @@
 """What a failure is: three bad minutes in a row after ten good ones, from the first bad minute of the spell."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.predict.making import PAY, T0
 
-from foregate.predict.evaluate.dataset import spells_of
+from foregate.predict.evaluate.truth import spells_in
 from foregate.predict.failures import Failures, FailureTracker
 from foregate.wire.window import WindowStats
 
@@ -47,8 +48,8 @@ def test_a_minute_without_traffic_breaks_the_row() -> None:
 
 @given(st.lists(st.sampled_from("x..._"), max_size=80))
 def test_following_live_and_looking_back_agree(marks: list[str]) -> None:
-    bad = [T0 + 60 * i for i, mark in enumerate(marks) if mark == "x"]
-    back = [(s.first_s - T0) / 60 for s in spells_of(bad) if s.failed]
+    spells = spells_in(np.array([[mark == "x" for mark in marks]], dtype=bool))
+    back = spells.first[spells.failed].tolist()
     assert onsets("".join(marks)) == back
 
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_content, toy_model
+from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, tick, toy_content, toy_model
 
 from foregate.predict import ModelError, load_model
 from foregate.predict.explain import contributions, reasons
-from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, vector, view
-from foregate.predict.history import Past
+from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, matrix
 from foregate.predict.models.calibration import Calibration, fit_platt
 from foregate.predict.models.model import decode_model
 
@@ -36,7 +35,7 @@ def test_contributions_sum_to_the_log_odds_of_the_score_that_is_shown() -> None:
     rows = np.random.default_rng(4).uniform(0, 6, (50, len(FEATURE_NAMES)))
     scored = decode_model(toy_content(calibration=Calibration(0.7, -0.4))).score(rows)
     assert scored.shap.shape == (50, len(FEATURE_NAMES) + 1)
-    log_odds = np.log(scored.probability / (1 - scored.probability))
+    log_odds = np.log(scored.probability / (1 - scored.probability))[:, 1]
     assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
 
 
@@ -45,8 +44,9 @@ def test_beyond_the_bound_the_highest_scores_are_explained() -> None:
     scored = toy_model().score(rows, explain_max=10)
     assert len(scored.shap) == len(scored.explained) == 10
     rest = np.setdiff1d(np.arange(40), scored.explained)
-    assert scored.probability[scored.explained].min() >= scored.probability[rest].max()
-    log_odds = np.log(scored.probability / (1 - scored.probability))[scored.explained]
+    probability = scored.probability[:, 1]
+    assert probability[scored.explained].min() >= probability[rest].max()
+    log_odds = np.log(probability / (1 - probability))[scored.explained]
     assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
 
 
@@ -66,13 +66,33 @@ def test_a_truncated_file_is_refused(cut: int) -> None:
 
 
 def signed(body: bytes) -> bytes:
-    return b"foregate-model 1 sha256:" + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    return b"foregate-model 2 sha256:" + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def test_a_rightly_signed_file_without_a_booster_is_refused() -> None:
     header = CONTENT.split(b"\n", 2)[1]
     with pytest.raises(ModelError, match="no readable booster"):
-        decode_model(signed(header + b"\n" + b"not a booster at all"))
+        decode_model(signed(header + b"\n" + b"x" * (len(CONTENT.split(b"\n", 2)[2]))))
+
+
+def test_a_rightly_signed_file_of_other_boosters_than_its_header_names_is_refused() -> None:
+    with pytest.raises(ModelError, match="boosters that its header names"):
+        decode_model(signed(CONTENT.split(b"\n", 1)[1] + b"x"))
+
+
+def test_thresholds_that_do_not_fall_as_false_alarms_rise_are_refused() -> None:
+    with pytest.raises(ModelError, match="thresholds"):
+        decode_model(toy_content(curve=((0.5, 0.5), (2.0, 0.8))))
+
+
+def test_a_model_of_an_earlier_foregate_is_refused_and_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="foregate predict train"):
+        decode_model(CONTENT.replace(b"foregate-model 2", b"foregate-model 1", 1))
+
+
+def test_what_fails_within_five_minutes_fails_within_an_hour() -> None:
+    rows = np.random.default_rng(8).uniform(0, 6, (50, len(FEATURE_NAMES)))
+    assert (np.diff(toy_model().probabilities(rows), axis=1) >= 0).all()
 
 
 def test_a_rightly_signed_file_with_a_strange_header_is_refused() -> None:
@@ -96,35 +116,28 @@ def test_a_missing_and_an_enormous_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_reasons_are_sentences_with_the_values_that_raised_the_score() -> None:
-    past = Past()
-    for _, minute in minutes(20, Shape(), random.Random(1)):
-        past.add(minute)
     growing = Shape(p50_ms=lambda m: 50.0 * (1 + 0.5 * max(0.0, m - 12)))
-    for _, minute in minutes(5, growing, start_s=T0 + 1200):
-        past.add(minute)
-    seen = view(tick(T0 + 1500, growing), past)
-    assert seen is not None
-    shap = toy_model().score(vector(seen)[None, :]).shap[0]
-    why = contributions(seen, shap)
+    past = minutes(20, Shape(), random.Random(1)) + minutes(5, growing, start_s=T0 + 1200)
+    frame = frame_of(tick(T0 + 1500, growing), panel_of(past))
+    rows = matrix(frame)
+    why = contributions(frame, 0, toy_model().score(rows).shap[0], rows[0])
     assert why[0].feature == "p95_ratio"
     assert why[0].shap > 0
     first = reasons(why)[0]
     assert "p95 latency is" in first
-    assert "7.1× its usual 153 ms" in first
+    assert "× its usual 15" in first
     assert "has grown for" in first
 
 
-def test_at_most_one_contribution_per_topic_strongest_first() -> None:
-    past = Past()
-    for _, minute in minutes(20, Shape()):
-        past.add(minute)
-    seen = view(tick(T0 + 1200, Shape()), past)
-    assert seen is not None
-    shap = np.random.default_rng(1).normal(size=len(FEATURE_NAMES) + 1)
-    why = contributions(seen, shap)
+def test_at_most_one_contribution_per_topic_strongest_first_and_none_about_what_is_not_known() -> None:
+    frame = frame_of(tick(T0 + 1200, Shape()), panel_of(minutes(20, Shape())))
+    shap, rows = np.random.default_rng(1).normal(size=len(FEATURE_NAMES) + 1), matrix(frame)
+    assert np.isnan(rows).any()
+    why = contributions(frame, 0, shap, rows[0])
     assert len(why) == 5
     shares = [abs(c.shap) for c in why]
     assert shares == sorted(shares, reverse=True)
+    assert not any(np.isnan(c.value) for c in why)
     assert set(reasons(why)) <= {c.sentence for c in why if c.shap > 0}
     assert PAY.service not in " ".join(c.sentence for c in why)
 

@@ -21,9 +21,10 @@ from foregate.predict.evaluate.contenders import (
 from foregate.predict.evaluate.judge import Part, evaluate
 from foregate.predict.evaluate.results import Report
 from foregate.predict.evaluate.system import System
+from foregate.predict.models.model import Model
 
 Step = Callable[[int, int], None]
-MODEL_NAME = "foregate"
+MODEL_NAME = "foregate"  # among the scores of a report
 
 
 def as_system(of: Written) -> System:
@@ -138,7 +139,6 @@ def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Cont
     Raises ModelError; ValueError for a horizon that it has not learned.
     """
     from foregate.predict import bundled_path, load_model
-    from foregate.predict.models.scorer import model_scorer
 
     loaded = load_model(model or bundled_path())
     known = [each.horizon_s for each in loaded.header.horizons]
@@ -148,9 +148,16 @@ def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Cont
             f"the model answers for {_minutes(known)} minutes, not for {_minutes(unknown)}: "
             "ask for one of these, or judge the simple scores alone with --no-model"
         )
+    return contenders_of(loaded, horizons_s)
+
+
+def contenders_of(model: Model, horizons_s: Sequence[int]) -> list[Contender]:
+    """A model at each of the horizons."""
+    from foregate.predict.models.scorer import model_scorers
+
+    scorers = model_scorers(model, tuple(horizons_s))
     return [
-        Contender(MODEL_NAME, model_scorer(loaded, each), baseline=False, probability=True, horizon_s=each)
-        for each in horizons_s
+        Contender(MODEL_NAME, scorers[each], baseline=False, probability=True, horizon_s=each) for each in horizons_s
     ]
 
 

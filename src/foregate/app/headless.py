@@ -7,21 +7,33 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
+
+import numpy as np
 
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.catalogue import KINDS
-from foregate.predict import Analyst, load_model
-from foregate.predict.evaluate.dataset import Examples, examples, spells_of
+from foregate.predict import Analyst, Models, Thresholds, load_model
 from foregate.predict.evaluate.demonstration import Demonstration
-from foregate.predict.evaluate.recording import FaultNote, Moment, Recording, decode_recording, encode_recording
-from foregate.predict.plan import Run
+from foregate.predict.evaluate.system import System
+from foregate.predict.failures import Failures
 from foregate.telemetry.windows import Windower
 from foregate.wire.alert import Alert
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import COLUMNS, FaultNote, row_of
+from foregate.wire.window import Tick, WindowStats
 
 TICK_S = 10
 CLOSE_LAG_S = 10.0  # a minute is learned so long after its end, when its last events have surely arrived
 RUN_S = 3600.0
+
+
+class Moment(NamedTuple):
+    """One judgement: `minutes` that closed since the last one, then the ticks at `time_s`."""
+
+    time_s: float
+    minutes: list[tuple[Entity, WindowStats]]
+    ticks: list[Tick]
 
 
 def moments(scenario: Scenario) -> Iterator[Moment]:
@@ -34,52 +46,31 @@ def moments(scenario: Scenario) -> Iterator[Moment]:
         yield Moment(tick_s, windower.closed_minutes(tick_s - CLOSE_LAG_S), windower.ticks(tick_s))
 
 
-def record(name: str, scenario: Scenario) -> Recording:
-    """One run as the analyst would see it, with the faults that were in it."""
+def record(name: str, scenario: Scenario) -> System:
+    """One run as recorded minutes, with the faults that were in it."""
+    start_s = scenario.epoch_s // 60 * 60
+    closed = [(e, stats) for moment in moments(scenario) for e, stats in moment.minutes if stats.start_s >= start_s]
+    entities = tuple(sorted({entity for entity, _ in closed}))
+    rows = {entity: row for row, entity in enumerate(entities)}
+    count = int(scenario.duration_s // 60)
+    minutes = np.full((len(entities), len(COLUMNS), count), np.nan, dtype=np.float32)
+    for entity, stats in closed:
+        at = int((stats.start_s - start_s) // 60)
+        if at < count:
+            minutes[rows[entity], :, at] = row_of(stats)
     notes = tuple(
         FaultNote(
             f.kind, f.service, scenario.epoch_s + f.start_s, f.duration_s, f.severity, f.heals, KINDS[f.kind].benign
         )
         for f in scenario.faults
     )
-    return Recording(name, scenario.epoch_s, scenario.duration_s, notes, list(moments(scenario)))
+    return System(name, start_s, entities, minutes, faults=notes)
 
 
 def natural_scenario(seed: int) -> Scenario:
     """An hour of run `seed`: a world drawn at random; the demo's own (variation 0) is never among them."""
     rng = Random(f"foregate/train/{seed}")  # noqa: S311 - repeatable chance is wanted
     return random_scenario(rng, RUN_S, rate=rng.uniform(15.0, 40.0))
-
-
-def dense_scenario(seed: int) -> Scenario:
-    """Like `natural_scenario`, but with two or three gradual faults in different services: for learning alone.
-
-    An hour with one fault or none teaches little; to be judged on dense hours would flatter. More faults at once do
-    harm: in a world where everything is slow for other reasons, slowness no longer tells who is about to fail.
-    """
-    rng = Random(f"foregate/dense/{seed}")  # noqa: S311 - repeatable chance is wanted
-    kinds = [kind for kind in KINDS.values() if kind.gradual and not kind.benign]
-    faults: dict[str, Fault] = {}
-    for _ in range(rng.choice((2, 3))):
-        kind = rng.choice(kinds)
-        service = rng.choice(kind.services)
-        fault = Fault(kind.name, service, rng.uniform(80.0, 1_800.0), RUN_S, rng.random())
-        stretch = rng.uniform(0.3, 0.7) if rng.random() < 0.25 else rng.uniform(1.15, 1.6)
-        faults[service] = replace(fault, duration_s=fault.reach_s * stretch)
-    return replace(natural_scenario(seed), faults=tuple(faults.values()))
-
-
-def training_examples(run: Run, folder: Path | None) -> Examples:
-    """The examples of one run; its recording is kept in, or taken from, `folder` when one is given."""
-    path = folder / f"{run.part}-{run.seed}.msgpack" if folder else None
-    if path is not None and path.exists():
-        return examples([decode_recording(path.read_bytes())])
-    scenario = dense_scenario(run.seed) if run.part == "dense" else natural_scenario(run.seed)
-    recording = record(f"{run.part}-{run.seed}", scenario)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_recording(recording))
-    return examples([recording])
 
 
 def gradual_scenario(seed: int) -> Scenario:
@@ -103,24 +94,25 @@ def calm_scenario(seed: int) -> Scenario:
     return replace(gradual_scenario(seed).without_faults(), duration_s=RUN_S)
 
 
-def demonstrate(seed: int, *, calm: bool, model_path: Path, threshold: float) -> Demonstration:
+def demonstrate(seed: int, *, calm: bool, model_path: Path, threshold: float | None) -> Demonstration:
     """Run the whole judgement over one headless run, as the analyzer does it live."""
     scenario = calm_scenario(seed) if calm else gradual_scenario(seed)
     return judge_run(seed, scenario, model_path, threshold)
 
 
-def judge_run(seed: int, scenario: Scenario, model_path: Path, threshold: float) -> Demonstration:
-    """See `demonstrate`. Raises ModelError."""
-    analyst = Analyst(load_model(model_path), threshold=threshold)
+def judge_run(seed: int, scenario: Scenario, model_path: Path, threshold: float | None) -> Demonstration:
+    """See `demonstrate`. `threshold` None: the score that keeps to the default budget. Raises ModelError."""
+    analyst = Analyst(Models(load_model(model_path)), Thresholds(threshold))
     alerts: dict[str, Alert] = {}
-    bad: dict[Entity, list[float]] = {}
+    onsets: dict[Entity, float] = {}
+    failures = Failures()
     for moment in moments(scenario):
         for entity, minute in moment.minutes:
-            if minute.bad:
-                bad.setdefault(entity, []).append(minute.start_s)
+            onset_s = failures.observe(entity, minute)
+            if onset_s is not None:
+                onsets.setdefault(entity, onset_s)
         analyst.learn(moment.minutes)
         alerts |= {alert.id: alert for alert in analyst.judge(moment.ticks).alerts}
-    onsets = {entity: s.first_s for entity, starts in bad.items() for s in spells_of(starts)[:1] if s.failed}
     return _summary(seed, scenario, list(alerts.values()), onsets)
 
 

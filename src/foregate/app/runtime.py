@@ -20,7 +20,7 @@ class Runtime(msgspec.Struct, frozen=True):
     console_port: int
     gateway_url: str
     workers: int
-    alert_threshold: float
+    alert_threshold: float | None  # None: the score that keeps to the budget of false alarms
     bus_bytes_max: int = BUS_BYTES_MAX
     webhook: str | None = None
     model_path: str | None = None
@@ -36,6 +36,9 @@ class Runtime(msgspec.Struct, frozen=True):
     export: Export | None = None  # what foregate says of itself
     journeys: Journeys = Journeys()
     logs: Logs = Logs()
+    false_alarms_per_day: float = 0.5  # per API
+    false_alarms: dict[str, float] = {}  # per API and day, by organisation, where it is another number
+    explain: bool = True
     objectives: ObjectiveSet = ObjectiveSet()
 
 

@@ -39,6 +39,7 @@ from foregate.control.lab_client import HttpLabClient
 from foregate.gateway.layout import CIRCUIT_OPEN, target_block
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
+from foregate.wire.budget import FIXED_DEFAULT, HORIZON_S, score_for
 from foregate.wire.health import DiskHealth
 from foregate.wire.snapshot import Snapshot, decode_snapshot
 
@@ -52,17 +53,18 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     observed = open_observed(data, runtime, clock)
     disk = Disk(data.root, clock)
     asks, items = open_questions(data, runtime, series, clock)
+    card = _model_card(runtime)
     return ControlDeps(
         telemetry=Query(series, open_bus(data, runtime.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
         clock=clock,
         snapshot=snapshot,
         console_token=data.console_token(),
-        threshold=runtime.alert_threshold,
+        threshold=_threshold(runtime, card),
         log=log,
         version=__version__,
         lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
-        model_card=_model_card(runtime),
+        model_card=card,
         accounts=lambda: accounts(observed),
         own_metrics=lambda: render(families(observed)),
         processes=lambda: read_processes(data.processes),
@@ -122,3 +124,13 @@ def _model_card(runtime: Runtime) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return card
+
+
+def _threshold(runtime: Runtime, card: dict[str, Any] | None) -> float:
+    """The score from which alerts are raised: the one that was set, or the bundled model's for its budget."""
+    if runtime.alert_threshold is not None:
+        return runtime.alert_threshold
+    horizons = card.get("horizons", ()) if card is not None else ()
+    curve = next((h["curve"] for h in horizons if h["horizon_s"] == HORIZON_S), ())
+    found = score_for(curve, runtime.false_alarms_per_day)
+    return found if found is not None else curve[0][1] if curve else FIXED_DEFAULT

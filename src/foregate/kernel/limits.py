@@ -79,7 +79,9 @@ MODEL_CHANGES_MAX = 50  # of which model serves, remembered per organisation: th
 MODEL_FILE_BYTES_MAX = 16_777_216  # a larger one is not read: it is no model of ours
 MODEL_ORGS_MAX = 32  # organisations judged by models of their own at a time; further ones by the bundled, which is said
 LEARN_DAYS_MAX = 35  # of minutes kept to learn from; older ones go
-LEARN_API_MINUTES_MAX = 1_000_000  # learnt from at once, some 1.5 GB: APIs with less traffic are left out, which is said
+LEARN_API_MINUTES_MAX = (
+    1_000_000  # learnt from at once, some 1.5 GB: APIs with less traffic are left out, which is said
+)
 LEARN_S_MAX = 7_200.0  # of one nightly training: then it is ended, and tried again the next day
 
 # --- disk ------------------------------------------------------------------------------------------------------

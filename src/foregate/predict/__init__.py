@@ -7,7 +7,8 @@ whose version it names, or there is no score and the state says why ("learning",
 every memory is bounded; nothing here reads a clock, a file (but a model, once) or chance.
 """
 
-from foregate.predict.analyst import Analyst, Verdicts
-from foregate.predict.models.model import Model, ModelError, bundled_model, bundled_path, load_model
+from foregate.predict.alerts.thresholds import Thresholds
+from foregate.predict.analyst import Analyst, Models
+from foregate.predict.models.model import Model, ModelError, bundled_path, load_model
 
-__all__ = ["Analyst", "Model", "ModelError", "Verdicts", "bundled_model", "bundled_path", "load_model"]
+__all__ = ["Analyst", "Model", "ModelError", "Models", "Thresholds", "bundled_path", "load_model"]

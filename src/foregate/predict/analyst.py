@@ -1,32 +1,43 @@
 """The analyst: learns closed minutes, judges ticks. Pure: no clock, no I/O, nothing random."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from foregate.predict.alerts import AlertBook, Candidate
-from foregate.predict.detectors.robust_z import METRICS, score
-from foregate.predict.detectors.spells import Spells
-from foregate.predict.explain import contributions, reasons
+from foregate.kernel.limits import ENTITIES_MAX
+from foregate.predict.alerts import AlertBook, Candidate, Thresholds
+from foregate.predict.explain import reasons
 from foregate.predict.failures import HORIZON_S, Failures
-from foregate.predict.features import View, vector, view
+from foregate.predict.features import matrix
+from foregate.predict.features.around import Call
 from foregate.predict.features.words import percent
-from foregate.predict.history import REFERENCE_MINUTES_MIN, Floats, History
-from foregate.predict.models.model import Model
+from foregate.predict.models.model import EXPLAIN_MAX, Model
+from foregate.predict.moments import live_frame
+from foregate.predict.panel import Panel
+from foregate.predict.unusual import Unusual
+from foregate.predict.usual import REFERENCE_MINUTES_MIN, Floats
+from foregate.predict.verdict import Answer, Seen, scored, unscored
 from foregate.wire.alert import Alert
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import row_of
 from foregate.wire.risk import Risk, RiskState
 from foregate.wire.window import Tick, WindowStats
 
-QUIET_REQUESTS = 5  # fewer in the last five minutes: there is nothing to judge
-NO_MODEL = "off"  # the model version of risks that are made without a model: they are never scored
+QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
+NO_MODEL: Final = "off"  # the model version of risks that are made without a model: they are never scored
+JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
+TURNS_MAX: Final = 6
+Beside = Mapping[Entity, Mapping[str, float]]
+Observer = Callable[[str, str, NDArray[np.float32], float], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What one tick found. `risks`: one per entity of the tick; `anomalies` and `alerts`: only the new or changed ones.
+    """What one tick found. `risks`: of the entities whose turn it was; `anomalies`, `alerts`: only new or changed ones.
 
     A new alert has `raised_s == updated_s`; that is the moment to tell people.
     """
@@ -36,131 +47,206 @@ class Verdicts:
     alerts: list[Alert] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One entity that can be scored at one tick: what training, serving and evaluation share."""
+class Judges(Protocol):
+    """Which model judges an organisation's APIs; None: none does."""
 
-    tick: Tick
-    view: View
-    values: Floats
+    def of(self, org: str) -> Model | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The simplest judges: a model for everybody, and another one for some organisations."""
+
+    default: Model | None
+    of_org: Mapping[str, Model | None] = field(default_factory=dict)
+
+    def of(self, org: str) -> Model | None:
+        return self.of_org.get(org, self.default)
 
 
 class Analyst:
     """Everything the predict plane remembers. Feed it closed minutes in order, and a list of ticks every 10 s.
 
-    Without a model (`None`) every risk that would be scored says "learning" with the model version "off": no score is
-    made up. `threshold` in (0, 1): the score from which an alert is raised.
+    Without a model every risk that would be scored says "learning" with the model version "off": no score is made up.
+    `observer(org, model version, rows, time_s)` is shown the features that were judged: to see a shift. Without
+    `explain` scores come without reasons, at half of the cost.
     """
 
-    def __init__(self, model: Model | None, *, threshold: float, horizon_s: int = HORIZON_S) -> None:
-        self._model = model
-        self._horizon_s = horizon_s
-        self._history = History()
+    def __init__(
+        self,
+        models: Judges,
+        thresholds: Thresholds,
+        *,
+        observer: Observer | None = None,
+        explain: bool = True,
+        entities_max: int = ENTITIES_MAX,
+    ) -> None:
+        self._models, self._thresholds, self._observer = models, thresholds, observer
+        self._explain_max = EXPLAIN_MAX if explain else 0
+        self._panel = Panel(entities_max)
+        self._calls: Collection[Call] = ()
+        self._judged = False  # anything yet: what is learned before is the stored past
         self._failures = Failures()
-        self._spells = Spells()
-        self._book = AlertBook(threshold=threshold, horizon_s=horizon_s)
+        self._unusual = Unusual()
+        self._late_anomalies: list[Anomaly] = []  # of closed minutes, handed out likewise
+        self._book = AlertBook(horizon_s=HORIZON_S)
         self._late_alerts: list[Alert] = []  # outcomes found while learning, handed out with the next verdicts
 
-    def learn(self, minutes: Iterable[tuple[Entity, WindowStats]]) -> None:
-        """Take in closed 1-minute windows, oldest first per entity; also used to restore the past at start."""
+    def connect(self, calls: Collection[Call]) -> None:
+        """The service map: (org, environment, caller, called)."""
+        self._calls = calls
+
+    def learn(self, minutes: Iterable[tuple[Entity, WindowStats]], beside: Beside | None = None) -> None:
+        """Take in closed 1-minute windows, oldest first per entity. `beside`: what is known besides."""
+        by_start: dict[float, dict[Entity, WindowStats]] = {}
         for entity, minute in minutes:
-            if not self._history.add(entity, minute):
-                continue
-            onset_s = self._failures.observe(entity, minute)
-            if onset_s is not None:
-                alert = self._book.failed(entity, onset_s, minute.start_s + minute.span_s)
-                if alert is not None:
-                    self._late_alerts.append(alert)
+            by_start.setdefault(minute.start_s, {})[entity] = minute
+        known = beside or {}
+        for start_s, stats in sorted(by_start.items()):
+            rows = {entity: row_of(one, known.get(entity)) for entity, one in stats.items()}
+            new = self._panel.learn(start_s, rows)
+            self._panel.renew(start_s + 60)
+            self._notice(start_s + 60, new, np.array([rows[entity] for entity in new], dtype=np.float32))
+            for entity in new:
+                self._follow(entity, stats[entity])
+
+    def _notice(self, end_s: float, entities: Sequence[Entity], rows: Floats) -> None:
+        """Look at a closed minute, or only learn it where it is of a time before the first judgement."""
+        if not entities:
+            return
+        if not self._judged:
+            self._unusual.learn(end_s, entities, rows)
+            return
+        usual = self._panel.usual(self._panel.slots(entities))
+        self._late_anomalies.extend(self._unusual.minute(end_s, entities, rows, usual))
+
+    def _follow(self, entity: Entity, minute: WindowStats) -> None:
+        onset_s = self._failures.observe(entity, minute)
+        if onset_s is not None:
+            alert = self._book.failed(entity, onset_s, minute.start_s + minute.span_s)
+            if alert is not None:
+                self._late_alerts.append(alert)
+
+    def learn_quarters(self, start_s: float, windows: Iterable[tuple[Entity, WindowStats]]) -> None:
+        """Take in stored windows of a quarter of an hour that began at `start_s`: what other days were like."""
+        rows = {e: (w.rps, w.p95_ms, w.error_rate) for e, w in windows if w.requests >= QUIET_REQUESTS and not w.bad}
+        self._panel.learn_quarters(start_s, rows)
 
     def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly]) -> None:
         """Take up the open alerts and anomalies of before a restart; call it before `learn`."""
         self._book.restore(list(alerts))
-        self._spells.restore(list(anomalies))
-
-    def state_of(self, tick: Tick) -> RiskState:
-        """What can be said about the entity at all; "scored" means that a score is possible."""
-        past = self._history.of(tick.entity)
-        if tick.w1.bad or (past is not None and past.bad_minutes(tick.time_s - 120)):
-            return "failing"
-        if tick.w5.requests < QUIET_REQUESTS:
-            return "quiet"
-        return "learning" if past is None or past.usual() is None else "scored"
-
-    def sights(self, ticks: Iterable[Tick]) -> list[Sight]:
-        """The features of every entity that can be scored now."""
-        seen = []
-        for tick in ticks:
-            past = self._history.of(tick.entity)
-            if past is not None and self.state_of(tick) == "scored" and (one := view(tick, past)) is not None:
-                seen.append(one)
-        return [Sight(one.tick, one, vector(one)) for one in seen]
-
-    def eligible(self, tick: Tick) -> bool:
-        """Whether a new failure could begin now (no bad minute within the last ten)."""
-        return self._failures.eligible(tick.entity, tick.time_s)
+        self._unusual.restore(list(anomalies))
 
     def judge(self, ticks: Sequence[Tick]) -> Verdicts:
-        """The verdicts on all entities at one moment. One model call for all of them."""
-        verdicts = Verdicts(alerts=self._late_alerts)
-        self._late_alerts = []
+        """The verdicts at one moment. One model call for all entities that share a model."""
+        verdicts = Verdicts(alerts=self._late_alerts, anomalies=self._late_anomalies)
+        self._late_alerts, self._late_anomalies = [], []
+        self._judged = True
         if not ticks:
             return verdicts
-        sights = self.sights(ticks)
-        for sight in sights:
-            readings = [score(sight.view, metric) for metric in METRICS]
-            verdicts.anomalies.extend(self._spells.observe(sight.tick.time_s, sight.tick.entity, readings))
-        verdicts.anomalies.extend(self._spells.expire(ticks[0].time_s))
-        scored = self._score(sights, verdicts)
-        verdicts.risks.extend(scored.get(tick.entity) or self._unscored(tick) for tick in ticks)
+        time_s = ticks[0].time_s
+        ticks = self._in_turn(ticks)
+        states = self._states(ticks)
+        fit = [tick for tick, state in zip(ticks, states, strict=True) if state == "scored"]
+        risks = self._scored(fit, time_s, verdicts) if fit else {}
+        verdicts.anomalies.extend(self._unusual.expire(time_s))
+        for tick, state, seen in zip(ticks, states, self._seen([t.entity for t in ticks], time_s), strict=True):
+            no_model = "learning" if state == "scored" else state
+            verdicts.risks.append(risks.get(tick.entity) or self._unscored(tick, no_model, seen))
         suspects = {a.entity: s for a in self._book.unresolved() if (s := self._failures.suspect_since_s(a.entity))}
-        verdicts.alerts.extend(self._book.expire(ticks[0].time_s, suspects))
+        verdicts.alerts.extend(self._book.expire(time_s, suspects))
         return verdicts
 
-    def _score(self, sights: list[Sight], verdicts: Verdicts) -> dict[Entity, Risk]:
-        if self._model is None or not sights:
-            return {}
-        result = self._model.score(np.vstack([sight.values for sight in sights]))
+    def _in_turn(self, ticks: Sequence[Tick]) -> Sequence[Tick]:
+        """All of them, or those whose turn it is, and whoever has an open alert."""
+        turns = min(-(-len(ticks) // JUDGED_A_TICK), TURNS_MAX)
+        if turns <= 1:
+            return ticks
+        turn = int(ticks[0].time_s // 10) % turns
+        watched = {alert.entity for alert in self._book.unresolved()}
+        slots = self._panel.slots([tick.entity for tick in ticks])  # a slot is kept, an entity's place in the list not
+        return [t for t, slot in zip(ticks, slots.tolist(), strict=True) if slot % turns == turn or t.entity in watched]
+
+    def _states(self, ticks: Sequence[Tick]) -> list[RiskState]:
+        """What can be said about each at all; "scored" means that a score is possible."""
+        slots = self._panel.slots([tick.entity for tick in ticks])
+        known = slots >= 0
+        usual, bad = np.zeros(len(ticks), dtype=bool), np.zeros(len(ticks), dtype=bool)
+        usual[known] = self._panel.usual(slots[known]).minutes >= REFERENCE_MINUTES_MIN
+        bad[known] = self._panel.bad_minutes(slots[known], ticks[0].time_s, 2) > 0
+        return [
+            "failing" if t.w1.bad or b else "quiet" if t.w5.requests < QUIET_REQUESTS else "scored" if u else "learning"
+            for t, u, b in zip(ticks, usual.tolist(), bad.tolist(), strict=True)
+        ]
+
+    def _seen(self, entities: Sequence[Entity], time_s: float) -> list[Seen]:
+        slots = self._panel.slots(entities)
+        known = slots >= 0
+        minutes, hours = np.zeros(len(slots), dtype=np.int64), np.zeros(len(slots))
+        minutes[known] = self._panel.usable_minutes(slots[known])
+        hours[known] = self._panel.known_hours(slots[known], time_s)
+        return [Seen(m, h) for m, h in zip(minutes.tolist(), hours.tolist(), strict=True)]
+
+    def _scored(self, ticks: Sequence[Tick], time_s: float, verdicts: Verdicts) -> dict[Entity, Risk]:
+        entities = [tick.entity for tick in ticks]
+        now = np.array([row_of(tick.w1) for tick in ticks], dtype=np.float32)
+        frame = live_frame(self._panel, entities, time_s, now, self._calls)
+        verdicts.anomalies.extend(self._unusual.tick(time_s, entities, frame))
+        rows, seen = matrix(frame), self._seen(entities, time_s)
         risks: dict[Entity, Risk] = {}
-        shares = dict(zip(result.explained.tolist(), result.shap, strict=True))
-        for i, (sight, probability) in enumerate(zip(sights, result.probability.tolist(), strict=True)):
-            risk = self._risk(sight.tick, "scored", probability, self._model.version, sight, shares.get(i))
-            risks[sight.tick.entity] = risk
-            alert = self._book.offer(self._candidate(risk, sight.tick))
-            if alert is not None:
-                verdicts.alerts.append(alert)
+        for model, chosen in self._by_model(entities):
+            self._show(model, entities, rows, chosen, time_s)
+            for i, answer in zip(chosen.tolist(), self._answers(model, rows[chosen], entities, chosen), strict=True):
+                risk = scored(entities[i], time_s, answer, frame, i, rows[i], seen[i])
+                risks[risk.entity] = risk
+                alert = self._book.offer(self._candidate(risk))
+                if alert is not None:
+                    verdicts.alerts.append(alert)
         return risks
 
-    def _risk(
-        self, tick: Tick, state: RiskState, score_: float | None, version: str, sight: Sight | None, shap: Floats | None
-    ) -> Risk:
-        past = self._history.of(tick.entity)
-        why = contributions(sight.view, shap, sight.values) if sight is not None and shap is not None else ()
-        return Risk(
-            time_s=tick.time_s,
-            entity=tick.entity,
-            state=state,
-            score=score_,
-            horizon_s=self._horizon_s,
-            model_version=version,
-            minutes_seen=float(past.minutes_usable()) if past else 0.0,
-            minutes_needed=float(REFERENCE_MINUTES_MIN),
-            contributions=why,
-        )
+    def _show(
+        self, model: Model, entities: Sequence[Entity], rows: Floats, chosen: NDArray[np.intp], time_s: float
+    ) -> None:
+        if self._observer is None:
+            return
+        orgs = np.array([entities[i].org for i in chosen.tolist()])
+        for org in np.unique(orgs).tolist():
+            self._observer(org, model.version, rows[chosen[orgs == org]], time_s)
 
-    def _unscored(self, tick: Tick) -> Risk:
-        state = self.state_of(tick)
-        version = self._model.version if self._model else NO_MODEL
-        return self._risk(tick, "learning" if state == "scored" else state, None, version, None, None)
+    def _by_model(self, entities: Sequence[Entity]) -> list[tuple[Model, NDArray[np.intp]]]:
+        chosen: dict[str, tuple[Model, list[int]]] = {}
+        for i, entity in enumerate(entities):
+            model = self._models.of(entity.org)
+            if model is not None:
+                chosen.setdefault(model.version, (model, []))[1].append(i)
+        return [(model, np.array(rows, dtype=np.intp)) for model, rows in chosen.values()]
 
-    def _candidate(self, risk: Risk, tick: Tick) -> Candidate:
-        minutes = self._horizon_s // 60
-        score_ = risk.score or 0.0
+    def _answers(
+        self, model: Model, rows: Floats, entities: Sequence[Entity], chosen: NDArray[np.intp]
+    ) -> Iterable[Answer]:
+        result = model.score(rows, self._explain_max)
+        shap = dict(zip(result.explained.tolist(), result.shap, strict=True))
+        horizons = model.header.horizons
+        horizons_s = tuple(horizon.horizon_s for horizon in horizons)
+        orgs = {entities[i].org for i in chosen.tolist()}
+        thresholds = {org: tuple(self._thresholds.of(horizon, org) for horizon in horizons) for org in orgs}
+        for k, (i, probability) in enumerate(zip(chosen.tolist(), result.probability.tolist(), strict=True)):
+            yield Answer(probability, horizons_s, thresholds[entities[i].org], shap.get(k), model.version)
+
+    def _unscored(self, tick: Tick, state: RiskState, seen: Seen) -> Risk:
+        model = self._models.of(tick.entity.org)
+        return unscored(tick.entity, tick.time_s, state, model.version if model else NO_MODEL, seen)
+
+    def _candidate(self, risk: Risk) -> Candidate:
+        [threshold] = [h.threshold for h in risk.horizons if h.horizon_s == risk.horizon_s]
+        score = risk.score or 0.0
         return Candidate(
             time_s=risk.time_s,
             entity=risk.entity,
-            score=score_,
-            eligible=self.eligible(tick),
+            score=score,
+            threshold=threshold,
+            eligible=self._failures.eligible(risk.entity, risk.time_s),
             model_version=risk.model_version,
-            title=f"{risk.entity.label} is likely to fail within {minutes} minutes ({percent(score_)})",
+            title=f"{risk.entity.label} is likely to fail within {risk.horizon_s // 60} minutes ({percent(score)})",
             reasons=reasons(risk.contributions),
         )

@@ -9,13 +9,16 @@ not bad.
 
 from typing import Final
 
+from foregate.wire.budget import HORIZON_S
 from foregate.wire.entity import Entity
 from foregate.wire.window import WindowStats
 
 BAD_IN_A_ROW: Final = 3
 GOOD_BEFORE_MIN: Final = 10
-HORIZON_S: Final = 900  # how far ahead the risk looks
 LEAD_S_MIN: Final = 120.0  # a shorter warning is no warning
+
+
+__all__ = ["BAD_IN_A_ROW", "GOOD_BEFORE_MIN", "HORIZON_S", "LEAD_S_MIN", "FailureTracker", "Failures"]
 
 
 class FailureTracker:

@@ -31,7 +31,8 @@ class Backtest(msgspec.Struct, array_like=True, frozen=True):
 
     `mase`: mean absolute error over that of a seasonal-naive forecast within the past (below 1: better than it);
     `pinball`: mean pinball loss over the quantiles of both intervals and the median, in the metric's unit. `held80`
-    and `held95`: the share of values that lay in the intervals, made from origins that share none; None where there are none.
+    and `held95`: the share of values that lay in the intervals, made from origins that share none;
+    None where there are none.
     """
 
     model: str

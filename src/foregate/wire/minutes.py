@@ -5,6 +5,8 @@ in for live traffic. A value nobody measured is NaN, never 0: "no retries" and "
 `docs/reference/recorded-telemetry.md` is the same for people who bring their own data.
 """
 
+from collections.abc import Mapping
+from math import nan
 from typing import Final
 
 import msgspec
@@ -89,3 +91,9 @@ def traffic_of(stats: WindowStats) -> tuple[float, ...]:
         stats.p99_ms,
         stats.upstream_mean_ms,
     )
+
+
+def row_of(stats: WindowStats, beside: Mapping[str, float] | None = None) -> tuple[float, ...]:
+    """A window's numbers in the order of `COLUMNS`. `beside`: what is known besides, by the names of `SIGNALS`."""
+    known = {**signals_of(stats), **(beside or {})}
+    return (*traffic_of(stats), *(known.get(name, nan) for name in SIGNALS))

@@ -25,6 +25,7 @@ OVERRIDE_PREFIX = "FOREGATE__"  # FOREGATE__LISTEN__GATEWAY=127.0.0.1:9000
 KNOWN_VARIABLES: dict[str, Path] = {  # names that people know from before
     "ALERT_THRESHOLD": ("alerts", "threshold"),
     "MODEL_PATH": ("predict", "model_path"),
+    "ENABLE_SHAP": ("predict", "explain"),
     "BATCH_SIZE": ("telemetry", "batch_size"),
     "FLUSH_INTERVAL_SECONDS": ("telemetry", "flush_interval_s"),
     "MAX_BUFFER_CAPACITY": ("telemetry", "buffer_items_max"),

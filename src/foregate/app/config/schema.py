@@ -320,16 +320,28 @@ class Limits(Strict):
 
 
 class Alerts(Strict):
-    """When to tell people, and whom. The environment variable ALERT_THRESHOLD overrides `threshold`."""
+    """When to tell people, and whom.
 
-    threshold: float = Field(0.8, gt=0, lt=1)
+    Without a `threshold` (environment variable ALERT_THRESHOLD) alerts are raised from the score at which the model
+    keeps to `false_alarms_per_day` per API; `organisations` may have their own number.
+    """
+
+    threshold: float | None = Field(None, gt=0, lt=1, description="A score for all; 0.8 pages rarely and late.")
+    false_alarms_per_day: float = Field(0.5, gt=0, le=10, description="Per API, where no threshold is set.")
+    organisations: dict[Name, Annotated[float, Field(gt=0, le=10)]] = Field(
+        default_factory=dict, max_length=10_000, description="False alarms per API and day, by organisation."
+    )
     webhook: Annotated[str, AfterValidator(forms.url)] | None = None
 
 
 class Predict(Strict):
-    """`model_path`: another model than the bundled one (environment variable MODEL_PATH overrides it)."""
+    """`model_path`: another model than the bundled one (environment variable MODEL_PATH overrides it).
+
+    `explain`: give the reasons of each score (environment variable ENABLE_SHAP); they take about half of the work.
+    """
 
     model_path: str | None = None
+    explain: bool = True
     learn: Literal["daily", "off"] = Field(
         "daily", description="Train on own traffic once a day, at the lowest priority; a better model takes over."
     )

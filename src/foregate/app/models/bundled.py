@@ -14,3 +14,9 @@ def bundled_card() -> str:
 def bundled_content() -> bytes:
     """The model file. Raises OSError."""
     return (FOLDER / "model.fgm").read_bytes()
+
+
+def bundled_reference() -> bytes | None:
+    """What it learned from, as far as that lies beside it. Raises OSError."""
+    path = FOLDER / "reference.json"
+    return path.read_bytes() if path.exists() else None

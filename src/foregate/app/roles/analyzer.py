@@ -9,6 +9,7 @@ import structlog
 
 from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.adapters.embedded.models import EmbeddedModels
 from foregate.adapters.embedded.notifier import Webhook
 from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.abuse import AbuseWatch
@@ -17,18 +18,23 @@ from foregate.app.beside import Watch, keep_watching
 from foregate.app.bus import open_bus
 from foregate.app.canaries import Canaries
 from foregate.app.logs import configure_logs
+from foregate.app.models.bundled import bundled_reference
+from foregate.app.models.choice import Loading, ModelChoice
+from foregate.app.models.shifts import Shifts, reference_in
 from foregate.app.notify import Notifications
 from foregate.app.objectives import ObjectiveWatch
 from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
-from foregate.app.signals import ChangeWatch
+from foregate.app.signals import ChangeWatch, open_signals
 from foregate.app.stores import open_series
 from foregate.kernel.clock import Clock, SystemClock
+from foregate.kernel.limits import OPEN_ALERTS_MAX
 from foregate.kernel.tasks import spawn
 from foregate.ports.bus import Bus
-from foregate.predict import Analyst, Model, ModelError, bundled_model, load_model
+from foregate.predict import Analyst, Model, ModelError, Thresholds, bundled_path, load_model
+from foregate.predict.models.model import decode_model
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.retention import Retention
 from foregate.telemetry.windows import Windower
@@ -59,21 +65,35 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     bus, series = open_bus(data, runtime.bus, clock, reader="windows"), open_series(runtime, data)
     findings = EmbeddedFindings(data.findings)
     notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
+    registry = EmbeddedModels(data.models)
+    models = ModelChoice(registry, _loading(runtime), clock, log)
+    shifts = Shifts(
+        registry,
+        reference_in(registry, bundled_reference),
+        lambda: findings.alerts(state=None, limit=OPEN_ALERTS_MAX, before=None),
+        clock,
+        log,
+        budget=runtime.false_alarms_per_day,
+    )
+    signals = open_signals(data, clock, findings.objectives, log)
     analysis = Analysis(
         bus=bus,
         series=series,
         findings=findings,
         consumer=Consumer(bus, series, series, Windower(), clock, Retention(runtime.retention_days, runtime.retention)),
-        analyst=Analyst(_model(runtime, log), threshold=runtime.alert_threshold),
+        analyst=Analyst(models, _thresholds(runtime), observer=shifts.observe, explain=runtime.explain),
         notifications=notifications,
         clock=clock,
         log=log,
         objectives=ObjectiveWatch(runtime.objectives, series, findings, log),
+        models=models,
+        shifts=shifts,
+        signals=signals,
     )
     await asyncio.to_thread(analysis.restore)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    log.info("analyzing", threshold=runtime.alert_threshold)
+    log.info("analyzing", threshold=runtime.alert_threshold, false_alarms_per_day=runtime.false_alarms_per_day)
     watching = [
         spawn(keep_watching(make, step_s, data, runtime.bus, clock, stop, log.bind(watch=name)), name=f"watch {name}")
         for name, (make, step_s) in _watches(data, clock, analysis, log).items()
@@ -91,7 +111,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
             continue
     await asyncio.gather(*watching)
     await asyncio.to_thread(notifications.close)
-    for store in (bus, series, findings):
+    for store in (bus, series, findings, signals):
         store.close()
     return 0
 
@@ -107,13 +127,16 @@ def _watches(
     }
 
 
-def _model(runtime: Runtime, log: structlog.typing.FilteringBoundLogger) -> Model | None:
-    """The model to judge with. One that cannot be used switches predictions off, visibly; it is never replaced by
-    another in silence."""
-    try:
-        model = load_model(Path(runtime.model_path)) if runtime.model_path else bundled_model()
-    except (ModelError, OSError) as error:
-        log.error("model_unusable", model=runtime.model_path or "bundled", error=str(error))
-        return None
-    log.info("model_loaded", version=model.version)
-    return model
+def _loading(runtime: Runtime) -> Loading[Model]:
+    """How models are had. One that cannot be used switches predictions off, visibly."""
+    path = runtime.model_path
+    return Loading(
+        fixed=(lambda: load_model(Path(path))) if path else None,
+        bundled=lambda: load_model(bundled_path()),
+        decode=decode_model,
+        unusable=ModelError,
+    )
+
+
+def _thresholds(runtime: Runtime) -> Thresholds:
+    return Thresholds(runtime.alert_threshold, runtime.false_alarms_per_day, runtime.false_alarms)

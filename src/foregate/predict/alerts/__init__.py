@@ -1,5 +1,6 @@
-"""Alerts: when a risk becomes an alarm for people, and whether the alarm was right."""
+"""Alerts: one per entity and horizon, closed with hysteresis, and judged by what happened."""
 
 from foregate.predict.alerts.book import AlertBook, Candidate, alert_id
+from foregate.predict.alerts.thresholds import Thresholds
 
-__all__ = ["AlertBook", "Candidate", "alert_id"]
+__all__ = ["AlertBook", "Candidate", "Thresholds", "alert_id"]

@@ -21,11 +21,12 @@ _CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began i
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A score at or below an entity's threshold, as the book needs it. `eligible`: a new failure could begin now."""
+    """A score beside its threshold, as the book needs it. `eligible`: a new failure could begin now."""
 
     time_s: float
     entity: Entity
     score: float
+    threshold: float
     eligible: bool
     model_version: str
     title: str
@@ -51,22 +52,22 @@ class AlertBook:
     At most `pages_max` at a time; beyond it new ones are refused and counted in `refused`.
     """
 
-    def __init__(self, *, threshold: float, horizon_s: int, pages_max: int = OPEN_ALERTS_MAX) -> None:
-        self._threshold, self._horizon_s, self._pages_max = threshold, horizon_s, pages_max
+    def __init__(self, *, horizon_s: int, pages_max: int = OPEN_ALERTS_MAX) -> None:
+        self._horizon_s, self._pages_max = horizon_s, pages_max
         self._pages: dict[Entity, _Page] = {}
         self.refused = 0
 
     def restore(self, alerts: list[Alert]) -> None:
         """Take up again the alerts whose outcome was open before a restart."""
         for alert in sorted(alerts, key=lambda a: a.raised_s):
-            if alert.outcome == "pending" or alert.state == "open":
+            if alert.kind == "risk" and (alert.outcome == "pending" or alert.state == "open"):
                 self._pages[alert.entity] = _Page(alert)
 
     def offer(self, c: Candidate) -> Alert | None:
         """One score. Returns the alert when it is new or changed."""
         page = self._pages.get(c.entity)
         if page is None:
-            return self._raise(c) if c.score >= self._threshold and c.eligible else None
+            return self._raise(c) if c.score >= c.threshold and c.eligible else None
         return self._follow(page, c)
 
     def _raise(self, c: Candidate) -> Alert | None:
@@ -82,7 +83,7 @@ class AlertBook:
             outcome="pending",
             score=c.score,
             peak_score=c.score,
-            threshold=self._threshold,
+            threshold=c.threshold,
             horizon_s=self._horizon_s,
             model_version=c.model_version,
             title=c.title,
@@ -93,8 +94,8 @@ class AlertBook:
 
     def _follow(self, page: _Page, c: Candidate) -> Alert | None:
         alert = page.alert
-        page.low_ticks = page.low_ticks + 1 if c.score < self._threshold * CLOSE_SHARE else 0
-        if alert.state == "closed" and c.score >= self._threshold and alert.outcome == "pending":
+        page.low_ticks = page.low_ticks + 1 if c.score < alert.threshold * CLOSE_SHARE else 0
+        if alert.state == "closed" and c.score >= alert.threshold and alert.outcome == "pending":
             return self._update(page, c.time_s, state="open", closed_s=None)  # the same alarm, not a second one
         if alert.state == "open" and page.low_ticks >= CLOSE_TICKS:
             return self._update(page, c.time_s, state="closed", closed_s=c.time_s)

@@ -30,7 +30,7 @@ class Showing(msgspec.Struct, frozen=True):
     """All of them, counted. `foreseen`: alerted before the first failing minute; `in_time`: at least 2 min before."""
 
     model_version: str
-    threshold: float
+    threshold: float | None  # None: the score that keeps to the default budget of false alarms
     failures: int
     foreseen: int
     in_time: int
@@ -44,7 +44,7 @@ class Showing(msgspec.Struct, frozen=True):
 
 
 def showing(
-    model_version: str, threshold: float, faulty: list[Demonstration], calm: list[Demonstration], calm_s: float
+    model_version: str, threshold: float | None, faulty: list[Demonstration], calm: list[Demonstration], calm_s: float
 ) -> Showing:
     """Count them. `calm_s`: how long each calm run was."""
     leads = [run.lead_s for run in faulty if run.lead_s is not None]
@@ -89,5 +89,5 @@ def _sums(of: Showing) -> str:
         f"before the first failing minute,\n{of.in_time} at least 2 minutes before; median lead {lead}.\n"
         f"False alarms: {of.false_alarms_faulty} in these runs, {of.false_alarms_calm} in {len(of.calm)} runs "
         f"({of.calm_hours:.0f} h) without a fault, in which {of.failures_calm} failed.\n"
-        f"Model {of.model_version}, threshold {of.threshold}."
+        f"Model {of.model_version}, threshold {'of the budget' if of.threshold is None else of.threshold}."
     )

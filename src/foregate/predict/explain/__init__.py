@@ -3,28 +3,29 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from foregate.predict.features import FEATURES, View, vector
-from foregate.predict.history import Floats
+from foregate.predict.features import FEATURES, Frame
+from foregate.predict.usual import Floats
 from foregate.wire.risk import Contribution
 
 CONTRIBUTIONS_MAX: Final = 5
 REASONS_MAX: Final = 3
 
 
-def contributions(view: View, shap: Floats, values: Floats | None = None) -> tuple[Contribution, ...]:
-    """The strongest features of a score, strongest first, at most one per topic. shap: shape (F+1,), log-odds.
+def contributions(frame: Frame, i: int, shap: NDArray[np.float64], row: Floats) -> tuple[Contribution, ...]:
+    """The strongest features of moment `i`, strongest first, at most one per topic.
 
-    Features of one topic say nearly the same thing; each keeps its own exact share, none is added to another.
+    shap: (F+1,), log-odds; row: (F,), its features. What is not known (NaN) counts, but has no sentence. Features of
+    one topic say nearly the same thing; each keeps its own exact share, none is added to another.
     """
-    row = vector(view) if values is None else values
     chosen: dict[str, Contribution] = {}
-    for i in np.argsort(-np.abs(shap[: len(FEATURES)]), kind="stable"):
-        feature, share = FEATURES[i], float(shap[i])
+    for at in np.argsort(-np.abs(shap[: len(FEATURES)]), kind="stable").tolist():
+        feature, share, value = FEATURES[at], float(shap[at]), float(row[at])
         if share == 0.0 or len(chosen) == CONTRIBUTIONS_MAX:
             break
-        if feature.topic not in chosen:
-            chosen[feature.topic] = Contribution(feature.name, float(row[i]), share, feature.sentence(view))
+        if feature.topic not in chosen and value == value:
+            chosen[feature.topic] = Contribution(feature.name, value, share, feature.sentence(frame, i))
     return tuple(chosen.values())
 
 

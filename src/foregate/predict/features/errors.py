@@ -1,130 +1,138 @@
 """Failures that are still below the failure definition: level, trend, timeouts, retries."""
 
-import math
 from typing import Final
 
-from foregate.predict.features.feature import Feature, bounded
-from foregate.predict.features.view import TREND, View
+import numpy as np
+
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded
+from foregate.predict.features.frame import Frame
 from foregate.predict.features.words import percent
-from foregate.predict.history import COLUMN
-from foregate.wire.window import WindowStats
+from foregate.predict.usual import BAD_ERRORS, BAD_SHARE, Floats
+
+_SPANS: Final = {1: "minute", 5: "5 minutes", 15: "15 minutes", 60: "hour"}
 
 
-def _timeout_share(window: WindowStats) -> float:
-    return bounded(window.timeout_rate, 0, 1)
+def _share(name: str, span: int, high: float = 1.0) -> Formula:
+    return lambda f: bounded(f.share(name, span), 0, high)
 
 
-def _error_z(view: View) -> float:
+def _rate_sentence(span: int) -> Sentence:
+    def sentence(f: Frame, i: int) -> str:
+        share, usual = percent(float(f.share("errors", span)[i])), percent(_usual(f, i))
+        errors, requests = f.count("errors", span)[i], f.count("requests", span)[i]
+        return f"error rate of the last {_SPANS[span]} is {share} ({errors:.0f} of {requests:.0f}), usually {usual}"
+
+    return sentence
+
+
+def _usual(f: Frame, i: int) -> float:
+    return float(np.nan_to_num(f.median("error_rate")[i]))
+
+
+def _error_z(f: Frame) -> Floats:
     """How far the error rate is above its usual, in standard deviations of a binomial count of this size."""
-    i = COLUMN["error_rate"]
-    n = max(view.now.requests, 1)
-    usual = float(view.usual.median[i])
-    p = max(usual, 1.0 / n)  # a usual of exactly 0 would make every single error infinitely surprising
-    spread = max(float(view.usual.spread[i]), math.sqrt(p * (1 - min(p, 0.99)) / n))
-    return bounded((view.values[i] - usual) / spread, -10, 50)
+    n = np.maximum(np.where(f.sparse, f.count("requests", 5), f.count("requests", 1)), 1)
+    usual = f.median("error_rate")
+    p = np.clip(usual, 1 / n, np.float32(0.99))  # a usual of exactly 0 would make every error infinitely surprising
+    spread = np.maximum(f.spread("error_rate"), np.sqrt(p * (1 - p) / n))
+    return bounded((f.now("error_rate") - usual) / spread, -10, 50)
 
 
-def _rate_sentence(view: View) -> str:
-    now = view.now
-    return (
-        f"error rate is {percent(now.error_rate)} ({now.errors} of {now.requests} requests), "
-        f"usually {percent(view.usual_of('error_rate'))}"
-    )
+def _error_z_5m(f: Frame) -> Floats:
+    n = np.maximum(f.count("requests", 5), 1)
+    usual = f.median("error_rate")
+    p = np.clip(usual, 1 / n, np.float32(0.99))
+    return bounded((f.share("errors", 5) - usual) / np.sqrt(p * (1 - p) / n), -10, 50)
 
 
-def _window_sentence(window: WindowStats, span: str, usual: float) -> str:
-    return f"error rate of the last {span} is {percent(window.error_rate)}, usually {percent(usual)}"
+def _z_sentence(f: Frame, i: int) -> str:
+    return f"{_rate_sentence(5)(f, i)}: {float(_error_z_5m(f)[i]):.1f} standard deviations of chance"
 
 
-def _slope_sentence(view: View) -> str:
-    slope = float(view.slope_5m[TREND["error_rate"]])
+def failing_share(f: Frame) -> Floats:
+    """The share of errors from which a minute of this much traffic counts as failing, (n,)."""
+    per_minute = np.maximum(f.mean("requests", 5), 1)
+    return np.clip(np.float32(BAD_ERRORS) / per_minute, np.float32(BAD_SHARE), np.float32(5)).astype(np.float32)
+
+
+def _headroom(f: Frame) -> Floats:
+    """Errors of the last minute beyond the usual, as a share of what counts as failing."""
+    return bounded((f.share("errors", 1) - f.median("error_rate")) / failing_share(f), 0, 2)
+
+
+def _headroom_sentence(f: Frame, i: int) -> str:
+    share, limit = percent(float(f.share("errors", 1)[i])), percent(float(failing_share(f)[i]))
+    used = float(_headroom(f)[i]) * 100
+    return f"an error rate of {share} uses {used:.0f} % of the way to the {limit} that count as failing"
+
+
+def _worst(f: Frame) -> Floats:
+    """The highest error rate of a minute in the last 15, as a share of what counts as failing."""
+    rates = f.trail("error_rate", 15)
+    return bounded(np.where(np.isnan(rates), 0, rates).max(axis=1) / failing_share(f), 0, 3)
+
+
+def _worst_sentence(f: Frame, i: int) -> str:
+    highest = percent(float(_worst(f)[i] * failing_share(f)[i]))
+    return f"its worst minute of the last 15 had an error rate of {highest}"
+
+
+def _slope_sentence(f: Frame, i: int) -> str:
+    slope = float(f.slope("error_rate", 15)[i])
     verb = "rises" if slope > 0 else "falls"
-    return (
-        f"error rate {verb} by {percent(abs(slope))} of requests a minute, now {percent(view.value_of('error_rate'))}"
+    now = percent(float(np.nan_to_num(f.now("error_rate")[i])))
+    return f"error rate {verb} by {percent(abs(slope))} of requests a minute over 15 minutes, now {now}"
+
+
+def _timeout_sentence(span: int) -> Sentence:
+    return lambda f, i: (
+        f"{f.count('timeouts', span)[i]:.0f} of {f.count('requests', span)[i]:.0f} requests of the last "
+        f"{_SPANS[span]} timed out"
     )
 
 
-def _timeout_sentence(window: WindowStats, span: str) -> str:
-    return f"{window.timeouts} of {window.requests} requests of the last {span} timed out"
+def _retry_sentence(span: int) -> Sentence:
+    def sentence(f: Frame, i: int) -> str:
+        retries = round(float(f.count("retries", span)[i]))
+        noun = "retry" if retries == 1 else "retries"
+        return f"{retries} {noun} for {f.count('requests', span)[i]:.0f} requests in the last {_SPANS[span]}"
+
+    return sentence
 
 
-def _retries(window: WindowStats) -> float:
-    return bounded(window.retries / max(window.requests, 1), 0, 5)
+def _retry_excess(f: Frame) -> Floats:
+    return bounded(f.share("retries", 5) - f.median("retry_share"), -1, 3)
 
 
-def _retry_sentence(window: WindowStats, span: str) -> str:
-    noun = "retry" if window.retries == 1 else "retries"
-    return f"{window.retries} {noun} for {window.requests} requests in the last {span}"
-
-
-def _headroom(view: View) -> float:
-    """Errors of the last minute beyond the usual, as a share of the 5 % that count as failing."""
-    return bounded((view.now.error_rate - view.usual_of("error_rate")) / 0.05, 0, 1)
-
-
-def _headroom_sentence(view: View) -> str:
-    rate = percent(view.now.error_rate)
-    return f"an error rate of {rate} uses {_headroom(view) * 100:.0f} % of the way to the 5 % that count as failing"
+def _possible_sentence(f: Frame, i: int) -> str:
+    return f"at its traffic, {percent(float(failing_share(f)[i]))} of a minute's requests must fail to count as failing"
 
 
 ERRORS: Final = (
-    Feature("error_rate_1m", "share", "errors", 1, lambda v: bounded(v.now.error_rate, 0, 1), _rate_sentence),
-    Feature(
-        "error_rate_5m",
-        "share",
-        "errors",
-        1,
-        lambda v: bounded(v.tick.w5.error_rate, 0, 1),
-        lambda v: _window_sentence(v.tick.w5, "5 minutes", v.usual_of("error_rate")),
+    *(
+        Feature(f"error_rate_{span}m", "share", "errors", 1, _share("errors", span), _rate_sentence(span))
+        for span in (1, 5, 15, 60)
     ),
-    Feature(
-        "error_rate_15m",
-        "share",
-        "errors",
-        1,
-        lambda v: bounded(v.tick.w15.error_rate, 0, 1),
-        lambda v: _window_sentence(v.tick.w15, "15 minutes", v.usual_of("error_rate")),
-    ),
-    Feature("error_z", "spreads", "errors", 1, _error_z, _rate_sentence),
+    Feature("error_z", "spreads", "errors", 1, _error_z, _rate_sentence(1)),
+    Feature("error_z_5m", "deviations", "errors", 1, _error_z_5m, _z_sentence),
     Feature("error_headroom", "share", "errors", 1, _headroom, _headroom_sentence),
+    Feature("error_worst_15m", "share", "errors", 1, _worst, _worst_sentence),
+    Feature("failing_share", "share", "history", 0, failing_share, _possible_sentence),
     Feature(
-        "error_slope_5m",
+        "error_slope_15m",
         "share/min",
         "error trend",
         1,
-        lambda v: bounded(v.slope_5m[TREND["error_rate"]], -1, 1),
+        lambda f: bounded(f.slope("error_rate", 15), -1, 1),
         _slope_sentence,
     ),
-    Feature(
-        "timeouts_1m",
-        "share",
-        "timeouts",
-        1,
-        lambda v: _timeout_share(v.now),
-        lambda v: _timeout_sentence(v.now, "minute" if v.now is v.tick.w1 else "5 minutes"),
+    *(
+        Feature(f"timeouts_{span}m", "share", "timeouts", 1, _share("timeouts", span), _timeout_sentence(span))
+        for span in (1, 5, 15)
     ),
-    Feature(
-        "timeouts_5m",
-        "share",
-        "timeouts",
-        1,
-        lambda v: _timeout_share(v.tick.w5),
-        lambda v: _timeout_sentence(v.tick.w5, "5 minutes"),
+    *(
+        Feature(f"retries_{span}m", "per request", "retries", 1, _share("retries", span, 5), _retry_sentence(span))
+        for span in (1, 5)
     ),
-    Feature(
-        "retries_1m",
-        "per request",
-        "retries",
-        1,
-        lambda v: _retries(v.now),
-        lambda v: _retry_sentence(v.now, "minute" if v.now is v.tick.w1 else "5 minutes"),
-    ),
-    Feature(
-        "retries_5m",
-        "per request",
-        "retries",
-        1,
-        lambda v: _retries(v.tick.w5),
-        lambda v: _retry_sentence(v.tick.w5, "5 minutes"),
-    ),
+    Feature("retry_excess_5m", "per request", "retries", 1, _retry_excess, _retry_sentence(5)),
 )

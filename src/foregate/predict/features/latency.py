@@ -1,143 +1,169 @@
-"""Latency against the entity's own usual: level, trend, growth, tail."""
+"""Latency against the entity's own usual: level, trend, growth, tail, and the same time on other days."""
 
+from datetime import UTC, datetime
 from typing import Final
 
-from foregate.predict.features.feature import Feature, Formula, Sentence, bounded
-from foregate.predict.features.view import TREND, View
+import numpy as np
+
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, over
+from foregate.predict.features.frame import Frame
 from foregate.predict.features.words import against_usual, minutes, ms, times
-from foregate.predict.history import COLUMN, Floats
+from foregate.predict.usual import Floats
 
 _FLOOR_MS = 1.0  # below a millisecond a ratio is about noise
 
 
-def _over(value: float, base: float) -> float:
-    return bounded(max(value, _FLOOR_MS) / max(base, _FLOOR_MS), 0.1, 30)
+def _ratio(metric: str, span: int = 0) -> Formula:
+    """Of the last `span` minutes (0: now) to the usual median."""
 
-
-def _ratio(metric: str) -> Formula:
-    i = COLUMN[metric]
-    return lambda v: _over(v.values[i], v.usual.median[i])
-
-
-def _ratio_sentence(what: str, metric: str) -> Sentence:
-    ratio = _ratio(metric)
-    return lambda v: against_usual(what, ms(v.value_of(metric)), ratio(v), ms(v.usual_of(metric)))
-
-
-def _growth(view: View) -> str:
-    """The end of a sentence: for how long p95 has been above its usual, when it is."""
-    if view.grown_p95_min < 1:
-        return ""
-    grows = view.slope_5m[TREND["p95_ms"]] > 0.01
-    verb = "has grown for" if grows else "has been above it for"
-    return f", and {verb} {minutes(view.grown_p95_min)}"
-
-
-def _p95_sentence(view: View) -> str:
-    return _ratio_sentence("p95 latency", "p95_ms")(view) + _growth(view)
-
-
-def _z(metric: str) -> Formula:
-    """(value − median) / spread, the spread at least 5 % of the median and 1 ms."""
-    i = COLUMN[metric]
-
-    def compute(view: View) -> float:
-        median, spread = view.usual.median[i], view.usual.spread[i]
-        return bounded((view.values[i] - median) / max(spread, 0.05 * median, 1.0), -10, 50)
+    def compute(f: Frame) -> Floats:
+        return over(f.span(metric, span) if span else f.now(metric), f.median(metric), _FLOOR_MS)
 
     return compute
 
 
-def _z_sentence(what: str, metric: str) -> Sentence:
-    z = _z(metric)
-    return lambda v: (
-        f"{what} is {ms(v.value_of(metric))}, {abs(z(v)):.1f} usual spreads "
-        f"{'above' if z(v) >= 0 else 'below'} its usual {ms(v.usual_of(metric))}"
-    )
+def _ratio_sentence(what: str, metric: str, span: int = 0) -> Sentence:
+    ratio = _ratio(metric, span)
+
+    def sentence(f: Frame, i: int) -> str:
+        value = (f.span(metric, span) if span else f.now(metric))[i]
+        when = f" of the last {span} minutes" if span else ""
+        return against_usual(f"{what}{when}", ms(value), float(ratio(f)[i]), ms(f.median(metric)[i]))
+
+    return sentence
 
 
-def _calm(view: View) -> float:
-    return _over(view.value_of("p95_ms"), view.usual.calm[COLUMN["p95_ms"]])
+def _growth(f: Frame, i: int) -> str:
+    """The end of a sentence: for how long p95 has been above its usual, when it is."""
+    grown = float(f.grown("p95_ms")[i])
+    if grown < 1:
+        return ""
+    grows = f.slope("p95_ms", 15)[i] > 0.01 * max(float(f.median("p95_ms")[i]), 1.0)
+    return f", and {'has grown for' if grows else 'has been above it for'} {minutes(grown)}"
 
 
-def _calm_sentence(view: View) -> str:
-    calm = ms(view.usual.calm[COLUMN["p95_ms"]])
-    return f"p95 latency is {ms(view.value_of('p95_ms'))}, {times(_calm(view))} the {calm} of its calmer minutes"
+def _p95_sentence(f: Frame, i: int) -> str:
+    return _ratio_sentence("p95 latency", "p95_ms")(f, i) + _growth(f, i)
 
 
-def _five(view: View) -> float:
-    return _over(view.values_5m[COLUMN["p95_ms"]], view.usual_of("p95_ms"))
+def _z(metric: str, span: int = 0) -> Formula:
+    """(value − median) / spread, the spread at least 5 % of the median and 1 ms."""
+
+    def compute(f: Frame) -> Floats:
+        value, median = (f.span(metric, span) if span else f.now(metric)), f.median(metric)
+        spread = np.maximum(f.spread(metric), np.maximum(np.float32(0.05) * median, np.float32(1)))
+        return bounded((value - median) / spread, -10, 50)
+
+    return compute
 
 
-def _five_sentence(view: View) -> str:
-    value = ms(view.values_5m[COLUMN["p95_ms"]])
-    return against_usual("p95 latency of the last 5 minutes", value, _five(view), ms(view.usual_of("p95_ms")))
+def _z_sentence(what: str, metric: str, span: int = 0) -> Sentence:
+    z = _z(metric, span)
+
+    def sentence(f: Frame, i: int) -> str:
+        value, by = (f.span(metric, span) if span else f.now(metric))[i], float(z(f)[i])
+        side = "above" if by >= 0 else "below"
+        return f"{what} is {ms(value)}, {abs(by):.1f} usual spreads {side} its usual {ms(f.median(metric)[i])}"
+
+    return sentence
 
 
-_SPANS: Final = {"now": "the last minute", "5m": "5 minutes", "15m": "15 minutes"}
+def _calm(f: Frame) -> Floats:
+    return over(f.now("p95_ms"), f.calm("p95_ms"), _FLOOR_MS)
 
 
-def _step(metric: str, what: str, recent: str, before: str) -> tuple[Formula, Sentence]:
-    i = COLUMN[metric]
+def _calm_sentence(f: Frame, i: int) -> str:
+    ratio, calm = times(float(_calm(f)[i])), ms(f.calm("p95_ms")[i])
+    return f"p95 latency is {ms(f.now('p95_ms')[i])}, {ratio} the {calm} of its calmer minutes"
 
-    def pick(view: View, name: str) -> float:
-        arrays: dict[str, Floats] = {"now": view.values, "5m": view.values_5m, "15m": view.values_15m}
-        return float(arrays[name][i])
 
-    def compute(view: View) -> float:
-        return bounded(max(pick(view, recent), _FLOOR_MS) / max(pick(view, before), _FLOOR_MS), 0.1, 10)
+def _season(f: Frame) -> Floats:
+    return over(f.span("p95_ms", 5), f.seasonal("p95_ms"), _FLOOR_MS)
 
-    def sentence(view: View) -> str:
-        levels = f"{ms(pick(view, recent))} against {ms(pick(view, before))}"
-        newer, older = _SPANS[recent], _SPANS[before]
-        return f"{what} of {newer} is {times(compute(view))} that of {older}: {levels}"
+
+def _season_sentence(f: Frame, i: int) -> str:
+    when = datetime.fromtimestamp(float(f.time_s[i]), UTC).strftime("%A %H:%M")
+    value, usual = ms(f.span("p95_ms", 5)[i]), ms(f.seasonal("p95_ms")[i])
+    return f"p95 latency is {value}, {times(float(_season(f)[i]))} its usual {usual} for {when} (UTC){_growth(f, i)}"
+
+
+def _step(metric: str, what: str, recent: int, before: int) -> tuple[Formula, Sentence]:
+    def compute(f: Frame) -> Floats:
+        return over(f.level(metric, recent), f.level(metric, before), _FLOOR_MS, 0.1, 10)
+
+    def sentence(f: Frame, i: int) -> str:
+        newer, older = ms(f.level(metric, recent)[i]), ms(f.level(metric, before)[i])
+        ratio = times(float(compute(f)[i]))
+        return f"{what} of the last {recent} minutes is {ratio} that of the last {before}: {newer} against {older}"
 
     return compute, sentence
 
 
-def _slope(metric: str, what: str, span_min: int) -> tuple[Formula, Sentence]:
-    i = TREND[metric]
+def _slope(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
+    def compute(f: Frame) -> Floats:
+        return bounded(f.slope(metric, span) / np.maximum(f.median(metric), np.float32(_FLOOR_MS)), -2, 5)
 
-    def compute(view: View) -> float:
-        return bounded((view.slope_5m if span_min == 5 else view.slope_15m)[i], -2, 5)
-
-    def sentence(view: View) -> str:
-        slope = compute(view)
-        per_minute = ms(abs(slope) * max(view.usual_of(metric), _FLOOR_MS))
+    def sentence(f: Frame, i: int) -> str:
+        slope = float(f.slope(metric, span)[i])
         verb = "rises" if slope > 0 else "falls"
-        return f"{what} {verb} by {per_minute} a minute over {span_min} minutes, now {ms(view.value_of(metric))}"
+        return f"{what} {verb} by {ms(abs(slope))} a minute over {span} minutes, now {ms(f.now(metric)[i])}"
 
     return compute, sentence
 
 
-def _tau(metric: str, what: str) -> tuple[Formula, Sentence]:
-    i = TREND[metric]
+def _tau(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
+    def sentence(f: Frame, i: int) -> str:
+        share = (float(f.tau(metric, span)[i]) + 1) / 2 * 100
+        return f"{what} rose in {share:.0f} % of the comparisons within the last {span} minutes"
 
-    def sentence(view: View) -> str:
-        share = (view.tau[i] + 1) / 2 * 100
-        return f"{what} rose in {share:.0f} % of the comparisons between the last 15 minutes"
-
-    return lambda v: bounded(v.tau[i], -1, 1), sentence
+    return lambda f: f.tau(metric, span), sentence
 
 
-def _tail(view: View) -> float:
+def _tail(f: Frame) -> Floats:
     """p99 over p50 now, against the same of the usual levels."""
-    now = _over(view.value_of("p99_ms"), view.value_of("p50_ms"))
-    return bounded(now / _over(view.usual_of("p99_ms"), view.usual_of("p50_ms")), 0.05, 20)
+    now = over(f.now("p99_ms"), f.now("p50_ms"), _FLOOR_MS)
+    return bounded(now / over(f.median("p99_ms"), f.median("p50_ms"), _FLOOR_MS), 0.05, 20)
 
 
-def _tail_sentence(view: View) -> str:
-    p99, p50 = ms(view.value_of("p99_ms")), ms(view.value_of("p50_ms"))
-    return f"the gap between p99 ({p99}) and median latency ({p50}) is {times(_tail(view))} the usual one"
+def _tail_sentence(f: Frame, i: int) -> str:
+    p99, p50 = ms(f.now("p99_ms")[i]), ms(f.now("p50_ms")[i])
+    return f"the gap between p99 ({p99}) and median latency ({p50}) is {times(float(_tail(f)[i]))} the usual one"
 
 
-def _grown_sentence(view: View) -> str:
-    if view.grown_mean_min < 1:
-        return f"mean latency ({ms(view.value_of('mean_ms'))}) is not above its usual {ms(view.usual_of('mean_ms'))}"
-    return (
-        f"mean latency ({ms(view.value_of('mean_ms'))}) has been above its usual {ms(view.usual_of('mean_ms'))} "
-        f"for {minutes(view.grown_mean_min)}"
-    )
+def _grown_sentence(f: Frame, i: int) -> str:
+    value, usual = ms(f.now("mean_ms")[i]), ms(f.median("mean_ms")[i])
+    grown = float(f.grown("mean_ms")[i])
+    if grown < 1:
+        return f"mean latency ({value}) is not above its usual {usual}"
+    return f"mean latency ({value}) has been above its usual {usual} for {minutes(grown)}"
+
+
+def _peak(f: Frame) -> Floats:
+    return over(f.peak("p95_ms", 60), f.median("p95_ms"), _FLOOR_MS)
+
+
+def _peak_sentence(f: Frame, i: int) -> str:
+    highest, usual = ms(f.peak("p95_ms", 60)[i]), ms(f.median("p95_ms")[i])
+    return f"its worst minute of the last hour had a p95 of {highest}, {times(float(_peak(f)[i]))} the usual {usual}"
+
+
+def _ahead(f: Frame) -> Floats:
+    """Where p95 will be in 15 minutes if it goes on as in the last 15, in × usual."""
+    ahead = f.span("p95_ms", 5) + np.float32(15) * f.slope("p95_ms", 15)
+    return over(ahead, f.median("p95_ms"), _FLOOR_MS)
+
+
+def _ahead_sentence(f: Frame, i: int) -> str:
+    value = float(_ahead(f)[i]) * max(float(f.median("p95_ms")[i]), _FLOOR_MS)
+    return f"p95 latency would be {ms(value)} in 15 minutes if it went on as in the last 15"
+
+
+def _noise(f: Frame) -> Floats:
+    return bounded(f.spread("p95_ms") / np.maximum(f.median("p95_ms"), np.float32(_FLOOR_MS)), 0, 5)
+
+
+def _noise_sentence(f: Frame, i: int) -> str:
+    return f"its p95 latency usually varies by {float(_noise(f)[i]) * 100:.0f} %"
 
 
 LATENCY: Final = (
@@ -145,31 +171,52 @@ LATENCY: Final = (
     Feature("p95_ratio", "× usual", "latency level", 1, _ratio("p95_ms"), _p95_sentence),
     Feature("p99_ratio", "× usual", "latency level", 1, _ratio("p99_ms"), _ratio_sentence("p99 latency", "p99_ms")),
     Feature("mean_ratio", "× usual", "latency level", 1, _ratio("mean_ms"), _ratio_sentence("mean latency", "mean_ms")),
-    Feature("p95_5m_ratio", "× usual", "latency level", 1, _five, _five_sentence),
-    Feature("p95_calm_ratio", "× calm", "latency level", 1, _calm, _calm_sentence),
-    Feature("p50_z", "spreads", "latency level", 1, _z("p50_ms"), _z_sentence("median latency", "p50_ms")),
-    Feature("p95_z", "spreads", "latency level", 1, _z("p95_ms"), _z_sentence("p95 latency", "p95_ms")),
+    *(
+        Feature(
+            f"{metric}_ratio_{span}m",
+            "× usual",
+            "latency level",
+            1,
+            _ratio(f"{metric}_ms", span),
+            _ratio_sentence(what, f"{metric}_ms", span),
+        )
+        for metric, what, span in (
+            ("p95", "p95 latency", 5),
+            ("p95", "p95 latency", 15),
+            ("p50", "median latency", 5),
+            ("mean", "mean latency", 5),
+            ("mean", "mean latency", 15),
+        )
+    ),
     Feature(
-        "upstream_ratio",
+        "upstream_ratio_5m",
         "× usual",
         "latency level",
         1,
-        _ratio("upstream_mean_ms"),
-        _ratio_sentence("the service's own time to answer", "upstream_mean_ms"),
+        _ratio("upstream_mean_ms", 5),
+        _ratio_sentence("mean time of the upstream", "upstream_mean_ms", 5),
     ),
-    Feature("p95_1m_over_5m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", "now", "5m")),
-    Feature("p95_5m_over_15m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", "5m", "15m")),
-    Feature("mean_1m_over_5m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", "now", "5m")),
-    Feature("mean_5m_over_15m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", "5m", "15m")),
-    Feature("p50_slope_15m", "usual/min", "latency trend", 1, *_slope("p50_ms", "median latency", 15)),
-    Feature("mean_tau", "−1 to 1", "latency trend", 1, *_tau("mean_ms", "mean latency")),
-    Feature("p50_slope_5m", "usual/min", "latency trend", 1, *_slope("p50_ms", "median latency", 5)),
+    Feature("p95_z", "spreads", "latency level", 1, _z("p95_ms"), _z_sentence("p95 latency", "p95_ms")),
+    Feature("mean_z_5m", "spreads", "latency level", 1, _z("mean_ms", 5), _z_sentence("mean latency", "mean_ms", 5)),
+    Feature("p95_calm_ratio", "× calm", "latency level", 1, _calm, _calm_sentence),
+    Feature("p95_season_ratio", "× usual", "latency season", 1, _season, _season_sentence),
+    Feature("p95_step_5m_15m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", 5, 15)),
+    Feature("p95_step_15m_60m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", 15, 60)),
+    Feature("mean_step_5m_15m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", 5, 15)),
+    Feature("mean_step_15m_60m", "ratio", "latency trend", 1, *_step("mean_ms", "mean latency", 15, 60)),
     Feature("p95_slope_5m", "usual/min", "latency trend", 1, *_slope("p95_ms", "p95 latency", 5)),
     Feature("p95_slope_15m", "usual/min", "latency trend", 1, *_slope("p95_ms", "p95 latency", 15)),
+    Feature("p95_slope_60m", "usual/min", "latency trend", 1, *_slope("p95_ms", "p95 latency", 60)),
     Feature("mean_slope_15m", "usual/min", "latency trend", 1, *_slope("mean_ms", "mean latency", 15)),
-    Feature("p95_tau", "−1 to 1", "latency trend", 1, *_tau("p95_ms", "p95 latency")),
-    Feature("p50_tau", "−1 to 1", "latency trend", 1, *_tau("p50_ms", "median latency")),
-    Feature("p95_grown", "min", "latency growth", 0, lambda v: v.grown_p95_min, _p95_sentence),
-    Feature("mean_grown", "min", "latency growth", 0, lambda v: v.grown_mean_min, _grown_sentence),
+    Feature("mean_slope_60m", "usual/min", "latency trend", 1, *_slope("mean_ms", "mean latency", 60)),
+    Feature("p95_tau_15m", "−1 to 1", "latency growth", 1, *_tau("p95_ms", "p95 latency", 15)),
+    Feature("mean_tau_15m", "−1 to 1", "latency growth", 1, *_tau("mean_ms", "mean latency", 15)),
+    Feature("mean_tau_60m", "−1 to 1", "latency growth", 1, *_tau("mean_ms", "mean latency", 60)),
+    Feature("p50_tau_60m", "−1 to 1", "latency growth", 1, *_tau("p50_ms", "median latency", 60)),
+    Feature("p95_grown_min", "min", "latency growth", 1, lambda f: f.grown("p95_ms"), _p95_sentence),
+    Feature("mean_grown_min", "min", "latency growth", 1, lambda f: f.grown("mean_ms"), _grown_sentence),
+    Feature("p95_ahead_15m", "× usual", "latency growth", 1, _ahead, _ahead_sentence),
+    Feature("p95_peak_60m", "× usual", "past", 1, _peak, _peak_sentence),
     Feature("tail_ratio", "× usual", "tail", 0, _tail, _tail_sentence),
+    Feature("p95_noise", "share", "history", 0, _noise, _noise_sentence),
 )

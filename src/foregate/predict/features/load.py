@@ -1,140 +1,166 @@
-"""Load: saturation, traffic, refusals, and failures of the recent past."""
+"""Load: saturation, waiting, traffic, refusals, and failures of the recent past."""
 
-import math
 from typing import Final
 
-from foregate.predict.features.feature import Feature, Formula, Sentence, bounded
-from foregate.predict.features.view import TREND, View
-from foregate.predict.features.words import against_usual, count, percent, rate
-from foregate.predict.history import COLUMN
-from foregate.wire.window import WindowStats
+import numpy as np
+
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, over
+from foregate.predict.features.frame import Frame
+from foregate.predict.features.words import against_usual, count, ms, percent, rate, times
+from foregate.predict.usual import Floats
 
 _RPS_FLOOR = 0.05  # three requests a minute
 
 
-def _over(metric: str, floor: float) -> Formula:
-    return lambda v: bounded(v.ratio(metric, floor), 0.02, 30)
+def _over(metric: str, floor: float, span: int = 0) -> Formula:
+    return lambda f: over(f.span(metric, span) if span else f.now(metric), f.median(metric), floor, 0.02)
 
 
-def _inflight_sentence(view: View) -> str:
-    value = f"{view.now.inflight_max}"
-    usual = f"{view.usual_of('inflight_max'):.0f}"
-    return against_usual("the most requests in flight at once", value, view.ratio("inflight_max", 1.0), usual)
+def _inflight_sentence(f: Frame, i: int) -> str:
+    ratio, usual = float(_over("inflight_max", 1.0)(f)[i]), f"{f.median('inflight_max')[i]:.0f}"
+    return against_usual("the most requests in flight at once", f"{f.now('inflight_max')[i]:.0f}", ratio, usual)
 
 
-def _concurrency_sentence(view: View) -> str:
-    value, usual = count(view.value_of("concurrency")), count(view.usual_of("concurrency"))
-    ratio = view.ratio("concurrency", _RPS_FLOOR)
+def _concurrency_sentence(f: Frame, i: int) -> str:
+    value, usual = count(float(f.now("concurrency")[i])), count(float(f.median("concurrency")[i]))
+    ratio = float(_over("concurrency", _RPS_FLOOR)(f)[i])
     return against_usual("mean concurrency (requests/s × latency)", value, ratio, usual)
 
 
-def _inflight_z(view: View) -> float:
+def _inflight_z(f: Frame) -> Floats:
     """(value − median) / spread, the spread at least the square root of the median, and 1 request."""
-    i = COLUMN["inflight_max"]
-    median = float(view.usual.median[i])
-    return bounded((view.values[i] - median) / max(float(view.usual.spread[i]), math.sqrt(median), 1.0), -10, 50)
+    median = f.median("inflight_max")
+    spread = np.maximum(f.spread("inflight_max"), np.maximum(np.sqrt(np.maximum(median, 0)), 1))
+    return bounded((f.now("inflight_max") - median) / spread, -10, 50)
 
 
-def _rps_z(view: View) -> float:
+def _rps_z(f: Frame) -> Floats:
     """(value − median) / spread, the spread at least that of a Poisson count over the window."""
-    i = COLUMN["rps"]
-    median = float(view.usual.median[i])
-    poisson = math.sqrt(max(median, _RPS_FLOOR) / view.now.span_s)
-    return bounded((view.values[i] - median) / max(float(view.usual.spread[i]), poisson), -10, 50)
+    median = f.median("rps")
+    seconds = np.where(f.sparse, np.float32(300), np.float32(60))
+    spread = np.maximum(f.spread("rps"), np.sqrt(np.maximum(median, _RPS_FLOOR) / seconds))
+    return bounded((f.now("rps") - median) / spread, -10, 50)
 
 
-def _rps_sentence(view: View) -> str:
-    value, usual = rate(view.value_of("rps")), rate(view.usual_of("rps"))
-    return against_usual("traffic", value, view.ratio("rps", _RPS_FLOOR), usual)
+def _rps_sentence(f: Frame, i: int) -> str:
+    value, usual = rate(float(f.now("rps")[i])), rate(float(f.median("rps")[i]))
+    return against_usual("traffic", value, float(_over("rps", _RPS_FLOOR)(f)[i]), usual)
 
 
-def _trend(metric: str, what: str, span_min: int) -> tuple[Formula, Sentence]:
-    i = TREND[metric]
+def _season(f: Frame) -> Floats:
+    return over(f.span("rps", 5), f.seasonal("rps"), _RPS_FLOOR, 0.02)
 
-    def compute(view: View) -> float:
-        return bounded((view.slope_5m if span_min == 5 else view.slope_15m)[i], -2, 5)
 
-    def sentence(view: View) -> str:
-        slope = compute(view)
+def _season_sentence(f: Frame, i: int) -> str:
+    value, usual = rate(float(f.span("rps", 5)[i])), rate(float(f.seasonal("rps")[i]))
+    return f"traffic is {value}, {times(float(_season(f)[i]))} the {usual} of this time on other days"
+
+
+def _trend(metric: str, floor: float, what: str, span: int) -> tuple[Formula, Sentence]:
+    """As a share of the usual level per minute."""
+
+    def compute(f: Frame) -> Floats:
+        return bounded(f.slope(metric, span) / np.maximum(f.median(metric), np.float32(floor)), -2, 5)
+
+    def sentence(f: Frame, i: int) -> str:
+        slope = float(compute(f)[i])
         verb = "rise" if slope > 0 else "fall"
-        return f"{what} {verb} by {percent(abs(slope))} of the usual a minute over {span_min} minutes"
+        return f"{what} {verb} by {percent(abs(slope))} of the usual a minute over {span} minutes"
 
     return compute, sentence
 
 
-def _share(count: int, window: WindowStats) -> float:
-    return bounded(count / max(window.requests, 1), 0, 1)
+def _tau(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
+    def sentence(f: Frame, i: int) -> str:
+        share = (float(f.tau(metric, span)[i]) + 1) / 2 * 100
+        return f"{what} rose in {share:.0f} % of the comparisons within the last {span} minutes"
+
+    return lambda f: f.tau(metric, span), sentence
 
 
-def _client_excess(view: View) -> float:
-    """Share of 4xx answers now, beyond the usual share."""
-    return bounded(view.value_of("client_share") - view.usual_of("client_share"), -1, 1)
+def _excess(metric: str) -> Formula:
+    """Of the last five minutes, beyond the usual share: some routes are always limited."""
+    return lambda f: bounded(f.span(metric, 5) - f.median(metric), -1, 1)
 
 
-def _client_sentence(view: View) -> str:
-    now, usual = percent(view.value_of("client_share")), percent(view.usual_of("client_share"))
-    return f"{now} of the answers are 4xx, usually {usual}"
+def _excess_sentence(metric: str, what: str) -> Sentence:
+    def sentence(f: Frame, i: int) -> str:
+        now, usual = percent(float(f.span(metric, 5)[i])), percent(float(np.nan_to_num(f.median(metric)[i])))
+        return f"{now} of the requests of 5 minutes {what}, usually {usual}"
+
+    return sentence
 
 
-def _limited_excess(view: View) -> float:
-    """Share refused by a rate limit now, beyond the usual share: some routes are always limited."""
-    return bounded(view.value_of("limited_share") - view.usual_of("limited_share"), -1, 1)
+def _waiting(f: Frame) -> Floats:
+    """Share of the time that requests spend waiting for a connection or a slot, over five minutes."""
+    return bounded(f.level("queue_mean_ms", 5) / np.maximum(f.level("mean_ms", 5), 1), 0, 1)
 
 
-def _limited_sentence(view: View) -> str:
-    now, usual = percent(view.value_of("limited_share")), percent(view.usual_of("limited_share"))
-    return f"{now} of the requests were refused by a rate limit, usually {usual}"
+def _waiting_sentence(f: Frame, i: int) -> str:
+    waited, mean = ms(float(f.level("queue_mean_ms", 5)[i])), ms(float(f.level("mean_ms", 5)[i]))
+    return f"requests of 5 minutes waited {waited} of their {mean} for a connection or a slot"
 
 
-REFUSAL: Final = (
-    Feature(
-        "client_error_excess",
-        "share",
-        "refusals",
-        1,
-        _client_excess,
-        _client_sentence,
-    ),
-    Feature("limited_excess", "share", "refusals", 1, _limited_excess, _limited_sentence),
-    Feature(
-        "broken_share_5m",
-        "share",
-        "refusals",
-        1,
-        lambda v: _share(v.tick.w5.broken, v.tick.w5),
-        lambda v: f"{v.tick.w5.broken} of {v.tick.w5.requests} requests of 5 minutes met an open circuit",
-    ),
-    Feature(
-        "bad_minutes_1h",
-        "min",
-        "past",
-        1,
-        lambda v: bounded(v.bad_last_hour, 0, 60),
-        lambda v: f"{v.bad_last_hour} of its minutes in the past hour were failing",
-    ),
-)
+def _beside(f: Frame) -> Floats:
+    """Share of the mean latency that the last upstream attempt does not explain: waits, retries, the gateway itself."""
+    mean = f.level("mean_ms", 5)
+    return bounded((mean - f.level("upstream_mean_ms", 5)) / np.maximum(mean, 1), -1, 1)
+
+
+def _beside_sentence(f: Frame, i: int) -> str:
+    return f"{percent(max(0.0, float(_beside(f)[i])))} of the mean latency is spent before the last upstream attempt"
+
 
 LOAD: Final = (
     Feature("inflight_ratio", "× usual", "saturation", 1, _over("inflight_max", 1.0), _inflight_sentence),
+    Feature("inflight_ratio_5m", "× usual", "saturation", 1, _over("inflight_max", 1.0, 5), _inflight_sentence),
     Feature("inflight_z", "spreads", "saturation", 1, _inflight_z, _inflight_sentence),
     Feature("concurrency_ratio", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR), _concurrency_sentence),
     Feature(
-        "inflight_slope_15m",
-        "usual/min",
-        "saturation trend",
-        1,
-        *_trend("inflight_max", "requests in flight", 15),
+        "concurrency_ratio_15m", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR, 15), _concurrency_sentence
+    ),
+    *(
+        Feature(f"{name}_slope_{span}m", "usual/min", "saturation trend", 1, *_trend(metric, floor, what, span))
+        for name, metric, floor, what, span in (
+            ("inflight", "inflight_max", 1.0, "requests in flight", 15),
+            ("concurrency", "concurrency", _RPS_FLOOR, "mean concurrent requests", 15),
+            ("concurrency", "concurrency", _RPS_FLOOR, "mean concurrent requests", 60),
+        )
     ),
     Feature(
-        "concurrency_slope_5m",
-        "usual/min",
-        "saturation trend",
-        1,
-        *_trend("concurrency", "mean concurrent requests", 5),
+        "concurrency_tau_60m", "−1 to 1", "saturation trend", 1, *_tau("concurrency", "mean concurrent requests", 60)
     ),
+    Feature("waiting_share", "share", "waiting", 1, _waiting, _waiting_sentence),
+    Feature("beside_share", "share", "waiting", 0, _beside, _beside_sentence),
     Feature("rps_ratio", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR), _rps_sentence),
+    Feature("rps_ratio_15m", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR, 15), _rps_sentence),
     Feature("rps_z", "spreads", "traffic", 0, _rps_z, _rps_sentence),
-    Feature("rps_slope_5m", "usual/min", "traffic trend", 0, *_trend("rps", "requests", 5)),
-    Feature("rps_slope_15m", "usual/min", "traffic trend", 0, *_trend("rps", "requests", 15)),
-    *REFUSAL,
-)
+    Feature("rps_season_ratio", "× usual", "traffic season", 0, _season, _season_sentence),
+    Feature("rps_slope_15m", "usual/min", "traffic trend", 0, *_trend("rps", _RPS_FLOOR, "requests", 15)),
+    Feature("rps_slope_60m", "usual/min", "traffic trend", 0, *_trend("rps", _RPS_FLOOR, "requests", 60)),
+    Feature("rps_tau_60m", "−1 to 1", "traffic trend", 0, *_tau("rps", "traffic", 60)),
+    Feature(
+        "client_error_excess", "share", "refusals", 1, _excess("client_share"),
+        _excess_sentence("client_share", "were answered 4xx"),
+    ),
+    Feature(
+        "limited_excess", "share", "refusals", 1, _excess("limited_share"),
+        _excess_sentence("limited_share", "were refused by a rate limit"),
+    ),
+    Feature(
+        "upstream_limited_5m", "share", "refusals", 1, lambda f: bounded(f.share("upstream_limited", 5), 0, 1),
+        lambda f, i: f"the upstream answered 429 to {percent(float(f.share('upstream_limited', 5)[i]))} of 5 minutes",
+    ),
+    Feature(
+        "broken_share_5m", "share", "refusals", 1, lambda f: bounded(f.share("broken", 5), 0, 1),
+        lambda f, i: f"{percent(float(f.share('broken', 5)[i]))} of the requests of 5 minutes met an open circuit",
+    ),
+    Feature(
+        "bad_minutes_1h", "min", "past", 1, lambda f: f.bad_minutes(),
+        lambda f, i: f"{f.bad_minutes()[i]:.0f} of its minutes in the past hour were failing",
+    ),
+    Feature(
+        "known_minutes", "min", "history", 0, lambda f: f.usual.minutes.astype(np.float32),
+        lambda f, i: f"its usual levels are made of {f.usual.minutes[i]} minutes",
+    ),
+)  # fmt: skip

@@ -5,8 +5,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from foregate.predict.history import Floats
+Floats = NDArray[np.float64]
 
 _STEPS_MAX: Final = 100
 _CHANGE_MIN: Final = 1e-10

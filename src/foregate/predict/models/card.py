@@ -1,26 +1,54 @@
 """The model card: what the model learned from, how well it does, and how to make it again. As JSON and for people."""
 
+from typing import Final
+
 import msgspec
 
-from foregate.predict.evaluate.report import AtBudget, Report, ScorerReport
+from foregate.predict.evaluate.results import PartResult, Report, ScorerResult
+from foregate.predict.evaluate.table import table
+from foregate.predict.failures import HORIZON_S
+
+CAUSE_EVENTS_MIN: Final = 5  # with fewer failures of a kind no word is said about whether it can be foreseen
+FORESEEABLE_RECALL: Final = 0.5
+BUDGET: Final = 0.5
+
+
+class LearnedFrom(msgspec.Struct, frozen=True):
+    """`moments`: rows of features; `failing`: the share of them that a failure follows within the alerting horizon."""
+
+    systems: int
+    apis: int
+    days: float
+    moments: int
+    failing: float
+
+
+class HorizonCard(msgspec.Struct, frozen=True):
+    """`curve`: (false alarms per API and day, the score from which so many are raised)."""
+
+    horizon_s: int
+    trees: int
+    curve: tuple[tuple[float, float], ...]
 
 
 class Card(msgspec.Struct, frozen=True):
-    """Lies beside the model file; `model_version` and `sha256` tie the two together."""
+    """Lies beside the model file; `model_version` and `sha256` tie the two together.
+
+    `shuffled`: PR-AUC and base rate of trees that learned labels dealt out at random. `foreseeable`: the kinds of
+    failure of which at least half were foreseen at half a false alarm per API and day, on systems never seen.
+    """
 
     model_version: str
     sha256: str
     bytes: int
     feature_version: str
     features: tuple[str, ...]
-    trees: int
-    horizon_s: int
+    horizons: tuple[HorizonCard, ...]
     seed: int
-    seeds: dict[str, tuple[int, int]]  # part → first and last seed of its runs
-    learned_moments: int
-    learned_failures: int
-    budget_threshold: float | None
-    shuffled_pr_auc: float
+    learned: LearnedFrom
+    chosen: LearnedFrom
+    shuffled: tuple[float, float]
+    foreseeable: tuple[str, ...]
     command: str
     versions: dict[str, str]
     report: Report
@@ -34,97 +62,73 @@ def encode_card(card: Card) -> bytes:
 decode_card = msgspec.json.Decoder(Card).decode
 
 
-def _lead(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds / 60:.1f} min"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _row(scorer: ScorerReport) -> str:
-    cells = [f"{scorer.pr_auc:.3f}"]
-    cells += [f"{_share(at.recall)} ({_share(at.precision)}, {at.false_per_day:.2f})" for at in scorer.budgets]
-    cells.append(_lead(scorer.budgets[1].median_lead_s))
-    return f"| {scorer.name} | " + " | ".join(cells) + " |"
-
-
-def _fixed(at: AtBudget) -> str:
-    return (
-        f"- From a score of {at.threshold}: {_share(at.before)} of the failures are alarmed before their first failing "
-        f"minute, {_share(at.recall)} at least two minutes before (median lead {_lead(at.median_lead_s)}); precision "
-        f"{_share(at.precision)}; {at.false_per_day:.2f} false alarms per API and day."
+def foreseeable(report: Report) -> tuple[str, ...]:
+    """The kinds of which at least half were foreseen, over all parts of the alerting horizon."""
+    failures: dict[str, int] = {}
+    foreseen: dict[str, int] = {}
+    for part in _alerting(report):
+        for scorer in part.scorers:
+            if scorer.baseline:
+                continue
+            for cause, (events, hits) in _by_cause(scorer).items():
+                failures[cause] = failures.get(cause, 0) + events
+                foreseen[cause] = foreseen.get(cause, 0) + hits
+    return tuple(
+        cause
+        for cause, events in sorted(failures.items())
+        if cause and events >= CAUSE_EVENTS_MIN and foreseen[cause] >= FORESEEABLE_RECALL * events
     )
+
+
+def _alerting(report: Report) -> tuple[PartResult, ...]:
+    return next((h.parts for h in report.horizons if h.horizon_s == HORIZON_S), ())
+
+
+def _by_cause(scorer: ScorerResult) -> dict[str, tuple[int, int]]:
+    return next((at.by_cause for at in scorer.budgets if at.budget == BUDGET), {})
 
 
 def render(card: Card) -> str:
     """The card as Markdown."""
-    sections = (_head(card), _data(card), _results(card), _causes(card), _limits())
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join((_head(card), _data(card), table(card.report).replace("\n## ", "\n### ").strip(), _limits(card)))
 
 
 def _head(card: Card) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))
+    trees = ", ".join(f"{h.trees} for {h.horizon_s // 60} min" for h in card.horizons)
     return (
         f"# Model {card.model_version}\n\n"
-        f"Risk that an API (service and route) begins to fail within {card.horizon_s // 60} minutes. XGBoost, "
-        f"{card.trees} trees on {len(card.features)} features relative to the API's own past, Platt calibration; "
+        f"Risk that an API (service and route) begins to fail within {', '.join(_spans(card))} minutes. XGBoost "
+        f"(trees: {trees}) on {len(card.features)} features relative to the API's own past, Platt calibration; "
         f"{card.bytes:,} bytes, sha256 `{card.sha256}`.\n\n"
         f"Made by `{card.command}` with {versions}."
     )
 
 
+def _spans(card: Card) -> list[str]:
+    return [str(h.horizon_s // 60) for h in card.horizons]
+
+
 def _data(card: Card) -> str:
-    r = card.report
-    seeds = {part: f"{low}–{high}" for part, (low, high) in card.seeds.items()}
+    learned, chosen = card.learned, card.chosen
     return (
         "## Data\n\n"
-        "Lab runs of one hour, each in a world drawn anew: speeds, sizes, traffic, faults of all kinds, look-alikes; "
-        "a fifth of the gradual faults heal. A run belongs to one part only.\n\n"
-        f"- To learn and to choose: natural runs {seeds['natural']}, as they come. Number of trees, calibration and "
-        "thresholds come from scores by trees that had not seen the run (5 folds of whole runs).\n"
-        f"- To learn alone: dense runs {seeds['dense']}, with two or three gradual faults each.\n"
-        f"- Together {card.learned_moments:,} moments and {card.learned_failures} failures.\n"
-        f"- Test, as they come, judged once: runs {seeds['test']}: {r.moments:,} healthy moments of {r.series} APIs "
-        f"({r.api_days:.1f} API days), {r.failures} failures."
+        "Minutes of simulated companies, each drawn anew (docs/explanations/lab-generator.md): no company belongs to "
+        "two parts.\n\n"
+        f"- To learn: {learned.systems} companies, {learned.apis:,} APIs, {learned.days:,.0f} API days; "
+        f"{learned.moments:,} moments of them, {learned.failing:.1%} with a failure ahead.\n"
+        f"- To choose the number of trees, the calibration and the thresholds: {chosen.systems} others, "
+        f"{chosen.apis:,} APIs, {chosen.days:,.0f} API days.\n"
+        f"- Labels dealt out at random give PR-AUC {card.shuffled[0]:.4f} at a base rate of {card.shuffled[1]:.4f}."
     )
 
 
-def _results(card: Card) -> str:
-    r = card.report
-    chosen = "none did" if card.budget_threshold is None else f"{card.budget_threshold:.3f}"
-    curve = ", ".join(f"{p:.2f} → {o:.2f} ({n:,})" for p, o, n in r.reliability)
-    fixed = "\n".join(_fixed(at) for at in r.fixed)
-    rows = "\n".join((_row(r.model), *(_row(baseline) for baseline in r.baselines)))
-    return (
-        "## Results on the test runs\n\n"
-        "Recall (precision, realised false alarms per API and day) at thresholds chosen without the test runs, each "
-        "for a budget of false alarms per API and day. A hit needs a lead of two minutes. The base rate of moments is "
-        f"{r.base_rate:.3f}: that is the PR-AUC of a random score.\n\n"
-        "| score | PR-AUC | budget 0.1 | budget 0.5 | budget 2 | median lead at 0.5 |\n|---|---|---|---|---|---|\n"
-        f"{rows}\n\n{fixed}\n- The threshold chosen for the 0.5 budget: {chosen}.\n\n"
-        f"Brier {r.brier:.4f} against {r.brier_base_rate:.4f} for the base rate alone. Calibration (mean predicted → "
-        f"observed, moments): {curve}.\n\n"
-        f"Labels dealt out at random: PR-AUC {card.shuffled_pr_auc:.3f} at base rate {r.base_rate:.3f}."
-    )
-
-
-def _causes(card: Card) -> str:
-    rows = "\n".join(
-        f"| {cause} | {events} | {budget} | {low} | {high} |"
-        for cause, (events, budget, low, high) in card.report.by_cause.items()
-    )
-    foreseeable = ", ".join(card.report.foreseeable()) or "none"
-    return (
-        "Failures by cause, and how many of them were foreseen two minutes ahead or more:\n\n"
-        "| cause | failures | at budget 0.5 | from score 0.5 | from score 0.8 |\n|---|---|---|---|---|\n"
-        f"{rows}\n\nForeseeable for this model (half or more from score 0.5): {foreseeable}."
-    )
-
-
-def _limits() -> str:
+def _limits(card: Card) -> str:
+    named = ", ".join(card.foreseeable) or "none"
     return (
         "## Limits\n\n"
-        "Trained on simulated services alone; real systems fail in more ways. Crashes and bad deploys give no warning "
-        "that windows could show. A budget below one false alarm in all test days cannot be told apart from zero."
+        f"Foreseeable for this model (half or more, at half a false alarm per API and day): {named}.\n\n"
+        "Trained on simulated companies alone; real systems fail in more ways. Crashes and bad deploys give no warning "
+        "that windows could show. `foregate predict evaluate recorded` judges it on your own minutes, "
+        "`foregate predict learn` trains on them.\n"
     )

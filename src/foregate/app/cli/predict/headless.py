@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 def headless(
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Runs with a gradual fault, and as many without.")] = 20,
     first: Annotated[int, typer.Option(help="The first seed; those below 1000 served development.")] = 1000,
-    threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Alert from this score on.")] = 0.8,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="Alert from this score on; default: the budget's.")
+    ] = None,
     model: ModelFile = None,
     jobs: Jobs = 2,
     out: Annotated[Path | None, typer.Option(help="Write the result as JSON here.")] = None,

@@ -1,13 +1,12 @@
-"""`foregate predict train`: the model anew."""
+"""`foregate predict train`: the bundled model anew, from worlds of the lab."""
 
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from foregate.app.cli.predict.parallel import Jobs, in_parallel
+from foregate.app.cli.predict.evaluate.options import bar, need, refusals
+from foregate.app.cli.predict.parallel import Jobs
 
 
 def register(app: typer.Typer) -> None:
@@ -15,36 +14,25 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    runs: Annotated[int, typer.Option(min=20, max=1000, help="Lab hours: three in four to learn, one to judge.")] = 240,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed takes other runs.")] = 0,
+    worlds: Annotated[int, typer.Option(min=4, max=1000, help="Companies to learn from.")] = 200,
+    choosing: Annotated[int, typer.Option(min=2, max=500, help="Others, to choose trees and thresholds by.")] = 60,
+    judged: Annotated[int, typer.Option(min=2, max=500, help="Others, of either kind, to be judged on.")] = 40,
+    days: Annotated[float, typer.Option(min=0.2, max=14.0, help="Recorded time of each.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed takes other companies.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for model and card; default: the bundled one.")] = None,
     jobs: Jobs = 2,
-    recordings: Annotated[
-        Path | None, typer.Option(help="Keep the runs here, and take those that are there already.")
-    ] = None,
 ) -> None:
-    """Train the predictor on lab runs, judge it on others, and write model and card."""
-    from foregate.app.headless import training_examples
+    """Train the predictor on worlds of the lab, judge it once on others, and write model and card."""
+    need("sklearn", "the logistic regression beside it")
+    from foregate.app.training.lab import Companies, make
     from foregate.predict import bundled_path
-    from foregate.predict.models.card import encode_card, render
-    from foregate.predict.models.model import MODEL_FILE
-    from foregate.predict.plan import plan
 
-    if find_spec("sklearn") is None:
-        typer.echo('foregate predict: training needs scikit-learn: pip install "foregate[train]"', err=True)
-        raise typer.Exit(2)
-    from foregate.predict.make import make
-
-    runs_of = in_parallel(partial(training_examples, folder=recordings), plan(runs, seed), jobs, "lab hours")
-    try:
-        made = make(runs_of, seed=seed, command=f"foregate predict train --runs {runs} --seed {seed}")
-    except ValueError as error:
-        typer.echo(f"foregate predict: {error}", err=True)
-        raise typer.Exit(2) from error
-    folder = out or bundled_path().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(made.content)
-    (folder / "card.json").write_bytes(encode_card(made.card))
-    (folder / "card.md").write_text(render(made.card), encoding="utf-8")
-    typer.echo(render(made.card))
-    typer.echo(f"Written to {folder}.")
+    numbers = f"--worlds {worlds} --choosing {choosing} --judged {judged} --days {days:g}"
+    with refusals():
+        made = make(
+            Companies(worlds, choosing, judged, days, seed),
+            command=f"foregate predict train {numbers} --seed {seed}",
+            jobs=jobs,
+            bar=bar,
+        )
+        typer.echo(made.write(out or bundled_path().parent))

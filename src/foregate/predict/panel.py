@@ -1,0 +1,211 @@
+"""The memory of the predict plane: the minutes of all entities on one time axis, bounded.
+
+One array for all, because everything is asked of all at once. Absent minutes are NaN, so a gap is a gap. An entity
+unheard of for longest is forgotten first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foregate.kernel.limits import ENTITIES_MAX
+from foregate.predict.season import BACK, DAY_QUARTERS, QUARTER_S, SEASON_QUARTERS, SEASONAL, quarter_of, seasonal
+from foregate.predict.usual import (
+    METRICS,
+    REFERENCE_MINUTES,
+    RENEWED_MINUTES,
+    YOUNG_MINUTES,
+    Floats,
+    Usual,
+    cleaned,
+    is_bad,
+    is_usable,
+    usual_of,
+)
+from foregate.wire.entity import Entity
+from foregate.wire.minutes import COLUMNS
+
+MINUTE_S: Final = 60
+SLACK: Final = 48  # columns written before the axis is moved on
+SPAN: Final = REFERENCE_MINUTES + RENEWED_MINUTES + SLACK
+SET_BACK_S: Final = 900.0  # a minute older than the newest by more: the clock was set back
+QUARTERS: Final = SEASON_QUARTERS + 6
+_ENTITIES_FIRST: Final = 64
+REQUIRED_COUNTS: Final = COLUMNS[:2]  # requests and errors: they alone decide whether a minute is usable
+T = TypeVar("T", bound=np.generic)
+_CHUNK: Final = 1_024  # entities whose statistics are made at a time: bounds the memory that takes
+
+
+class Panel:
+    """Slots of entities: minutes (slots, C, SPAN), quarters of eight days (slots, 3, QUARTERS), usual levels."""
+
+    def __init__(self, entities_max: int = ENTITIES_MAX) -> None:
+        self._entities_max = entities_max
+        self._slots: dict[Entity, int] = {}  # in the order in which they were last heard of
+        self._free: list[int] = []
+        self._base = 0  # the minute (since the epoch) of column 0
+        self._newest = -1  # the newest minute of any entity
+        self._quarter = -1  # the newest quarter that was closed
+        self._minutes: Floats = np.empty((0, len(COLUMNS), SPAN), dtype=np.float32)
+        self._quarters: NDArray[np.float16] = np.empty((0, len(SEASONAL), QUARTERS), dtype=np.float16)
+        self._last: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # each one's newest minute, −1 for none
+        self._median, self._spread, self._calm = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(3))
+        self._known: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # minutes that its usual levels are made of
+        self._reserve(_ENTITIES_FIRST)
+
+    def _reserve(self, size: int) -> None:
+        before = len(self._last)
+        self._minutes, self._quarters = _grown(self._minutes, size, np.nan), _grown(self._quarters, size, np.nan)
+        self._median, self._spread = _grown(self._median, size, np.nan), _grown(self._spread, size, np.nan)
+        self._calm = _grown(self._calm, size, np.nan)
+        self._last, self._known = _grown(self._last, size, -1), _grown(self._known, size, 0)
+        self._free.extend(range(size - 1, before - 1, -1))
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __contains__(self, entity: Entity) -> bool:
+        return entity in self._slots
+
+    def learn(self, start_s: float, rows: Mapping[Entity, Sequence[float]]) -> list[Entity]:
+        """Take in the closed minutes that began at `start_s`: values in the order of `COLUMNS`, NaN where not known.
+
+        Returns those that were new: a minute that is not newer than an entity's last (a replay, a late correction) is
+        left out. After a clock was set back by more than a quarter of an hour its later minutes are forgotten instead.
+        """
+        minute = int(start_s // MINUTE_S)
+        self._move_to(minute)
+        new, slots = [], []
+        for entity in rows:
+            slot = self._slot(entity)
+            if minute <= self._last[slot]:
+                if (self._last[slot] - minute) * MINUTE_S < SET_BACK_S:
+                    continue
+                self._minutes[slot, :, minute - self._base :] = np.nan
+            new.append(entity)
+            slots.append(slot)
+        if new:
+            at = np.array(slots)
+            values = np.array([rows[entity] for entity in new], dtype=np.float32)
+            self._minutes[at, :, minute - self._base] = cleaned(values[..., None])[..., 0]
+            self._last[at] = minute
+        return new
+
+    def _slot(self, entity: Entity) -> int:
+        slot = self._slots.pop(entity, None)
+        if slot is None:
+            if len(self._slots) >= self._entities_max:
+                self._forget(next(iter(self._slots)))
+            if not self._free:
+                self._reserve(min(2 * len(self._last), self._entities_max))
+            slot = self._free.pop()
+        self._slots[entity] = slot
+        return slot
+
+    def _forget(self, entity: Entity) -> None:
+        slot = self._slots.pop(entity)
+        self._free.append(slot)
+        self._minutes[slot] = np.nan
+        self._quarters[slot] = np.nan
+        self._last[slot] = -1
+        self._median[slot] = self._spread[slot] = self._calm[slot] = np.nan
+        self._known[slot] = 0
+
+    def _move_to(self, minute: int) -> None:
+        """Make room for `minute`: what is older than the axis falls off its end."""
+        if self._newest < 0 or minute < self._base or minute >= self._base + 2 * SPAN:
+            self._minutes[:] = np.nan  # the first minute, or a clock that jumped by hours: nothing left to compare with
+            self._base = minute - (SPAN - SLACK)
+        elif minute >= self._base + SPAN:
+            steps = minute - self._base - SPAN + SLACK
+            kept = max(SPAN - steps, 0)
+            self._minutes[:, :, :kept] = self._minutes[:, :, SPAN - kept :]
+            self._minutes[:, :, kept:] = np.nan
+            self._base += steps
+        self._newest = minute
+
+    def renew(self, minute_end_s: float) -> None:
+        """Make the usual levels anew that are due when the minute that ends now has been learned."""
+        end = int(minute_end_s // MINUTE_S)
+        due = np.array([slot for slot in self._slots.values() if self._due(slot, end)], dtype=np.intp)
+        for at in range(0, len(due), _CHUNK):
+            slots = due[at : at + _CHUNK]
+            usual = usual_of(self._trailing(slots, end, REFERENCE_MINUTES))
+            self._median[slots], self._spread[slots], self._calm[slots] = usual.median, usual.spread, usual.calm
+            self._known[slots] = usual.minutes
+        self._close_quarter(end)
+
+    def _due(self, slot: int, end: int) -> bool:
+        return end % RENEWED_MINUTES == 0 or self._known[slot] < YOUNG_MINUTES
+
+    def _close_quarter(self, end: int) -> None:
+        if end % (QUARTER_S // MINUTE_S) or not self._slots:
+            return
+        slots = np.array(list(self._slots.values()), dtype=np.intp)
+        number = end // (QUARTER_S // MINUTE_S) - 1
+        self._begin_quarter(number)
+        self._quarters[slots, :, number % QUARTERS] = quarter_of(self._trailing(slots, end, QUARTER_S // MINUTE_S))
+
+    def _begin_quarter(self, number: int) -> None:
+        """Empty the places of the quarters since the last one: they still hold what was eight days before."""
+        if self._quarter >= 0:
+            for missed in range(max(self._quarter + 1, number - QUARTERS + 1), number + 1):
+                self._quarters[:, :, missed % QUARTERS] = np.nan
+        self._quarter = number
+
+    def learn_quarters(self, start_s: float, rows: Mapping[Entity, tuple[float, float, float]]) -> None:
+        """Take in what is stored of an earlier quarter of an hour: (rps, p95 in ms, error rate) of each entity."""
+        number = int(start_s // QUARTER_S)
+        self._begin_quarter(number)
+        for entity, values in rows.items():
+            self._quarters[self._slot(entity), :, number % QUARTERS] = values
+
+    def _trailing(self, slots: NDArray[np.intp], end: int, count: int) -> Floats:
+        """The last `count` minutes before minute `end`, (len(slots), C, count)."""
+        rows = np.full((len(slots), len(COLUMNS), count), np.nan, dtype=np.float32)
+        low, high = end - count - self._base, end - self._base
+        first, last = max(low, 0), min(max(high, 0), SPAN)
+        if last > first:
+            rows[:, :, first - low : last - low] = self._minutes[slots][:, :, first:last]
+        return rows
+
+    def slots(self, entities: Iterable[Entity]) -> NDArray[np.intp]:
+        """The slot of each, −1 where it is not known."""
+        return np.array([self._slots.get(entity, -1) for entity in entities], dtype=np.intp)
+
+    def trailing(self, slots: NDArray[np.intp], until_s: float, count: int) -> Floats:
+        """The `count` minutes that ended at or before `until_s`, (n, C, count), oldest first, NaN where absent."""
+        return self._trailing(slots, int(until_s // MINUTE_S), count)
+
+    def usual(self, slots: NDArray[np.intp]) -> Usual:
+        return Usual(self._median[slots], self._spread[slots], self._calm[slots], self._known[slots])
+
+    def season(self, slots: NDArray[np.intp], time_s: float) -> Floats:
+        """See `season.seasonal`; of the quarter in which the minute that ends at `time_s` lies."""
+        number = int((time_s - 1) // QUARTER_S)
+        return seasonal(self._quarters[slots[:, None], :, ((number - np.array(BACK)) % QUARTERS)[None]])
+
+    def bad_minutes(self, slots: NDArray[np.intp], until_s: float, count: int) -> NDArray[np.int64]:
+        """How many of the last `count` closed minutes were failing, (n,)."""
+        counted: NDArray[np.int64] = is_bad(self.trailing(slots, until_s, count)).sum(axis=-1)
+        return counted
+
+    def known_hours(self, slots: NDArray[np.intp], time_s: float) -> NDArray[np.float64]:
+        """Of how many of the last 24 hours something is known, by quarters, (n,)."""
+        number = int(time_s // QUARTER_S)
+        day = self._quarters[slots[:, None], 0, (number - np.arange(1, DAY_QUARTERS + 1)) % QUARTERS]
+        hours: NDArray[np.float64] = (~np.isnan(day)).sum(axis=1) * (QUARTER_S / 3600)
+        return hours
+
+    def usable_minutes(self, slots: NDArray[np.intp]) -> NDArray[np.int64]:
+        """How many minutes of the axis could be compared with, (n,)."""
+        counted: NDArray[np.int64] = is_usable(self._minutes[slots, : len(REQUIRED_COUNTS)]).sum(axis=-1)
+        return counted
+
+
+def _grown(array: NDArray[T], size: int, fill: float) -> NDArray[T]:
+    grown: NDArray[T] = np.full((size, *array.shape[1:]), fill, dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown

@@ -1,0 +1,108 @@
+"""The panel: bounded, gaps stay gaps, clocks that jump, the entity unheard of for longest goes first."""
+
+import random
+
+import numpy as np
+import pytest
+from tests.predict.making import PAY, T0, Shape, minutes, panel_of, window
+
+from foregate.predict.panel import QUARTERS, SPAN, Panel
+from foregate.predict.season import QUARTER_S
+from foregate.predict.usual import METRIC
+from foregate.wire.entity import Entity
+from foregate.wire.minutes import COLUMNS, row_of
+
+NAN = float("nan")
+
+
+def usual_p50(panel: Panel) -> float:
+    return float(panel.usual(panel.slots([PAY])).median[0, METRIC["p50_ms"]])
+
+
+def test_what_is_usual_is_the_median_of_the_older_minutes() -> None:
+    panel = panel_of(minutes(30, Shape(p50_ms=lambda m: 50.0 if m < 15 else 500.0)))
+    assert usual_p50(panel) == pytest.approx(50.0)
+    assert panel.usual(panel.slots([PAY])).minutes.tolist() == [15]
+
+
+def test_minutes_without_traffic_and_failing_ones_never_become_the_usual() -> None:
+    silent = panel_of(minutes(30, Shape(requests=lambda m: 0.0)))
+    assert silent.usual(silent.slots([PAY])).minutes.tolist() == [0]
+    burning = panel_of(minutes(30, Shape(error_share=lambda m: 0.2)))
+    assert np.isnan(usual_p50(burning))
+
+
+def test_a_minute_given_twice_counts_once() -> None:
+    panel = panel_of(minutes(10, Shape()))
+    assert panel.learn(T0 + 9 * 60, {PAY: row_of(window(T0 + 9 * 60, 60, Shape()))}) == []
+    assert panel.usable_minutes(panel.slots([PAY])).tolist() == [10]
+
+
+def test_a_clock_that_went_back_forgets_what_is_later_and_learns_on() -> None:
+    panel = panel_of(minutes(120, Shape(p50_ms=lambda m: 500.0)))
+    back = panel_of(minutes(5, Shape(), start_s=T0 + 3600), panel)
+    assert back.usable_minutes(back.slots([PAY])).tolist() == [65]
+    far = panel_of(minutes(5, Shape(), start_s=T0 - 7 * 86_400), back)
+    assert far.usable_minutes(far.slots([PAY])).tolist() == [5]
+    assert usual_p50(far) == pytest.approx(50.0)
+
+
+def test_a_clock_that_jumps_ahead_leaves_nothing_to_compare_with() -> None:
+    panel = panel_of(minutes(20, Shape()))
+    ahead = panel_of(minutes(1, Shape(), start_s=T0 + 3 * 86_400), panel)
+    assert ahead.usable_minutes(ahead.slots([PAY])).tolist() == [1]
+    assert np.isnan(usual_p50(ahead))
+
+
+def test_the_past_is_bounded_whatever_comes() -> None:
+    panel = panel_of(minutes(2 * SPAN, Shape()))
+    assert SPAN - 60 < int(panel.usable_minutes(panel.slots([PAY]))[0]) <= SPAN
+    assert panel.usual(panel.slots([PAY])).minutes.tolist() == [225]
+
+
+def test_the_entity_unheard_of_for_longest_is_forgotten_first() -> None:
+    panel = Panel(entities_max=2)
+    first, second, third = (Entity("o", "s", f"/{i}", "e") for i in range(3))
+    for entity, start in ((first, 0), (second, 0), (first, 1), (third, 1)):
+        panel.learn(T0 + 60 * start, {entity: row_of(window(T0 + 60 * start, 60, Shape()))})
+    assert (first in panel, second in panel, third in panel) == (True, False, True)
+    assert panel.usable_minutes(panel.slots([third])).tolist() == [1]
+
+
+def test_the_same_time_yesterday_and_a_week_ago_is_remembered_and_what_is_older_is_not() -> None:
+    panel = Panel()
+    for day, rps in ((8, 99.0), (7, 10.0), (1, 20.0)):
+        panel.learn_quarters(T0 // QUARTER_S * QUARTER_S - day * 86_400, {PAY: (rps, 100.0, 0.0)})
+    panel.learn(T0, {PAY: row_of(window(T0, 60, Shape()))})
+    assert float(panel.season(panel.slots([PAY]), T0 + 60)[0, 0]) == pytest.approx(15.0)
+
+
+def test_quarters_of_eight_days_ago_are_gone_when_the_analyzer_was_away_since() -> None:
+    panel = Panel()
+    panel.learn_quarters(0, {PAY: (5.0, 100.0, 0.0)})
+    panel.learn_quarters(QUARTERS * QUARTER_S + 96 * QUARTER_S, {PAY: (6.0, 100.0, 0.0)})
+    assert np.isnan(panel.season(panel.slots([PAY]), (QUARTERS + 96.5) * QUARTER_S)[0, 0])
+
+
+def test_many_entities_are_learned_as_one_would_be() -> None:
+    rng = random.Random(3)
+    runs = {Entity("o", "s", f"/{i}", "e"): minutes(40, Shape(), rng) for i in range(70)}
+    together = Panel()
+    for i in range(40):
+        together.learn(T0 + 60 * i, {entity: row_of(run[i][1]) for entity, run in runs.items()})
+        together.renew(T0 + 60 * (i + 1))
+    for entity, run in list(runs.items())[::23]:
+        alone = Panel()
+        for i, (_, minute) in enumerate(run):
+            alone.learn(T0 + 60 * i, {entity: row_of(minute)})
+            alone.renew(T0 + 60 * (i + 1))
+        a, b = alone.usual(alone.slots([entity])), together.usual(together.slots([entity]))
+        assert np.array_equal(a.median, b.median, equal_nan=True)
+        assert np.array_equal(a.spread, b.spread, equal_nan=True)
+
+
+def test_a_row_has_a_place_for_every_column_and_nan_for_what_is_not_known() -> None:
+    row = row_of(window(T0, 60, Shape()), {"quota_left": 0.25})
+    assert len(row) == len(COLUMNS)
+    assert row[COLUMNS.index("quota_left")] == 0.25
+    assert row[COLUMNS.index("tokens")] != row[COLUMNS.index("tokens")]
