@@ -29,7 +29,8 @@ def scores(frame: Frame) -> Floats:
 
 def _floor(frame: Frame, metric: Metric, expected: Floats) -> Floats:
     if metric == "p95_ms":
-        return np.maximum(np.float32(0.05) * expected, np.float32(2))
+        floor: Floats = np.maximum(np.float32(0.05) * expected, np.float32(2))
+        return floor
     sparse = frame.sparse
     if metric == "error_rate":
         n = np.maximum(np.where(sparse, frame.count("requests", 5), frame.count("requests", 1)), 1)
