@@ -2,9 +2,9 @@
 
 Source: Paparrizos et al., "Volume Under the Surface: A New Accuracy Evaluation Measure for Time-Series Anomaly
 Detection", PVLDB 15(11), 2022. A label's borders are never exact, so each labelled range is given a buffer of length l
-on either side (l/2 samples, weight √(1 − distance/l), of the nearest range on each side); a hit in the buffer counts by
-its weight. Recall is multiplied by the share of ranges that were hit at all. For l = 0 this is the ordinary average
-precision times that share.
+on either side (l/2 samples, weight √(1 − distance/l); of the nearest range before and after where several overlap); a
+hit in the buffer counts by its weight. Recall is multiplied by the share of ranges that were hit at all. For l = 0 this
+is the ordinary average precision times that share.
 
 As in the authors' later library, a buffer in which nothing was predicted costs no recall: so the labels themselves,
 taken as scores, give exactly 1.
