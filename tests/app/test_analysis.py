@@ -13,7 +13,8 @@ from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.analysis import Analysis
 from foregate.app.notify import Notifications
 from foregate.kernel.clock import ManualClock
-from foregate.predict import Analyst, bundled_model
+from foregate.predict import Analyst, Models, Thresholds
+from foregate.predict.models.model import bundled_model
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS, TOPIC_RISKS
@@ -49,7 +50,7 @@ class Machine:
             series=self.series,
             findings=self.findings,
             consumer=Consumer(self.bus, self.series, self.series, Windower(), self.clock),
-            analyst=Analyst(bundled_model(), threshold=0.8),
+            analyst=Analyst(Models(bundled_model()), Thresholds(0.8)),
             notifications=Notifications(None, log),
             clock=self.clock,
             log=log,

@@ -15,7 +15,7 @@ from foregate.app.analysis import Analysis
 from foregate.app.notify import Notifications
 from foregate.app.objectives import ObjectiveWatch
 from foregate.kernel.clock import ManualClock
-from foregate.predict import Analyst
+from foregate.predict import Analyst, Models, Thresholds
 from foregate.telemetry.consumer import Consumer
 from foregate.telemetry.windows import Windower
 from foregate.wire import TOPIC_EVENTS
@@ -59,7 +59,7 @@ class Machine:
             series=self.series,
             findings=self.findings,
             consumer=Consumer(self.bus, self.series, self.series, Windower(), self.clock),
-            analyst=Analyst(None, threshold=0.8),
+            analyst=Analyst(Models(None), Thresholds(0.8)),
             notifications=self.notifications,
             clock=self.clock,
             log=log,

@@ -25,6 +25,11 @@ def _rate_sentence(span: int) -> Sentence:
     return sentence
 
 
+def _now_sentence(f: Frame, i: int) -> str:
+    """Of the minutes that "now" is made of: see `Frame.now`."""
+    return _rate_sentence(5 if f.sparse[i] else 1)(f, i)
+
+
 def _usual(f: Frame, i: int) -> float:
     return float(np.nan_to_num(f.median("error_rate")[i]))
 
@@ -113,7 +118,7 @@ ERRORS: Final = (
         Feature(f"error_rate_{span}m", "share", "errors", 1, _share("errors", span), _rate_sentence(span))
         for span in (1, 5, 15, 60)
     ),
-    Feature("error_z", "spreads", "errors", 1, _error_z, _rate_sentence(1)),
+    Feature("error_z", "spreads", "errors", 1, _error_z, _now_sentence),
     Feature("error_z_5m", "deviations", "errors", 1, _error_z_5m, _z_sentence),
     Feature("error_headroom", "share", "errors", 1, _headroom, _headroom_sentence),
     Feature("error_worst_15m", "share", "errors", 1, _worst, _worst_sentence),

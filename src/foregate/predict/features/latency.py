@@ -105,8 +105,9 @@ def _slope(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
 
     def sentence(f: Frame, i: int) -> str:
         slope = float(f.slope(metric, span)[i])
-        verb = "rises" if slope > 0 else "falls"
-        return f"{what} {verb} by {ms(abs(slope))} a minute over {span} minutes, now {ms(f.now(metric)[i])}"
+        verb, now = "rises" if slope > 0 else "falls", float(f.now(metric)[i])
+        level = f", now {ms(now)}" if now == now else ""  # silent for five minutes: there is no level
+        return f"{what} {verb} by {ms(abs(slope))} a minute over {span} minutes{level}"
 
     return compute, sentence
 

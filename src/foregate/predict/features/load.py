@@ -1,5 +1,6 @@
 """Load: saturation, waiting, traffic, refusals, and failures of the recent past."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -16,15 +17,27 @@ def _over(metric: str, floor: float, span: int = 0) -> Formula:
     return lambda f: over(f.span(metric, span) if span else f.now(metric), f.median(metric), floor, 0.02)
 
 
-def _inflight_sentence(f: Frame, i: int) -> str:
-    ratio, usual = float(_over("inflight_max", 1.0)(f)[i]), f"{f.median('inflight_max')[i]:.0f}"
-    return against_usual("the most requests in flight at once", f"{f.now('inflight_max')[i]:.0f}", ratio, usual)
+def _level(what: str, metric: str, floor: float, words: Callable[[float], str], span: int = 0) -> Sentence:
+    """A metric against its usual, as `_over` of the same arguments computes it."""
+    ratio, when = _over(metric, floor, span), f" of the last {span} minutes" if span else ""
+
+    def sentence(f: Frame, i: int) -> str:
+        value, usual = (f.span(metric, span) if span else f.now(metric))[i], f.median(metric)[i]
+        return against_usual(f"{what}{when}", words(float(value)), float(ratio(f)[i]), words(float(usual)))
+
+    return sentence
 
 
-def _concurrency_sentence(f: Frame, i: int) -> str:
-    value, usual = count(float(f.now("concurrency")[i])), count(float(f.median("concurrency")[i]))
-    ratio = float(_over("concurrency", _RPS_FLOOR)(f)[i])
-    return against_usual("mean concurrency (requests/s × latency)", value, ratio, usual)
+def _inflight(span: int = 0) -> Sentence:
+    return _level("the most requests in flight at once", "inflight_max", 1.0, lambda value: f"{value:.0f}", span)
+
+
+def _concurrency(span: int = 0) -> Sentence:
+    return _level("mean concurrency (requests/s × latency)", "concurrency", _RPS_FLOOR, count, span)
+
+
+def _traffic(span: int = 0) -> Sentence:
+    return _level("traffic", "rps", _RPS_FLOOR, rate, span)
 
 
 def _inflight_z(f: Frame) -> Floats:
@@ -40,11 +53,6 @@ def _rps_z(f: Frame) -> Floats:
     seconds = np.where(f.sparse, np.float32(300), np.float32(60))
     spread = np.maximum(f.spread("rps"), np.sqrt(np.maximum(median, _RPS_FLOOR) / seconds))
     return bounded((f.now("rps") - median) / spread, -10, 50)
-
-
-def _rps_sentence(f: Frame, i: int) -> str:
-    value, usual = rate(float(f.now("rps")[i])), rate(float(f.median("rps")[i]))
-    return against_usual("traffic", value, float(_over("rps", _RPS_FLOOR)(f)[i]), usual)
 
 
 def _season(f: Frame) -> Floats:
@@ -112,12 +120,12 @@ def _beside_sentence(f: Frame, i: int) -> str:
 
 
 LOAD: Final = (
-    Feature("inflight_ratio", "× usual", "saturation", 1, _over("inflight_max", 1.0), _inflight_sentence),
-    Feature("inflight_ratio_5m", "× usual", "saturation", 1, _over("inflight_max", 1.0, 5), _inflight_sentence),
-    Feature("inflight_z", "spreads", "saturation", 1, _inflight_z, _inflight_sentence),
-    Feature("concurrency_ratio", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR), _concurrency_sentence),
+    Feature("inflight_ratio", "× usual", "saturation", 1, _over("inflight_max", 1.0), _inflight()),
+    Feature("inflight_ratio_5m", "× usual", "saturation", 1, _over("inflight_max", 1.0, 5), _inflight(5)),
+    Feature("inflight_z", "spreads", "saturation", 1, _inflight_z, _inflight()),
+    Feature("concurrency_ratio", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR), _concurrency()),
     Feature(
-        "concurrency_ratio_15m", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR, 15), _concurrency_sentence
+        "concurrency_ratio_15m", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR, 15), _concurrency(15)
     ),
     *(
         Feature(f"{name}_slope_{span}m", "usual/min", "saturation trend", 1, *_trend(metric, floor, what, span))
@@ -132,9 +140,9 @@ LOAD: Final = (
     ),
     Feature("waiting_share", "share", "waiting", 1, _waiting, _waiting_sentence),
     Feature("beside_share", "share", "waiting", 0, _beside, _beside_sentence),
-    Feature("rps_ratio", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR), _rps_sentence),
-    Feature("rps_ratio_15m", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR, 15), _rps_sentence),
-    Feature("rps_z", "spreads", "traffic", 0, _rps_z, _rps_sentence),
+    Feature("rps_ratio", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR), _traffic()),
+    Feature("rps_ratio_15m", "× usual", "traffic", 0, _over("rps", _RPS_FLOOR, 15), _traffic(15)),
+    Feature("rps_z", "spreads", "traffic", 0, _rps_z, _traffic()),
     Feature("rps_season_ratio", "× usual", "traffic season", 0, _season, _season_sentence),
     Feature("rps_slope_15m", "usual/min", "traffic trend", 0, *_trend("rps", _RPS_FLOOR, "requests", 15)),
     Feature("rps_slope_60m", "usual/min", "traffic trend", 0, *_trend("rps", _RPS_FLOOR, "requests", 60)),
