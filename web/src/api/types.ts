@@ -408,6 +408,13 @@ export type Forecasts = {
   forecasts: ForecastOut[];
 };
 
+/** The probability of a failure within `horizon_s`, and the score from which an alert would be raised for it. */
+export type HorizonOut = {
+  horizon_s: number;
+  score: number;
+  threshold: number;
+};
+
 /** One page, newest first. `next_cursor` gets the next page; null on the last one. A page may be short before it. */
 export type JourneyList = {
   now_s: number;
@@ -724,7 +731,7 @@ export type RiskHistory = {
   series: RiskSeries[];
 };
 
-/** The newest verdict on one route. `score` is the probability of a failure within `horizon_s`, null without one. `stale` is true when the verdict is older than `stale_after_s`: the predictor is silent, not the route healthy. */
+/** The newest verdict on one route. `score` is the probability of a failure within `horizon_s`, null without one. `stale` is true when the verdict is older than `stale_after_s`: the predictor is silent, not the route healthy. `horizons`: the same question for a shorter and a longer time. `baselines`: what simple rules say, each by its name and in its own unit, to hold beside the score. `note`: what the verdict lacks, in words; "" for nothing. */
 export type RiskOut = {
   entity: EntityOut;
   state: "learning" | "scored" | "failing" | "quiet";
@@ -737,6 +744,9 @@ export type RiskOut = {
   minutes_seen: number;
   minutes_needed: number;
   contributions: ContributionOut[];
+  horizons: HorizonOut[];
+  baselines: Record<string, number>;
+  note: string;
 };
 
 export type RiskPoint = {
@@ -750,7 +760,7 @@ export type RiskSeries = {
   points: RiskPoint[];
 };
 
-/** `threshold` is the score above which an alert is raised. `model_version` is "" before any verdict, and "off" where no model could be loaded. */
+/** `threshold` is the score above which an alert is raised, unless a risk's own `horizons` say another. `model_version` is "" before any verdict, and "off" where no model could be loaded. */
 export type Risks = {
   now_s: number;
   threshold: number;

@@ -1,7 +1,9 @@
 /** What a score is made of: each feature's exact share, to the right where it raises the risk, to the left where it lowers it. */
 import type { ContributionOut } from "../api/types";
 
-export function Contributions({ contributions }: { contributions: readonly ContributionOut[] }) {
+type Props = { contributions: readonly ContributionOut[]; baselines: Readonly<Record<string, number>> };
+
+export function Contributions({ contributions, baselines }: Props) {
   const most = Math.max(...contributions.map((one) => Math.abs(one.shap)), 0.001);
   return (
     <div className="contributions">
@@ -23,6 +25,13 @@ export function Contributions({ contributions }: { contributions: readonly Contr
           </li>
         ))}
       </ul>
+      <Baselines baselines={baselines} />
     </div>
   );
+}
+
+/** What simple rules say of the same minute: a score that is no better than these is worth nothing. */
+function Baselines({ baselines }: { baselines: Readonly<Record<string, number>> }) {
+  const said = Object.entries(baselines).map(([name, value]) => `${name} ${Number(value.toPrecision(3))}`);
+  return said.length === 0 ? null : <p className="contributions-baselines">Simple rules beside it: {said.join(" · ")}</p>;
 }

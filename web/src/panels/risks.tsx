@@ -2,7 +2,7 @@
 import { memo, useState } from "react";
 import type { RiskOut, Risks } from "../api/types";
 import { Sparkline } from "../charts/sparkline";
-import { ago, duration } from "../lib/format";
+import { ago, duration, percent } from "../lib/format";
 import { keyOf, type ScorePoint, type Scores } from "../state/series";
 import { NO_MODEL, type State } from "../state/store";
 import { setView, type View } from "../state/url";
@@ -37,7 +37,7 @@ export function RiskPanel({ state, view, now }: { state: State; view: View; now:
               <Row
                 key={key}
                 risk={risk}
-                threshold={risks.threshold}
+                threshold={thresholdOf(risk, risks)}
                 points={state.scores.get(key)}
                 stale={risk.stale || now - risk.time_s > risk.stale_after_s}
                 age={ago(risk.time_s, now)}
@@ -59,6 +59,11 @@ function order(risks: Risks): RiskOut[] {
     (a, b) =>
       RANK[a.state] - RANK[b.state] || (b.score ?? 0) - (a.score ?? 0) || keyOf(a.entity).localeCompare(keyOf(b.entity)),
   );
+}
+
+/** The score that raises an alert: an organisation may have its own. */
+function thresholdOf(risk: RiskOut, risks: Risks): number {
+  return risk.horizons.find((one) => one.horizon_s === risk.horizon_s)?.threshold ?? risks.threshold;
 }
 
 type RowProps = {
@@ -89,7 +94,10 @@ const Row = memo(function Row({ risk, threshold, points, stale, age, chosen }: R
           </button>
           <Verdict risk={risk} level={level} stale={stale} age={age} />
         </div>
-        <Reasons risk={risk} level={level} />
+        <div className="risk-why">
+          <Reasons risk={risk} level={level} />
+          <Beside risk={risk} />
+        </div>
         <span className="risk-spark">
           <Sparkline values={lastOf(points)} top={1} threshold={threshold} variable={VARIABLE[level]} width={112} height={30} />
         </span>
@@ -107,7 +115,7 @@ const Row = memo(function Row({ risk, threshold, points, stale, age, chosen }: R
           </svg>
         </button>
       </div>
-      {open && <Contributions contributions={risk.contributions} />}
+      {open && <Contributions contributions={risk.contributions} baselines={risk.baselines} />}
     </li>
   );
 });
@@ -116,13 +124,13 @@ type Level = "high" | "raised" | "low" | "failing" | "none";
 const VARIABLE: Record<Level, string> = {
   high: "--bad", raised: "--warn", low: "--good", failing: "--bad", none: "--text-soft",
 };
-const RAISED = 0.4; // of the threshold's way to certainty: worth a look, not yet an alert
+const RAISED = 0.5; // of the threshold: worth a look, not yet an alert
 
 function levelOf(risk: RiskOut, threshold: number): Level {
   if (risk.state === "failing") return "failing";
   if (risk.score === null) return "none";
   if (risk.score >= threshold) return "high";
-  return risk.score >= Math.min(RAISED, threshold) ? "raised" : "low";
+  return risk.score >= RAISED * threshold ? "raised" : "low";
 }
 
 function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; stale: boolean; age: string }) {
@@ -161,6 +169,22 @@ function Reasons({ risk, level }: { risk: RiskOut; level: Level }) {
   );
 }
 
+/** The other horizons, and what the verdict lacks. */
+function Beside({ risk }: { risk: RiskOut }) {
+  if (risk.state !== "scored") return null;
+  const others = risk.horizons.filter((one) => one.horizon_s !== risk.horizon_s);
+  return (
+    <p className="risk-beside soft">
+      {others.map((one) => (
+        <span key={one.horizon_s} title={`Alerts would be raised above ${percent(one.threshold)}`}>
+          within {one.horizon_s / 60} min: {percent(one.score)}
+        </span>
+      ))}
+      {risk.note && <span title={risk.note}>{risk.note.split(": ", 2).join(": ")}</span>}
+    </p>
+  );
+}
+
 function Score({ risk, threshold }: { risk: RiskOut; threshold: number }) {
   if (risk.score === null) return <span className="score score-none">–</span>;
   return (
@@ -174,7 +198,7 @@ function Score({ risk, threshold }: { risk: RiskOut; threshold: number }) {
         <rect className="score-fill" width={Math.max(1, risk.score * 100)} height="6" />
         <rect className="score-mark" x={threshold * 100 - 0.75} width="1.5" height="6" />
       </svg>
-      <span className="hidden">alert above {Math.round(threshold * 100)} %</span>
+      <span className="hidden">alert above {percent(threshold)}</span>
     </span>
   );
 }

@@ -24,10 +24,20 @@ class ContributionOut(Out):
     sentence: str
 
 
+class HorizonOut(Out):
+    """The probability of a failure within `horizon_s`, and the score from which an alert would be raised for it."""
+
+    horizon_s: int
+    score: float
+    threshold: float
+
+
 class RiskOut(Out):
     """The newest verdict on one route. `score` is the probability of a failure within `horizon_s`, null without one.
 
     `stale` is true when the verdict is older than `stale_after_s`: the predictor is silent, not the route healthy.
+    `horizons`: the same question for a shorter and a longer time. `baselines`: what simple rules say, each by its name
+    and in its own unit, to hold beside the score. `note`: what the verdict lacks, in words; "" for nothing.
     """
 
     entity: EntityOut
@@ -41,10 +51,13 @@ class RiskOut(Out):
     minutes_seen: float
     minutes_needed: float
     contributions: list[ContributionOut]
+    horizons: list[HorizonOut]
+    baselines: dict[str, float]
+    note: str
 
 
 class Risks(Out):
-    """`threshold` is the score above which an alert is raised.
+    """`threshold` is the score above which an alert is raised, unless a risk's own `horizons` say another.
 
     `model_version` is "" before any verdict, and "off" where no model could be loaded.
     """
@@ -122,6 +135,9 @@ def risk_out(risk: Risk, now_s: float) -> RiskOut:
         minutes_seen=risk.minutes_seen,
         minutes_needed=risk.minutes_needed,
         contributions=[contribution_out(contribution) for contribution in risk.contributions],
+        horizons=[HorizonOut(horizon_s=h.horizon_s, score=h.score, threshold=h.threshold) for h in risk.horizons],
+        baselines=risk.baselines,
+        note=risk.note,
     )
 
 
