@@ -16,9 +16,9 @@ from foregate.lab.live.demo import VISITOR, key_variable
 from foregate.lab.traffic.visits import CLIENTS
 
 CURL_PATH = "/search?q=gateway"
-# Lower than the default of 0.8, which pages rarely and late: a newcomer wants to see a fault minutes before it fails,
-# and a false alarm in a lab wakes nobody. The card beside the model says what each threshold costs.
-ALERT_THRESHOLD = 0.5
+# Four times the default budget: a newcomer wants to see a fault minutes before it fails, and a false alarm in a lab
+# wakes nobody. The card beside the model says what each budget buys.
+FALSE_ALARMS_PER_DAY = 2.0
 
 
 class LabOrder(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def write_demo(data: DataDir, listen: Mapping[str, str], seed: int) -> tuple[Pat
         seed=seed,
     )
     file = data.root / "foregate.yaml"
-    config = {**demo_config(by_instance, listen=listen), "alerts": {"threshold": ALERT_THRESHOLD}}
+    config = {**demo_config(by_instance, listen=listen), "alerts": {"false_alarms_per_day": FALSE_ALARMS_PER_DAY}}
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     write_private(file, "# Written by `foregate demo` at each start.\n" + text)
     write_private(data.lab, msgspec.json.encode(order).decode())
