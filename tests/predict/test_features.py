@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, tick
 
-from foregate.predict.features import FEATURE_NAMES, FEATURES, Neighbourhood, matrix
+from foregate.predict.features import FEATURE_NAMES, FEATURES, Frame, Neighbourhood, matrix
 from foregate.predict.features.around import AROUND, HEALTH
 from foregate.predict.panel import Panel
+from foregate.predict.season import SEASONAL
+from foregate.predict.usual import METRICS, Floats, Usual
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import COLUMNS
 from foregate.wire.window import Tick, WindowStats
 
 STEADY = Shape()
@@ -89,6 +92,33 @@ def test_no_feature_is_infinite_and_sentences_are_whole_whatever_the_windows_hol
             sentence = feature.sentence(frame, 0)
             assert "nan" not in sentence.lower(), (feature.name, sentence)
             assert any(c.isdigit() for c in sentence) or "no " in sentence, f"{feature.name} says no value: {sentence}"
+
+
+def anything(seed: int, n: int = 40) -> Frame:
+    """Moments of huge and tiny numbers, in which anything may be missing; errors even without requests."""
+    rng = np.random.default_rng(seed)
+
+    def some(*shape: int) -> Floats:
+        values = (10.0 ** rng.uniform(-3, 12, shape)).astype(np.float32)
+        values[rng.random(shape) < 0.4] = np.nan
+        values[rng.random(shape) < 0.2] = 0
+        return values
+
+    rows = some(n, len(COLUMNS), 60)
+    rows[rng.random((n, len(COLUMNS))) < 0.3] = np.nan
+    levels = (some(n, len(METRICS)) for _ in range(3))
+    usual = Usual(*levels, rng.integers(2, 200, n).astype(np.int32))
+    season = np.minimum(some(n, len(SEASONAL)), np.float32(60_000))
+    return Frame(rows, usual, season, np.full(n, T0), some(n, len(AROUND)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_missing_or_huge_what_is_known_is_finite_and_can_be_said(seed: int) -> None:
+    frame = anything(seed)
+    rows = matrix(frame)  # a warning would be an error here
+    assert not np.isinf(rows).any()
+    for i, at in np.argwhere(~np.isnan(rows)).tolist():
+        assert "nan" not in FEATURES[at].sentence(frame, i)
 
 
 @settings(max_examples=25, deadline=None)

@@ -106,3 +106,48 @@ def test_a_row_has_a_place_for_every_column_and_nan_for_what_is_not_known() -> N
     assert len(row) == len(COLUMNS)
     assert row[COLUMNS.index("quota_left")] == 0.25
     assert row[COLUMNS.index("tokens")] != row[COLUMNS.index("tokens")]
+
+
+def test_more_entities_than_there_was_room_for_bring_their_stored_quarters() -> None:
+    panel, quarter_s = Panel(), T0 // QUARTER_S * QUARTER_S - 86_400
+    stored = {Entity("o", "s", f"/{i}", "e"): (float(i), 100.0, 0.0) for i in range(200)}
+    panel.learn_quarters(quarter_s, stored)
+    assert panel.season(panel.slots(stored), T0 + 60)[:, 0].tolist() == list(range(200))
+
+
+def test_numbers_beyond_half_precision_are_kept_as_the_most_it_holds() -> None:
+    panel = Panel()
+    panel.learn_quarters(T0 // QUARTER_S * QUARTER_S - 86_400, {PAY: (1e9, 1e300, NAN)})
+    rps, p95_ms, error_rate = panel.season(panel.slots([PAY]), T0 + 60)[0].tolist()
+    assert 50_000 < rps == p95_ms < 65_504
+    assert error_rate != error_rate
+
+
+def test_what_no_single_precision_can_hold_is_not_known() -> None:
+    panel, row = Panel(), list(row_of(window(T0, 60, Shape())))
+    row[COLUMNS.index("p95_ms")], row[COLUMNS.index("mean_ms")] = 1e300, float("inf")
+    for i in range(15):
+        panel.learn(T0 + 60 * i, {PAY: row})
+        panel.renew(T0 + 60 * (i + 1))
+    median = panel.usual(panel.slots([PAY])).median[0]
+    assert np.isnan(median[[METRIC["p95_ms"], METRIC["mean_ms"], METRIC["concurrency"]]]).all()
+    assert median[METRIC["p50_ms"]] == pytest.approx(50.0)
+
+
+def test_more_entities_in_a_minute_than_it_holds_leave_the_last_ones_with_their_own_numbers() -> None:
+    panel = Panel(entities_max=3)
+    entities = [Entity("o", "s", f"/{i}", "e") for i in range(5)]
+    for i in range(3):
+        shapes = [Shape(p50_ms=lambda m, k=k: 10.0 + k) for k in range(5)]
+        rows = {e: row_of(window(T0 + 60 * i, 60, shape)) for e, shape in zip(entities, shapes, strict=True)}
+        assert panel.learn(T0 + 60 * i, rows) == entities[2:]
+    panel.renew(T0 + 180)
+    p50 = panel.trailing(panel.slots(entities[2:]), T0 + 180, 1)[:, COLUMNS.index("p50_ms"), 0]
+    assert p50.tolist() == [12.0, 13.0, 14.0]
+
+
+def test_after_a_long_absence_nothing_of_before_is_the_usual_any_more() -> None:
+    panel = panel_of(minutes(120, Shape()))
+    panel_of(minutes(1, Shape(), start_s=T0 + 3 * 86_400), panel)
+    assert panel.usual(panel.slots([PAY])).minutes.tolist() == [0]
+    assert np.isnan(usual_p50(panel))

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foregate.kernel.limits import ENTITIES_MAX
-from foregate.predict.season import BACK, DAY_QUARTERS, QUARTER_S, SEASON_QUARTERS, SEASONAL, quarter_of, seasonal
+from foregate.predict.season import (
+    BACK,
+    DAY_QUARTERS,
+    QUARTER_S,
+    SEASON_QUARTERS,
+    SEASONAL,
+    halved,
+    quarter_of,
+    seasonal,
+)
 from foregate.predict.usual import (
     METRICS,
     REFERENCE_MINUTES,
@@ -77,20 +86,20 @@ class Panel:
         """
         minute = int(start_s // MINUTE_S)
         self._move_to(minute)
-        new, slots = [], []
+        at: dict[Entity, int] = {}
         for entity in rows:
             slot = self._slot(entity)
             if minute <= self._last[slot]:
                 if (self._last[slot] - minute) * MINUTE_S < SET_BACK_S:
                     continue
                 self._minutes[slot, :, minute - self._base :] = np.nan
-            new.append(entity)
-            slots.append(slot)
+            at[entity] = slot
+        new = [entity for entity in at if entity in self._slots]  # of too many in one minute the first are forgotten
         if new:
-            at = np.array(slots)
-            values = np.array([rows[entity] for entity in new], dtype=np.float32)
-            self._minutes[at, :, minute - self._base] = cleaned(values[..., None])[..., 0]
-            self._last[at] = minute
+            slots = np.array([at[entity] for entity in new], dtype=np.intp)
+            values = np.array([rows[entity] for entity in new], dtype=np.float64)
+            self._minutes[slots, :, minute - self._base] = cleaned(values[..., None])[..., 0]
+            self._last[slots] = minute
         return new
 
     def _slot(self, entity: Entity) -> int:
@@ -117,6 +126,8 @@ class Panel:
         """Make room for `minute`: what is older than the axis falls off its end."""
         if self._newest < 0 or minute < self._base or minute >= self._base + 2 * SPAN:
             self._minutes[:] = np.nan  # the first minute, or a clock that jumped by hours: nothing left to compare with
+            self._median[:] = self._spread[:] = self._calm[:] = np.nan
+            self._known[:] = 0
             self._base = minute - (SPAN - SLACK)
         elif minute >= self._base + SPAN:
             steps = minute - self._base - SPAN + SLACK
@@ -159,8 +170,11 @@ class Panel:
         """Take in what is stored of an earlier quarter of an hour: (rps, p95 in ms, error rate) of each entity."""
         number = int(start_s // QUARTER_S)
         self._begin_quarter(number)
-        for entity, values in rows.items():
-            self._quarters[self._slot(entity), :, number % QUARTERS] = values
+        at = {entity: self._slot(entity) for entity in rows}
+        known = [entity for entity in at if entity in self._slots]
+        if known:
+            slots = np.array([at[entity] for entity in known], dtype=np.intp)
+            self._quarters[slots, :, number % QUARTERS] = halved(np.array([rows[entity] for entity in known]))
 
     def _trailing(self, slots: NDArray[np.intp], end: int, count: int) -> Floats:
         """The last `count` minutes before minute `end`, (len(slots), C, count)."""

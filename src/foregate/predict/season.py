@@ -39,8 +39,13 @@ def quarter_of(minutes: Floats) -> NDArray[np.float16]:
         )
     unfit = (total < REQUESTS_MIN) | is_bad(minutes).any(axis=-1)
     parts[unfit] = np.nan
-    quarter: NDArray[np.float16] = np.minimum(parts, _HALF_MAX).astype(np.float16)
-    return quarter
+    return halved(parts)
+
+
+def halved(values: NDArray[np.floating]) -> NDArray[np.float16]:
+    """In half precision; what it cannot hold becomes the most it can."""
+    half: NDArray[np.float16] = np.minimum(values, _HALF_MAX).astype(np.float16)
+    return half
 
 
 def seasonal(past: NDArray[np.float16]) -> Floats:

@@ -36,6 +36,7 @@ REFERENCE_MINUTES_MIN: Final = 2  # with fewer usable minutes there is no "usual
 YOUNG_MINUTES: Final = 30  # with fewer usable minutes the reference is renewed every minute …
 RENEWED_MINUTES: Final = 5  # … and afterwards whenever the clock's minute is divisible by this
 CALM_QUANTILE: Final = 0.2
+NUMBER_MAX: Final = 1e12  # of a minute, in any unit: 31 years in ms
 BAD_ERRORS: Final = 5
 BAD_SHARE: Final = 0.05
 
@@ -57,9 +58,14 @@ class Usual:
         return Usual(self.median[rows], self.spread[rows], self.calm[rows], self.minutes[rows])
 
 
-def cleaned(minutes: Floats) -> Floats:
-    """Minutes (…, C, T) whose latencies are NaN where nothing was measured: 0 ms of no requests is no latency."""
-    clean = np.array(minutes, dtype=np.float32)
+def cleaned(minutes: NDArray[np.floating]) -> Floats:
+    """Minutes (…, C, T) whose latencies are NaN where nothing was measured: 0 ms of no requests is no latency.
+
+    A number beyond `NUMBER_MAX` was not measured either; without it no sum or product of single precision overflows.
+    """
+    with np.errstate(over="ignore"):
+        clean = np.array(minutes, dtype=np.float32)
+    clean[np.abs(clean) > NUMBER_MAX] = np.nan
     silent = ~(clean[..., COLUMN["requests"], :] > 0)
     for index in LATENCIES:
         clean[..., index, :][silent | ~(clean[..., index, :] > 0)] = np.nan
@@ -86,9 +92,9 @@ def metrics_of(minutes: Floats) -> Floats:
         column: Floats = minutes[..., COLUMN[name], :]
         return column
 
-    requests = of("requests")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rps = requests / np.float32(60)
+    rps = of("requests") / np.float32(60)
+    requests = np.where(of("requests") > 0, of("requests"), np.float32(np.nan))  # a share of none is not known
+    with np.errstate(invalid="ignore"):
         parts = (
             rps,
             of("errors") / requests,

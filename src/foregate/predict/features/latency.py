@@ -36,7 +36,7 @@ def _ratio_sentence(what: str, metric: str, span: int = 0) -> Sentence:
 def _growth(f: Frame, i: int) -> str:
     """The end of a sentence: for how long p95 has been above its usual, when it is."""
     grown = float(f.grown("p95_ms")[i])
-    if grown < 1:
+    if not grown >= 1:  # NaN, too: there may be a season to compare with, but no reading of this minute
         return ""
     grows = f.slope("p95_ms", 15)[i] > 0.01 * max(float(f.median("p95_ms")[i]), 1.0)
     return f", and {'has grown for' if grows else 'has been above it for'} {minutes(grown)}"
