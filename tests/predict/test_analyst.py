@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model, window
 
 from foregate.predict import Analyst, Models, Thresholds
@@ -162,6 +163,41 @@ def test_more_entities_than_a_tick_holds_take_turns_and_each_is_judged_once() ->
     for time_s in (T0 + 180, T0 + 190):
         judged += [risk.entity for risk in a.judge([tick(time_s, CALM, entity=e) for e in entities]).risks]
     assert sorted(judged) == sorted(entities)
+
+
+@pytest.mark.parametrize("count", [JUDGED_A_TICK + 10, 4 * JUDGED_A_TICK + 10])
+def test_a_crowd_that_nothing_is_known_of_yet_is_said_to_be_learned(count: int) -> None:
+    a = analyst()
+    crowd = [tick(T0, CALM, entity=Entity("o", "s", f"/{i}", "e")) for i in range(count)]
+    risks = [r for i in range(6) for r in a.judge([replace(t, time_s=T0 + 10 * i) for t in crowd]).risks]
+    assert {risk.state for risk in risks} == {"learning"}
+    assert {risk.entity for risk in risks} == {each.entity for each in crowd}
+
+
+def test_an_entity_given_twice_in_a_tick_is_judged_once_by_what_was_said_last() -> None:
+    a = analyst()
+    a.learn(minutes(20, CALM))
+    [risk] = a.judge([tick(T0 + 1200, CALM), tick(T0 + 1200, Shape(requests=lambda m: 0.0))]).risks
+    assert risk.state == "quiet"
+
+
+def test_absurd_numbers_are_not_known_and_harm_nobody_else() -> None:
+    a, other = analyst(), Entity("demo", "search", "/search", "test")
+    sane = analyst()
+    for i in range(40):
+        good = window(T0 + 60 * i, 60, CALM)
+        bad = replace(
+            good, p95_ms=1e300, mean_ms=float("inf"), p50_ms=float("nan"), requests=10**18, inflight_max=2**62
+        )
+        end_s = T0 + 60 * (i + 1)
+        a.learn([(other, bad), (PAY, good)], {other: {"quota_left": -1e308, "cert_left_s": float("-inf")}})
+        sane.learn([(PAY, good)])
+        verdicts = a.judge([replace(tick(end_s, CALM, entity=other), w1=bad, w5=bad), tick(end_s, CALM)])
+        [alone] = sane.judge([tick(end_s, CALM)]).risks
+        absurd, risk = verdicts.risks
+        assert risk == alone
+        assert absurd.score is None or 0 <= absurd.score <= 1
+        assert not any("nan" in c.sentence or "inf " in c.sentence for c in absurd.contributions)
 
 
 def test_every_organisation_is_judged_by_its_own_model_and_the_rows_are_shown_with_it() -> None:

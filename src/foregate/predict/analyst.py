@@ -18,19 +18,19 @@ from foregate.predict.models.model import EXPLAIN_MAX, Model
 from foregate.predict.moments import live_frame
 from foregate.predict.panel import Panel
 from foregate.predict.unusual import Unusual
-from foregate.predict.usual import REFERENCE_MINUTES_MIN, Floats
+from foregate.predict.usual import REFERENCE_MINUTES_MIN, Floats, cleaned
 from foregate.predict.verdict import Answer, Seen, scored, unscored
 from foregate.wire.alert import Alert
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import row_of
+from foregate.wire.minutes import COLUMNS, row_of
 from foregate.wire.risk import Risk, RiskState
 from foregate.wire.window import Tick, WindowStats
 
 QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
 NO_MODEL: Final = "off"  # the model version of risks that are made without a model: they are never scored
 JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
-TURNS_MAX: Final = 6
+TURNS: Final = (1, 2, 3, 6)  # divisors of a minute's six ticks: nobody comes twice while others come once
 Beside = Mapping[Entity, Mapping[str, float]]
 Observer = Callable[[str, str, NDArray[np.float32], float], None]
 
@@ -106,7 +106,7 @@ class Analyst:
             rows = {entity: row_of(one, known.get(entity)) for entity, one in stats.items()}
             new = self._panel.learn(start_s, rows)
             self._panel.renew(start_s + 60)
-            self._notice(start_s + 60, new, np.array([rows[entity] for entity in new], dtype=np.float32))
+            self._notice(start_s + 60, new, _rows([rows[entity] for entity in new]))
             for entity in new:
                 self._follow(entity, stats[entity])
 
@@ -145,12 +145,13 @@ class Analyst:
         if not ticks:
             return verdicts
         time_s = ticks[0].time_s
-        ticks = self._in_turn(ticks)
-        states = self._states(ticks)
-        fit = [tick for tick, state in zip(ticks, states, strict=True) if state == "scored"]
-        risks = self._scored(fit, time_s, verdicts) if fit else {}
+        ticks = self._in_turn(list({tick.entity: tick for tick in ticks}.values()))
+        slots = self._panel.slots([tick.entity for tick in ticks])
+        states, past = self._states(ticks, slots, time_s), self._seen(slots, time_s)
+        fit = [i for i, state in enumerate(states) if state == "scored"]
+        risks = self._scored([ticks[i] for i in fit], [past[i] for i in fit], time_s, verdicts) if fit else {}
         verdicts.anomalies.extend(self._unusual.expire(time_s))
-        for tick, state, seen in zip(ticks, states, self._seen([t.entity for t in ticks], time_s), strict=True):
+        for tick, state, seen in zip(ticks, states, past, strict=True):
             no_model = "learning" if state == "scored" else state
             verdicts.risks.append(risks.get(tick.entity) or self._unscored(tick, no_model, seen))
         suspects = {a.entity: s for a in self._book.unresolved() if (s := self._failures.suspect_since_s(a.entity))}
@@ -159,40 +160,40 @@ class Analyst:
 
     def _in_turn(self, ticks: Sequence[Tick]) -> Sequence[Tick]:
         """All of them, or those whose turn it is, and whoever has an open alert."""
-        turns = min(-(-len(ticks) // JUDGED_A_TICK), TURNS_MAX)
-        if turns <= 1:
+        turns = next((turns for turns in TURNS if len(ticks) <= turns * JUDGED_A_TICK), TURNS[-1])
+        if turns == 1:
             return ticks
         turn = int(ticks[0].time_s // 10) % turns
         watched = {alert.entity for alert in self._book.unresolved()}
         slots = self._panel.slots([tick.entity for tick in ticks])  # a slot is kept, an entity's place in the list not
         return [t for t, slot in zip(ticks, slots.tolist(), strict=True) if slot % turns == turn or t.entity in watched]
 
-    def _states(self, ticks: Sequence[Tick]) -> list[RiskState]:
+    def _states(self, ticks: Sequence[Tick], slots: NDArray[np.intp], time_s: float) -> list[RiskState]:
         """What can be said about each at all; "scored" means that a score is possible."""
-        slots = self._panel.slots([tick.entity for tick in ticks])
         known = slots >= 0
         usual, bad = np.zeros(len(ticks), dtype=bool), np.zeros(len(ticks), dtype=bool)
         usual[known] = self._panel.usual(slots[known]).minutes >= REFERENCE_MINUTES_MIN
-        bad[known] = self._panel.bad_minutes(slots[known], ticks[0].time_s, 2) > 0
+        bad[known] = self._panel.bad_minutes(slots[known], time_s, 2) > 0
         return [
             "failing" if t.w1.bad or b else "quiet" if t.w5.requests < QUIET_REQUESTS else "scored" if u else "learning"
             for t, u, b in zip(ticks, usual.tolist(), bad.tolist(), strict=True)
         ]
 
-    def _seen(self, entities: Sequence[Entity], time_s: float) -> list[Seen]:
-        slots = self._panel.slots(entities)
+    def _seen(self, slots: NDArray[np.intp], time_s: float) -> list[Seen]:
         known = slots >= 0
         minutes, hours = np.zeros(len(slots), dtype=np.int64), np.zeros(len(slots))
         minutes[known] = self._panel.usable_minutes(slots[known])
         hours[known] = self._panel.known_hours(slots[known], time_s)
         return [Seen(m, h) for m, h in zip(minutes.tolist(), hours.tolist(), strict=True)]
 
-    def _scored(self, ticks: Sequence[Tick], time_s: float, verdicts: Verdicts) -> dict[Entity, Risk]:
+    def _scored(
+        self, ticks: Sequence[Tick], seen: Sequence[Seen], time_s: float, verdicts: Verdicts
+    ) -> dict[Entity, Risk]:
         entities = [tick.entity for tick in ticks]
-        now = np.array([row_of(tick.w1) for tick in ticks], dtype=np.float32)
+        now = _rows([row_of(tick.w1) for tick in ticks])
         frame = live_frame(self._panel, entities, time_s, now, self._calls)
         verdicts.anomalies.extend(self._unusual.tick(time_s, entities, frame))
-        rows, seen = matrix(frame), self._seen(entities, time_s)
+        rows = matrix(frame)
         risks: dict[Entity, Risk] = {}
         for model, chosen in self._by_model(entities):
             self._show(model, entities, rows, chosen, time_s)
@@ -250,3 +251,8 @@ class Analyst:
             title=f"{risk.entity.label} is likely to fail within {risk.horizon_s // 60} minutes ({percent(score)})",
             reasons=reasons(risk.contributions),
         )
+
+
+def _rows(of: Sequence[Sequence[float]]) -> Floats:
+    """Minutes as one array, (n, C), without what cannot have been measured."""
+    return cleaned(np.array(of, dtype=np.float64).reshape(-1, len(COLUMNS), 1))[..., 0]
