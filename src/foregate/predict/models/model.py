@@ -14,6 +14,7 @@ from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
 from foregate.predict.models.calibration import Calibration
 from foregate.predict.models.library import xgboost
+from foregate.predict.models.shares import Shares
 from foregate.wire.budget import score_for
 
 Floats = NDArray[np.float64]
@@ -74,6 +75,7 @@ class Model:
         self._boosters = boosters
         self.header = header
         self.version = version
+        self._shares: list[Shares | None] = []  # of the alerting horizon, made when the first score is explained
         self._alerting = [h.horizon_s for h in header.horizons].index(HORIZON_S)
 
     @property
@@ -89,11 +91,19 @@ class Model:
         if not len(explained):
             return Scored(probability, explained, np.zeros((0, rows.shape[1] + 1)))
         calibration = self.alerting.calibration
-        matrix = xgboost.DMatrix(rows[explained], nthread=1)
-        contributions = self._boosters[self._alerting].predict(matrix, pred_contribs=True)
-        shap = calibration.scale * np.asarray(contributions, dtype=np.float64)
+        shap = calibration.scale * self._contributions(rows[explained])
         shap[:, -1] += calibration.shift
         return Scored(probability, explained, shap)
+
+    def _contributions(self, rows: NDArray[np.floating]) -> Floats:
+        booster = self._boosters[self._alerting]
+        if not self._shares:
+            self._shares.append(Shares.of(booster, rows.shape[1]))
+        [tables] = self._shares
+        if tables is not None:
+            return tables.explain(rows)
+        told = booster.predict(xgboost.DMatrix(rows, nthread=1), pred_contribs=True)
+        return np.asarray(told, dtype=np.float64)
 
     def weights(self) -> dict[str, float]:
         """How much the alerting horizon heeds each feature: the gain of all its splits; unused ones are left out."""
