@@ -1,6 +1,7 @@
 """Labelled series end to end: both layouts, the table, and what is wrong with a file."""
 
 import json
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from foregate.predict.evaluate.labelled import LabelledReport, evaluate, table
+from foregate.predict.evaluate.labelled import LabelledReport, evaluate, scorers, table
 from foregate.predict.evaluate.labelled.series import read
 
 BEGIN = datetime(2024, 1, 1)
@@ -63,9 +64,45 @@ def test_hours_that_are_missing_are_a_gap_of_as_many_steps(tmp_path: Path) -> No
     assert series.at[8:12].tolist() == [8, 9, 13, 14]
 
 
+def test_a_series_is_the_same_wherever_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Winter time gave Berlin an hour on 27 October 2024, but not the series."""
+    times = [datetime(2024, 10, 26, 12) + timedelta(hours=i) for i in range(40)]
+    rows = [f"{at},{i % 7}" for i, at in enumerate(times)]
+    path = tmp_path / "data" / "real" / "a.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n", encoding="utf-8")
+    (tmp_path / "labels").mkdir()
+    windows = {"real/a.csv": [[str(times[14]), str(times[16])]]}
+    (tmp_path / "labels" / "combined_windows.json").write_text(json.dumps(windows), encoding="utf-8")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        [series] = read(tmp_path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert series.at.tolist() == list(range(40))
+    assert np.flatnonzero(series.label).tolist() == [14, 15, 16]
+
+
+def test_series_with_more_gaps_than_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "g" / "a.csv", labelled=True, seed=1)
+    monkeypatch.setattr(scorers, "CELLS_MAX", 159)
+    with pytest.raises(ValueError, match=r"160 steps.*at most 159"):
+        evaluate(tmp_path, seed=1, step=lambda done, total: None)
+
+
+def test_where_nothing_is_left_to_choose_on_the_table_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "group" / "s0.csv", labelled=True, seed=1)
+    assert not read(tmp_path)[0].development
+    told = table(evaluate(tmp_path, seed=1, step=lambda done, total: None))
+    assert "chosen on the series that they are judged on" in told
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (f"TimeStamp,Value,Label\n2024-01-01,1,0\n2024-01-02,{'1' * 200_000},0\n", r"a.csv line 3: field larger"),
         ("TimeStamp,Value,Label\n2024-01-01 00:00,1,0\nyesterday,2,0\n", r"a.csv line 3: not a time"),
         ("TimeStamp,Value,Label\n2024-01-01 00:00,1,0\n", "fewer than two values"),
         ("TimeStamp,Value,Label\n2024-01-02,1,0\n2024-01-01,1,0\n", "not in the order of time"),

@@ -13,7 +13,7 @@ class Mean(msgspec.Struct, frozen=True):
     """One scorer over one part. VUS-PR by the longest buffer (samples); `groups`: of buffer 100, by group.
 
     `recall` of labelled ranges and `false_alarms_per_day` (per series) at the one threshold chosen on the development
-    part for at most one false alarm per series and day.
+    part for at most one false alarm per series and day; on all series where there is no development part.
     """
 
     scorer: str
@@ -64,6 +64,8 @@ def table(report: LabelledReport) -> str:
     counts = {part: by[SCORERS[0], part].series for part in PARTS if (SCORERS[0], part) in by}
     left = f"{report.without_label} of {report.series} series have no label and are left out. "
     head = left + "Series: " + ", ".join(f"{part} {count}" for part, count in counts.items()) + "."
+    if "development" not in counts:
+        head += " None is for development: thresholds were chosen on the series that they are judged on."
     return "\n".join(
         [
             head,

@@ -16,6 +16,7 @@ from foregate.predict.evaluate.labelled.series import Series
 
 FUSED: Final = "fused (default)"
 ALARM: Final = "alarm"  # p-values below the stated rate, as −log10 p; not a row of the table
+CELLS_MAX: Final = 10_000_000  # steps, gaps included, of series side by side; some 130 bytes each: more is refused
 MEMBERS: Final = ("robust z", "seasonal", "autoregression", "sub-PCA", "CUSUM")
 SCORERS: Final = (
     "random",
@@ -32,7 +33,10 @@ Step = Callable[[int, int], None]  # done, of how many
 
 
 def score_all(series: list[Series], seed: int, step: Step) -> list[Scores]:
-    """The scores of all series, in their order. Series of equal steps go through one bank, side by side."""
+    """The scores of all series, in their order. Series of equal steps go through one bank, side by side.
+
+    Raises ValueError when these are more than `CELLS_MAX`.
+    """
     results: list[Scores] = [{} for _ in series]
     steps = sorted({one.step_s for one in series})
     batches = [[i for i, one in enumerate(series) if one.step_s == step_s] for step_s in steps]
@@ -53,7 +57,14 @@ def score_all(series: list[Series], seed: int, step: Step) -> list[Scores]:
 
 
 def _side_by_side(series: list[Series]) -> Floats:
-    values = np.full((len(series), max(int(one.at[-1]) + 1 for one in series)), np.nan)
+    longest = max(series, key=lambda one: int(one.at[-1]))
+    shape = len(series), int(longest.at[-1]) + 1
+    if shape[0] * shape[1] > CELLS_MAX:
+        raise ValueError(
+            f"{shape[0]} series side by side are {shape[0] * shape[1]:,} steps with their gaps, at most "
+            f"{CELLS_MAX:,} are judged at once: {longest.name} alone spans {shape[1]:,}"
+        )
+    values = np.full(shape, np.nan)
     for row, one in enumerate(series):
         values[row, one.at] = one.values
     return values

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -65,16 +66,13 @@ def read(folder: Path) -> list[Series]:
 def _series(path: Path, marks: dict[str, list[tuple[str, str]]] | None) -> Series:
     name = f"{path.parent.name}/{path.name}"
     times, values, labels = [], [], []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if number == 1:
-                continue
-            try:
-                times.append(datetime.fromisoformat(row[0]).timestamp())
-                values.append(float(row[1]) if row[1] else math.nan)
-                labels.append(marks is None and float(row[2] or 0) > 0)
-            except (ValueError, IndexError) as error:
-                raise ValueError(f"{path} line {number}: not a time, a value and a label ({error})") from error
+    for number, row in _rows(path):
+        try:
+            times.append(_seconds(row[0]))
+            values.append(float(row[1]) if row[1] else math.nan)
+            labels.append(marks is None and float(row[2] or 0) > 0)
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"{path} line {number}: not a time, a value and a label ({error})") from error
     if len(times) < 2:
         raise ValueError(f"{path} holds fewer than two values")
     when = np.asarray(times)
@@ -86,9 +84,25 @@ def _series(path: Path, marks: dict[str, list[tuple[str, str]]] | None) -> Serie
     return Series(name, path.parent.name, step_s, np.asarray(values), label, (np.cumsum(steps) - 1).astype(np.int64))
 
 
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines after the head, each with its number."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        try:
+            yield from itertools.islice(enumerate(rows, start=1), 1, None)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} line {rows.line_num}: {error}") from error
+
+
+def _seconds(text: str) -> float:
+    """A time without a zone is UTC: summer time on the reader's machine is no gap."""
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
 def _within(when: NDArray[np.float64], windows: Iterable[tuple[str, str]]) -> NDArray[np.bool_]:
     label = np.zeros(len(when), dtype=np.bool_)
     for first, last in windows:
-        begin_s, end_s = (datetime.fromisoformat(moment).timestamp() for moment in (first, last))
+        begin_s, end_s = (_seconds(moment) for moment in (first, last))
         label |= (when >= begin_s) & (when <= end_s)
     return label
