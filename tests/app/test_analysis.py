@@ -1,6 +1,6 @@
 """The analyzer's work on real stores: windows, verdicts and messages, across a restart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,9 @@ from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.analysis import Analysis
 from foregate.app.notify import Notifications
+from foregate.app.signals import Signals
 from foregate.kernel.clock import ManualClock
+from foregate.ports.notifier import Notifier
 from foregate.predict import Analyst, Models, Thresholds
 from foregate.predict.models.model import bundled_model
 from foregate.telemetry.consumer import Consumer
@@ -24,17 +26,24 @@ from foregate.wire.risk import Risk
 START_S = 1_700_000_040.0  # on a minute's border
 
 
-def event(time_s: float, number: int) -> RequestEvent:
+def event(time_s: float, number: int, slow: float = 1.0) -> RequestEvent:
     return RequestEvent(
-        time_s, "o", "pay", "/pay", "GET", 200, 20.0 + number % 7, 18.0, 0, 10, "k", "test", f"r-{time_s}-{number}",
-        "t", "s", 1, "none", "closed", "none", "", "http://x", 1, 19.0,
+        time_s, "o", "pay", "/pay", "GET", 200, slow * (20.0 + number % 7), 18.0, 0, 10, "k", "test",
+        f"r-{time_s}-{number}", "t", "s", 1, "none", "closed", "none", "", "http://x", 1, 19.0,
     )  # fmt: skip
 
 
 class Machine:
     """One data directory, one clock, and the analyzer of the moment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        analyst: Callable[[], Analyst] = lambda: Analyst(Models(bundled_model()), Thresholds(0.8)),
+        told: Notifier | None = None,
+        signals: Signals | None = None,
+    ) -> None:
+        self.make_analyst, self.told, self.signals = analyst, told, signals
         self.clock = ManualClock(START_S)
         self.folder = folder
         self.sequence = 0
@@ -45,31 +54,35 @@ class Machine:
         self.series = EmbeddedSeries(self.folder / "series")
         self.findings = EmbeddedFindings(self.folder / "findings")
         log = structlog.wrap_logger(structlog.ReturnLogger())
+        self.notifications = Notifications(self.told, log)
         self.analysis = Analysis(
             bus=self.bus,
             series=self.series,
             findings=self.findings,
             consumer=Consumer(self.bus, self.series, self.series, Windower(), self.clock),
-            analyst=Analyst(Models(bundled_model()), Thresholds(0.8)),
-            notifications=Notifications(None, log),
+            analyst=self.make_analyst(),
+            notifications=self.notifications,
             clock=self.clock,
             log=log,
+            signals=self.signals,
         )
         self.analysis.restore()
 
     def close(self) -> None:
+        self.notifications.close()
         for store in (self.bus, self.series, self.findings):
             store.close()
 
-    def live(self, seconds: int) -> None:
+    def live(self, seconds: int, *, slow: float = 1.0, judged: bool = True) -> None:
         """Ten requests every second, judged as they come."""
         for _ in range(seconds):
-            events = [event(self.clock.now(), number) for number in range(10)]
+            events = [event(self.clock.now(), number, slow) for number in range(10)]
             payload = msgspec.msgpack.encode([msgspec.Raw(encode_event(each)) for each in events])
             self.sequence += 1
             self.bus.append(TOPIC_EVENTS, 0, payload, len(events), producer="p", sequence=self.sequence)
             self.clock.advance(1.0)
-            self.analysis.step()
+            if judged:
+                self.analysis.step()
 
 
 @pytest.fixture

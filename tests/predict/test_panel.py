@@ -151,3 +151,27 @@ def test_after_a_long_absence_nothing_of_before_is_the_usual_any_more() -> None:
     panel_of(minutes(1, Shape(), start_s=T0 + 3 * 86_400), panel)
     assert panel.usual(panel.slots([PAY])).minutes.tolist() == [0]
     assert np.isnan(usual_p50(panel))
+
+
+def test_levels_made_at_once_are_those_that_were_made_minute_by_minute() -> None:
+    past, stored = minutes(200, Shape(), random.Random(3)), Panel()
+    for entity, minute in past:
+        stored.learn(minute.start_s, {entity: row_of(minute)})
+        stored.close_quarter(minute.start_s + 60)
+    stored.settle()
+    live = panel_of(past)
+    slot = live.slots([PAY])
+    assert np.array_equal(stored.usual(slot).median, live.usual(slot).median, equal_nan=True)
+    assert stored.usual(slot).minutes.tolist() == live.usual(slot).minutes.tolist()
+    assert stored.known_hours(slot, T0 + 12_000).tolist() == live.known_hours(slot, T0 + 12_000).tolist()
+
+
+def test_a_quarter_that_is_read_late_pushes_nobody_out_and_empties_nothing() -> None:
+    panel, quarter_s = Panel(entities_max=2), T0 // QUARTER_S * QUARTER_S
+    gone, other = Entity("o", "gone", "/", "e"), Entity("o", "other", "/", "e")
+    day_ago, week_ago = quarter_s - 86_400, quarter_s - 7 * 86_400
+    panel.learn_quarters(day_ago, {PAY: (5.0, 90.0, 0.0), other: (7.0, 90.0, 0.0)})
+    panel.learn_quarters(week_ago, {gone: (1.0, 10.0, 0.0), PAY: (15.0, 70.0, 0.0)})
+    panel.learn_quarters(quarter_s - 8 * 86_400, {PAY: (99.0, 99.0, 0.0)})
+    assert gone not in panel
+    assert panel.season(panel.slots([PAY, other]), T0 + 60)[:, 0].tolist() == [10.0, 7.0]

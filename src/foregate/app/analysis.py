@@ -26,7 +26,7 @@ from foregate.wire import TOPIC_ALERTS, TOPIC_ANOMALIES, TOPIC_RISKS
 from foregate.wire.entity import Entity
 from foregate.wire.objective import ObjectiveSet
 from foregate.wire.risk import Risk
-from foregate.wire.window import StoredWindow, WindowStats
+from foregate.wire.window import WindowStats
 
 TICK_S = 10
 TICK_DELAY_S = 2.0  # how long a tick waits for events that are on their way through spool and bus
@@ -34,8 +34,11 @@ MINUTE_DELAY_S = 5.0  # the same for a closed minute, which is learnt once and f
 EXPIRE_EVERY_S = 60.0
 FINDINGS_RETENTION_S = 30 * 86_400.0
 HOUR_S: Final = 3_600.0
-SEASON_DAYS: Final = 7  # of quarters of an hour that are read at a start, a day at a time …
-SEASON_ROWS_MAX: Final = 2_000_000  # … and at most so many windows, the newest days first
+ROWS_MAX: Final = 4_000_000  # of one reading: more than a quarter of an hour of all entities
+RESTORE_STEP_S: Final = 900.0  # the past is read in steps of it: the windows of all entities are many
+DAY_S: Final = 86_400.0
+WEEK_S: Final = 7 * DAY_S
+SEASON_AHEAD_S: Final = 2 * HOUR_S  # how far ahead of now's weekday and time the quarters of a week ago are read
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -71,6 +74,7 @@ class Analysis:
         self._producer = new_id("a")
         self._sequence = 0
         self._last_tick_s = 0.0
+        self._season_until_s = self._season_known_s = 0.0  # of a week ago: read up to there, and no further than there
         self._newest_s = 0.0  # the start of the newest minute that was learned
         self._owed = Verdicts()  # judged, but not stored yet: the analyst will not say it a second time
         self._last_expire_s = clock.monotonic()
@@ -89,28 +93,36 @@ class Analysis:
         until_s = (now_s - MINUTE_DELAY_S) // 60 * 60
         self._consumer.windower.closed_minutes(until_s)
         self._restore_season(until_s)
-        for from_s in range(int(until_s) - HISTORY_MINUTES_MAX * 60, int(until_s), int(HOUR_S)):
-            end_s = min(from_s + HOUR_S, until_s)
-            stored = self._series.scan(60, from_s, end_s, rows_max=4_000_000, sketches="none")
-            self._analyst.learn((window.entity, window.stats) for window in stored)
+        for from_s in range(int(until_s) - HISTORY_MINUTES_MAX * 60, int(until_s), int(RESTORE_STEP_S)):
+            end_s = min(from_s + RESTORE_STEP_S, until_s)
+            stored = self._series.scan(60, from_s, end_s, rows_max=ROWS_MAX, sketches="none")
+            for start_s, minutes in _by_start((window.entity, window.stats) for window in stored):
+                marked = start_s >= until_s - HOUR_S  # nobody looks further back for a deployment
+                self._analyst.learn(minutes, self._beside(minutes, start_s, of_now=False) if marked else None)
         self._objectives.restore(until_s)
 
     def _restore_season(self, until_s: float) -> None:
-        """What the days before were like, by the quarter of an hour, as far back as the bound allows."""
-        days: list[Sequence[StoredWindow]] = []
-        rows = 0
-        for back in range(SEASON_DAYS + 1):
-            end_s = until_s - back * 86_400.0
-            stored = self._series.scan(
-                QUARTER_S, end_s - 86_400.0, end_s, rows_max=SEASON_ROWS_MAX - rows, sketches="none"
-            )
-            rows += len(stored)
-            days.append(stored)
-            if rows >= SEASON_ROWS_MAX or not stored:
-                break
-        for day in reversed(days):
-            for start_s, windows in _by_start((window.entity, window.stats) for window in day):
-                self._analyst.learn_quarters(start_s, windows)
+        """The last day by the quarter of an hour, and the hours of a week ago that are compared with soon.
+
+        A whole week of all entities takes minutes to read. The rest of it is read while time goes on.
+        """
+        now_s = until_s // QUARTER_S * QUARTER_S
+        self._season_until_s = now_s - WEEK_S + SEASON_AHEAD_S
+        self._season_known_s = now_s - DAY_S - HOUR_S
+        for from_s, end_s in ((now_s - WEEK_S - HOUR_S, self._season_until_s), (self._season_known_s, now_s)):
+            for start_s in range(int(from_s), int(end_s), QUARTER_S):
+                self._learn_quarter(start_s)
+
+    def _read_season(self, now_s: float) -> None:
+        """The next quarters of a week ago, until it is those that were learned live or at the start."""
+        due_s = min(now_s // QUARTER_S * QUARTER_S - WEEK_S + SEASON_AHEAD_S, self._season_known_s)
+        while self._season_until_s < due_s:
+            self._learn_quarter(self._season_until_s)
+            self._season_until_s += QUARTER_S
+
+    def _learn_quarter(self, start_s: float) -> None:
+        stored = self._series.scan(QUARTER_S, start_s, start_s + QUARTER_S, rows_max=ROWS_MAX, sketches="none")
+        self._analyst.learn_quarters(start_s, ((window.entity, window.stats) for window in stored))
 
     @property
     def caught_up(self) -> bool:
@@ -124,6 +136,7 @@ class Analysis:
         now_s = self._clock.now()
         tick_s = (now_s - TICK_DELAY_S) // TICK_S * TICK_S
         if tick_s != self._last_tick_s and self._consumer.caught_up:
+            self._read_season(now_s)
             self._learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
             self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s))
             self._owed.alerts.extend(self._objectives.judge(tick_s))
@@ -136,19 +149,29 @@ class Analysis:
             self._tidy(now_s)
 
     def _learn(self, minutes: Sequence[tuple[Entity, WindowStats]]) -> None:
-        """Closed minutes; the newest with what stands beside it: that is known as of now, not of some minutes ago."""
+        """Closed minutes, each with what stands beside it."""
         self._objectives.learn(minutes)
+        newest_s = max((minute.start_s for _, minute in minutes), default=0.0)
         for start_s, of_minute in _by_start(minutes):
-            beside: Mapping[Entity, Mapping[str, float]] = {}
-            if self._signals is not None and start_s >= self._newest_s:
-                beside = self._signals.minute(start_s, [entity for entity, _ in of_minute])
-                self._analyst.connect(self._signals.calls())
-            self._newest_s = max(self._newest_s, start_s)
-            self._analyst.learn(of_minute, beside)
+            self._analyst.learn(of_minute, self._beside(of_minute, start_s, of_now=start_s == newest_s))
         if self._models is not None:
             self._models.look()
         if self._shifts is not None and minutes:
             self._shifts.say()
+
+    def _beside(
+        self, minutes: Sequence[tuple[Entity, WindowStats]], start_s: float, *, of_now: bool
+    ) -> Mapping[Entity, Mapping[str, float]]:
+        """What is left of quotas, budgets, disks is known as of now: of the newest minute, and of none made up for."""
+        if self._signals is None:
+            return {}
+        entities = [entity for entity, _ in minutes]
+        if not of_now or start_s < self._newest_s:
+            return self._signals.marks(start_s, entities)
+        self._newest_s = start_s
+        beside = self._signals.minute(start_s, entities)
+        self._analyst.connect(self._signals.calls())
+        return beside
 
     def _read(self) -> None:
         lost_before, set_back_before = self._consumer.lost_batches, self._consumer.clock_set_back

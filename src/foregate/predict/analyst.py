@@ -105,7 +105,10 @@ class Analyst:
         for start_s, stats in sorted(by_start.items()):
             rows = {entity: row_of(one, known.get(entity)) for entity, one in stats.items()}
             new = self._panel.learn(start_s, rows)
-            self._panel.renew(start_s + 60)
+            if self._judged:
+                self._panel.renew(start_s + 60)
+            else:  # of the stored past levels are made once, at the first judgement
+                self._panel.close_quarter(start_s + 60)
             self._notice(start_s + 60, new, _rows([rows[entity] for entity in new]))
             for entity in new:
                 self._follow(entity, stats[entity])
@@ -141,7 +144,9 @@ class Analyst:
         """The verdicts at one moment. One model call for all entities that share a model."""
         verdicts = Verdicts(alerts=self._late_alerts, anomalies=self._late_anomalies)
         self._late_alerts, self._late_anomalies = [], []
-        self._judged = True
+        if not self._judged:
+            self._judged = True
+            self._panel.settle()
         if not ticks:
             return verdicts
         time_s = ticks[0].time_s

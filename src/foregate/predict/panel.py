@@ -140,18 +140,29 @@ class Panel:
     def renew(self, minute_end_s: float) -> None:
         """Make the usual levels anew that are due when the minute that ends now has been learned."""
         end = int(minute_end_s // MINUTE_S)
-        due = np.array([slot for slot in self._slots.values() if self._due(slot, end)], dtype=np.intp)
+        self._level([slot for slot in self._slots.values() if self._due(slot, end)], end)
+        self.close_quarter(minute_end_s)
+
+    def settle(self) -> None:
+        """Make the usual levels of all that was learned without `renew`, as of when they were due the last time."""
+        end = self._newest + 1
+        self._level(list(self._slots.values()), end // RENEWED_MINUTES * RENEWED_MINUTES)
+        self._level([slot for slot in self._slots.values() if self._known[slot] < YOUNG_MINUTES], end)
+
+    def _level(self, of: Sequence[int], end: int) -> None:
+        due = np.array(of, dtype=np.intp)
         for at in range(0, len(due), _CHUNK):
             slots = due[at : at + _CHUNK]
             usual = usual_of(self._trailing(slots, end, REFERENCE_MINUTES))
             self._median[slots], self._spread[slots], self._calm[slots] = usual.median, usual.spread, usual.calm
             self._known[slots] = usual.minutes
-        self._close_quarter(end)
 
     def _due(self, slot: int, end: int) -> bool:
         return end % RENEWED_MINUTES == 0 or self._known[slot] < YOUNG_MINUTES
 
-    def _close_quarter(self, end: int) -> None:
+    def close_quarter(self, minute_end_s: float) -> None:
+        """Add up the quarter of an hour that ends with this minute, if one does."""
+        end = int(minute_end_s // MINUTE_S)
         if end % (QUARTER_S // MINUTE_S) or not self._slots:
             return
         slots = np.array(list(self._slots.values()), dtype=np.intp)
@@ -167,10 +178,18 @@ class Panel:
         self._quarter = number
 
     def learn_quarters(self, start_s: float, rows: Mapping[Entity, tuple[float, float, float]]) -> None:
-        """Take in what is stored of an earlier quarter of an hour: (rps, p95 in ms, error rate) of each entity."""
+        """Take in what is stored of an earlier quarter of an hour: (rps, p95 in ms, error rate) of each entity.
+
+        One that is older than the newest is only taken for entities that are here: it must push nobody out.
+        """
         number = int(start_s // QUARTER_S)
-        self._begin_quarter(number)
-        at = {entity: self._slot(entity) for entity in rows}
+        if number > self._quarter:
+            self._begin_quarter(number)
+            at = {entity: self._slot(entity) for entity in rows}
+        elif number > self._quarter - QUARTERS:
+            at = {entity: slot for entity in rows if (slot := self._slots.get(entity)) is not None}
+        else:
+            return  # its place is a newer one's
         known = [entity for entity in at if entity in self._slots]
         if known:
             slots = np.array([at[entity] for entity in known], dtype=np.intp)

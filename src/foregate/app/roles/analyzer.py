@@ -90,9 +90,9 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         shifts=shifts,
         signals=signals,
     )
+    gc.set_threshold(*GC_THRESHOLDS)
     await asyncio.to_thread(analysis.restore)
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     log.info("analyzing", threshold=runtime.alert_threshold, false_alarms_per_day=runtime.false_alarms_per_day)
     watching = [
         spawn(keep_watching(make, step_s, data, runtime.bus, clock, stop, log.bind(watch=name)), name=f"watch {name}")

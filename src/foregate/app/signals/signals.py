@@ -61,15 +61,25 @@ class Signals:
         """Of the minute that began at `start_s` and is over: names of `wire.minutes.SIGNALS`; what is not known is
         absent. What is left of anything is as of now. An entity without an entry has no signal."""
         snapshot = self._from("configuration", self._snapshot.read)
-        of_minute = self._from("changes", lambda: changes_of_minute(self._changes, start_s))
-        found: dict[Entity, dict[str, float]] = {entity: {} for entity in entities}
-        if of_minute is not None:
-            _add_changes(found, of_minute, snapshot)
+        found = self._changed(start_s, entities, snapshot)
         self._add_budgets(found)
         if snapshot is not None:
             self._add_own(found, snapshot, start_s + MINUTE_S)
         self._edges = self._from("calls", lambda: self._calls.read(self._clock.now())) or frozenset()
         return {entity: values for entity, values in found.items() if values}
+
+    def marks(self, start_s: float, entities: Sequence[Entity]) -> Mapping[Entity, Mapping[str, float]]:
+        """Of a minute that has been over for a while: its changes alone. What was left of anything, nobody knows."""
+        return self._changed(start_s, entities, self._from("configuration", self._snapshot.read))
+
+    def _changed(
+        self, start_s: float, entities: Sequence[Entity], snapshot: Snapshot | None
+    ) -> dict[Entity, dict[str, float]]:
+        of_minute = self._from("changes", lambda: changes_of_minute(self._changes, start_s))
+        found: dict[Entity, dict[str, float]] = {entity: {} for entity in entities}
+        if of_minute is not None:
+            _add_changes(found, of_minute, snapshot)
+        return found
 
     def calls(self) -> frozenset[Edge]:
         """Who asks whom, as of the last `minute`: (org, environment, caller, callee)."""
