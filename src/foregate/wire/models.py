@@ -62,7 +62,7 @@ LearningOutcome = Literal[
     "learning",  # not enough traffic or failures yet
     "promoted",
     "refused",  # trained, and not better
-    "failed",
+    "failed",  # something could not be read or kept
 ]
 
 

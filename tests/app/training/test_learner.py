@@ -108,3 +108,14 @@ def test_a_champion_that_cannot_be_used_is_judged_by_nobody(office: Office) -> N
     learning, card = office.learner().learn("shop")
     assert learning.outcome == "promoted"
     assert "the model that serves" not in card
+
+
+def test_a_damaged_day_is_the_answer_of_its_organisation_alone(office: Office) -> None:
+    office.keep()
+    (day,) = office.minutes._of("shop").glob(f"{DAY}.parquet")
+    day.write_bytes(day.read_bytes()[:100])
+    learning, card = office.learner().learn("shop")
+    assert (learning.outcome, card) == ("failed", "")
+    assert f"{DAY}.parquet is damaged" in learning.sentence
+    assert office.registry.learning("shop") == learning
+    assert office.learner().learn("other")[0].outcome == "learning"

@@ -48,20 +48,29 @@ class Learner:
 
     def learn(self, org: str, *, seed: int = 0) -> tuple[Learning, str]:
         """Collect, train, judge, and promote what is better. Returns what came of it, and the card in Markdown ("" when
-        nothing was trained). Raises OSError."""
-        began_s = self._clock.monotonic()
-        now_s = self._clock.now()
+        nothing was trained). What cannot be read of one organisation is its answer, and no harm to the others. Raises
+        OSError where even that cannot be kept."""
+        began_s, now_s = self._clock.monotonic(), self._clock.now()
+        try:
+            learning, card = self._learn(org, seed, now_s)
+        except OSError as error:
+            self._log.error("learning_failed", org=org, error=str(error))
+            learning, card = Learning(now_s, "failed", str(error)), ""
+        took_s = round(self._clock.monotonic() - began_s, 1)
+        learning = msgspec.structs.replace(learning, took_s=took_s)
+        self._registry.put_learning(org, learning)
+        self._log.info("learning_ended", org=org, outcome=learning.outcome, sentence=learning.sentence, took_s=took_s)
+        return learning, card
+
+    def _learn(self, org: str, seed: int, now_s: float) -> tuple[Learning, str]:
         days = self._collector.collect(org, now_s)
         self._log.info("minutes_collected", org=org, days=days)
         system, left_out = self._collector.system(org, now_s)
         ask = Ask(self._champion(org), BUDGET, seed, now_s, f"{COMMAND} --org {org} --seed {seed}", left_out)
         found = learn(system, self._tools, ask, self._needs)
-        learning = self._kept(found, now_s) if isinstance(found, Learned) else self._lacking(found, now_s)
-        took_s = round(self._clock.monotonic() - began_s, 1)
-        learning = msgspec.structs.replace(learning, took_s=took_s)
-        self._registry.put_learning(org, learning)
-        self._log.info("learning_ended", org=org, outcome=learning.outcome, sentence=learning.sentence, took_s=took_s)
-        return learning, found.files["card.md"].decode() if isinstance(found, Learned) else ""
+        if isinstance(found, Lacking):
+            return Learning(now_s, "learning", found.sentence, *found.amount), ""
+        return self._kept(found, now_s), found.files["card.md"].decode()
 
     def _champion(self, org: str) -> tuple[str, Scorer] | None:
         """Who serves, as far as it can be used: else only the baselines are to be beaten, and the log says so."""
@@ -72,9 +81,6 @@ class Learner:
         except (ModelError, OSError) as error:
             self._log.warning("champion_unusable", org=org, error=str(error), effect="judged against baselines alone")
             return None
-
-    def _lacking(self, found: Lacking, now_s: float) -> Learning:
-        return Learning(now_s, "learning", found.sentence, *found.amount)
 
     def _kept(self, found: Learned, now_s: float) -> Learning:
         """Kept with its card, whatever the verdict; it serves where nothing is against it."""

@@ -26,7 +26,8 @@ def learn(
     output: Output = "text",
     tied: Annotated[bool, typer.Option(hidden=True, help="One of the keeper's: last in line, ends with it.")] = False,
 ) -> None:
-    """Train on the traffic that was recorded here, and let a better model take over. Exit status 1: none did."""
+    """Train on the traffic that was recorded here, and let a better model take over. Exit status 1: none did; 3: what
+    was recorded could not be read."""
     from foregate.app.training.environment import step_back, tie_to_parent
 
     if tied:
@@ -49,7 +50,10 @@ def learn(
         typer.echo(f'foregate predict: training needs more: pip install "foregate[train]" ({error})', err=True)
         raise typer.Exit(EXIT_USAGE) from error
     _show({each: learning for each, (learning, _) in found.items()}, [card for _, card in found.values()], output)
-    if not any(learning.outcome == "promoted" for learning, _ in found.values()):
+    outcomes = {learning.outcome for learning, _ in found.values()}
+    if "failed" in outcomes:
+        raise typer.Exit(EXIT_RUNTIME)
+    if "promoted" not in outcomes:
         raise typer.Exit(EXIT_NOT_PROMOTED)
 
 
