@@ -18,7 +18,6 @@ from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.forecast_quotas import QuotaNow, quotas_now
 from foregate.app.forecast_runs import EVERY_S, FIRST_AFTER_S, ForecastRuns
 from foregate.app.forecasting import EVERYTHING, NOT_INSTALLED, Forecasting
-from foregate.app.signals.quotas import Pair
 from foregate.kernel.clock import ManualClock, SystemClock
 from foregate.kernel.limits import FORECAST_RUN_S_MAX
 from foregate.predict.forecast import Plan
@@ -61,7 +60,7 @@ class Machine:
         return WindowStats(start_s, span_s, requests, requests // 100, p95_ms=80.0 + 10.0 * math.sin(hour))
 
     def run(
-        self, entities_max: int = 20, quotas: Mapping[Pair, QuotaNow] = MappingProxyType({})
+        self, entities_max: int = 20, quotas: Mapping[Entity, QuotaNow] = MappingProxyType({})
     ) -> dict[tuple[Entity, str, int], Forecast]:
         log = structlog.wrap_logger(CapturingLogger())
         made = Forecasting(
@@ -113,7 +112,7 @@ def test_the_busiest_routes_are_forecast_for_a_day_and_a_week_and_it_is_said_wha
     machine.series.append([], {("events", 0): 2}, {}, used)
     day_s = NOW_S // 86_400 * 86_400
     quota = QuotaNow(0.5, day_s, day_s + 86_400)
-    found = machine.run(entities_max=1, quotas={("/pay", "payments"): quota})
+    found = machine.run(entities_max=1, quotas={PAY: quota})
     used = found.pop((PAY, "quota", HOUR_S))
     # Half of it went in the day's first ten hours, which have more traffic than what comes.
     assert used.broken is not None
@@ -197,7 +196,10 @@ def test_of_the_scarcest_quota_it_is_known_what_is_left_and_until_when(tmp_path:
             assert look() == {}
             async with gateway(services, routes, folder=tmp_path) as world:
                 await (await world.client.request("GET", world.url("/a"))).read()
-                found = look()["/a", "svc"]
+                ((whose, found),) = look().items()
+        assert (whose.service, whose.route) == ("svc", "/a")
+        # An organisation that names its API the same has none of our quota.
+        assert (whose.org, whose.environment) == (snapshot([], []).org, snapshot([], []).environment)
         assert found.left == pytest.approx(0.8)
         assert found.start_s <= clock.now() < found.end_s
         assert 28 * 86_400 <= found.end_s - found.start_s <= 31 * 86_400

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from foregate.adapters.embedded.limits.reader import LimitsReader
 from foregate.adapters.embedded.limits.rules.calendar_window import period
-from foregate.app.signals.quotas import Pair, shared_quotas
+from foregate.app.signals.quotas import shared_quotas
 from foregate.kernel.clock import Clock
 from foregate.ports.limits import CalendarWindow
+from foregate.wire.entity import Entity
 from foregate.wire.snapshot import Snapshot
 
 KIND = "quota"
@@ -27,9 +28,9 @@ class QuotaNow(NamedTuple):
         return used / requests if used > 0 and requests > 0 else None
 
 
-def quotas_now(snapshot: Callable[[], Snapshot], reader: LimitsReader, clock: Clock) -> Mapping[Pair, QuotaNow]:
-    """(route, service) → its scarcest quota that all of its requests share. Nothing where none is set, where no worker
-    has counted yet, or where machines share the store. Raises OSError."""
+def quotas_now(snapshot: Callable[[], Snapshot], reader: LimitsReader, clock: Clock) -> Mapping[Entity, QuotaNow]:
+    """Of this gateway's own APIs the scarcest quota that all of their requests share. Nothing where none is set,
+    where no worker has counted yet, or where machines share the store. Raises OSError."""
     try:
         current = snapshot()
     except FileNotFoundError:  # no gateway has run here
@@ -48,4 +49,7 @@ def quotas_now(snapshot: Callable[[], Snapshot], reader: LimitsReader, clock: Cl
         assert isinstance(rule, CalendarWindow)  # noqa: S101 - shared_quotas makes no other
         _, start_s, end_s = period(now_s, rule.period == "month")
         known[one] = QuotaNow(min(1.0, max(0.0, units / rule.limit)), start_s, end_s)
-    return {pair: min(known[one] for one in counted) for pair, counted in of.items()}
+    return {
+        Entity(current.org, service, route, current.environment): min(known[one] for one in counted)
+        for (route, service), counted in of.items()
+    }

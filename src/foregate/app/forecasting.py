@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from foregate.app.forecast_quotas import KIND, QuotaNow
-from foregate.app.signals.quotas import Pair
 from foregate.kernel.clock import Clock
 from foregate.kernel.limits import FORECAST_ENTITIES_MAX
 from foregate.ports.findings import FindingsReader, FindingsWriter
@@ -60,7 +59,7 @@ class Forecasting:
         log: structlog.typing.FilteringBoundLogger,
         models: Models,
         *,
-        quotas: Callable[[], Mapping[Pair, QuotaNow]] = dict,
+        quotas: Callable[[], Mapping[Entity, QuotaNow]] = dict,
         entities_max: int = FORECAST_ENTITIES_MAX,
     ) -> None:
         self._series = series
@@ -106,7 +105,7 @@ class Forecasting:
             quotas = self._quotas() if plan is WEEK else {}
             for entity, found in windows.items():
                 several = [*_metrics(found, states.get(entity), plan)]
-                if (quota := quotas.get((entity.route, entity.service))) is not None:
+                if (quota := quotas.get(entity)) is not None:
                     several += self._used(entity, found, quota, now_s)
                 for metric, values, budget in several:
                     known = before.get((entity, metric, plan.step_s))
