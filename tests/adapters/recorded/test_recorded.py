@@ -101,6 +101,7 @@ def test_a_minute_without_a_row_or_without_requests_was_not_recorded(tmp_path: P
         ([row(T0, 10, "")], r"row 1: only one of requests and errors is known"),
         ([row(T0), row(T0 + 60, "many")], r"row 2: requests is 'many', which is no number"),
         ([row(T0, "inf")], r"row 1: requests is infinite"),
+        ([row(T0, 10, 0, "1e39")], r"row 1: p95_ms is beyond"),
         ([row(T0, system="")], r"row 1: system is empty"),
         ([row(T0) + ",extra"], r"cannot be read.*Expected 9 columns"),
         ([], r"there is no row in it"),
@@ -140,6 +141,16 @@ def test_too_many_entities_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert model.ENTITIES_MAX == 10_000
 
 
+def test_entities_of_many_different_keys_are_not_mixed_up(tmp_path: Path) -> None:
+    names = range(7_000)  # 7,000^5 is more than 2^63
+    rows = [f"a{i},b{i},c{i},d{i},e{i},{T0:.0f},{i},0,1" for i in names]
+    found = read_recorded([csv(tmp_path / "a.csv", *rows)])
+    told = sorted(
+        (of.name, *(getattr(of.entities[0], k) for k in ("org", "environment")), of.minutes[0, 0, 0]) for of in found
+    )
+    assert told == sorted((f"a{i}", f"b{i}", f"e{i}", i) for i in names)
+
+
 def test_a_system_goes_on_in_another_file_of_another_format(tmp_path: Path) -> None:
     whole = made("a", 1, 2, 40)
     half = [Recorded("a", T0 + 60 * i, whole.entities, whole.minutes[:, :, i : i + 20]) for i in (0, 20)]
@@ -172,6 +183,9 @@ def test_parquet_of_others_is_read_whatever_its_types_and_further_columns(tmp_pa
         ("faults", "system,kind\na,x\n", "no column service, start, duration_s"),
         ("faults", "system,kind,service,start,duration_s,benign\na,x,s,soon,5,\n", "line 2: start is 'soon'"),
         ("faults", "system,kind,service,start,duration_s,benign\na,x,s,5,5,perhaps\n", "benign is 'perhaps'"),
+        ("faults", "system,kind,service,start,duration_s\na,x,s,nan,5\n", "line 2: start is 'nan'"),
+        ("faults", "system,kind,service,start,duration_s\na,x,s,5,nan\n", "line 2: duration_s is 'nan'"),
+        ("calls", f"system,caller,callee\na,x,{'y' * 200_000}\n", "after line 1: field larger"),
         ("calls", "system,caller,callee\nz,x,y\n", "line 2: there is no system 'z'"),
         ("calls", "system,caller,callee\na,x,\n", "line 2: caller or callee is empty"),
         ("calls", "system,caller,callee\na\n", "line 2: fields are missing"),

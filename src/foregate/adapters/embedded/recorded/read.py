@@ -149,24 +149,19 @@ def _of_each(which: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
 
 
 def _entities(path: Path, first_row: int, batch: Any) -> tuple[list[_Key], NDArray[np.int64]]:
-    code = np.zeros(batch.num_rows, dtype=np.int64)
-    words: list[list[str]] = []
+    which = np.zeros(batch.num_rows, dtype=np.int64)
+    keys: list[tuple[str, ...]] = [()]
     for name in KEYS:
         column = pc.cast(batch.column(name), "string")
         empty = pc.is_null(column).to_numpy(zero_copy_only=False)
         if empty.any():
             raise BadRecording(f"{path}, row {first_row + int(np.argmax(empty)):,}: {name} is empty")
         encoded = column.dictionary_encode()
-        words.append(encoded.dictionary.to_pylist())
-        code = code * len(words[-1]) + encoded.indices.to_numpy(zero_copy_only=False)
-    distinct, first_seen, which = np.unique(code, return_index=True, return_inverse=True)
-    keys: list[_Key] = []
-    for number in distinct.tolist():
-        parts: list[str] = []
-        for of in reversed(words):
-            number, at = divmod(number, len(of))
-            parts.append(of[at])
-        keys.append(tuple(reversed(parts)))
+        words = encoded.dictionary.to_pylist()
+        # numbered anew after each key: at most rows², where the product of all five would not fit
+        pairs = which * len(words) + encoded.indices.to_numpy(zero_copy_only=False)
+        distinct, first_seen, which = np.unique(pairs, return_index=True, return_inverse=True)
+        keys = [(*keys[pair // len(words)], words[pair % len(words)]) for pair in distinct.tolist()]
     order = np.argsort(first_seen)  # entities in the order of the file
     place = np.empty_like(order)
     place[order] = np.arange(len(order))

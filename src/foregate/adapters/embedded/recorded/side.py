@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import isfinite, nan
 from pathlib import Path
 from typing import Final
 
@@ -52,24 +53,33 @@ def _lines(
         if not path.exists():
             continue
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise BadRecording(f"{path} has no column {', '.join(missing)}; it needs {', '.join(needed)}")
-            for line in reader:
-                where = f"{path}, line {reader.line_num}"
-                if reader.line_num > LINES_MAX:
-                    raise BadRecording(f"{where}: at most {LINES_MAX:,} lines are read")
-                if any(line[name] is None for name in needed):
-                    raise BadRecording(f"{where}: fields are missing; it needs {', '.join(needed)}")
-                if line["system"] not in systems:
-                    raise BadRecording(f"{where}: there is no system {line['system']!r} in the recording")
-                yield where, line
+            yield from _checked(path, csv.DictReader(file), needed, systems)
+
+
+def _checked(
+    path: Path, reader: "csv.DictReader[str]", needed: tuple[str, ...], systems: set[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    try:
+        missing = [name for name in needed if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadRecording(f"{path} has no column {', '.join(missing)}; it needs {', '.join(needed)}")
+        for line in reader:
+            where = f"{path}, line {reader.line_num}"
+            if reader.line_num > LINES_MAX:
+                raise BadRecording(f"{where}: at most {LINES_MAX:,} lines are read")
+            if any(line[name] is None for name in needed):
+                raise BadRecording(f"{where}: fields are missing; it needs {', '.join(needed)}")
+            if line["system"] not in systems:
+                raise BadRecording(f"{where}: there is no system {line['system']!r} in the recording")
+            yield where, line
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BadRecording(f"{path}, after line {reader.line_num}: {error}") from error
 
 
 def _time(where: str, text: str) -> float:
     try:
-        return float(text)
+        if isfinite(seconds := float(text)):
+            return seconds
     except ValueError:
         pass
     try:
@@ -81,9 +91,12 @@ def _time(where: str, text: str) -> float:
 
 def _number(where: str, name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise BadRecording(f"{where}: {name} is {text!r}, which is no number") from None
+        number = nan
+    if not isfinite(number):
+        raise BadRecording(f"{where}: {name} is {text!r}, which is no number")
+    return number
 
 
 def _yes(where: str, name: str, text: str | None) -> bool:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from foregate.adapters.embedded.recorded.model import TIME, BadRecording
 
 Floats = NDArray[np.float64]
+# Nothing is so much in a minute; greater numbers would drown all others in a sum, or not fit single precision.
+VALUE_MAX: Final = 1e12
 _SHARES: Final = ("quota_left", "disk_left")
 _MAY_BE_NEGATIVE: Final = ("budget_left", "cert_left_s")  # overspent; expired
 
@@ -76,6 +78,9 @@ def numbers(where: str, first_row: int, name: str, column: Any) -> Floats:
     values = np.array(read.to_numpy(zero_copy_only=False), dtype=np.float64)
     if np.isinf(values).any():
         _refuse(where, first_row, np.isinf(values), f"{name} is infinite; leave it empty if it is not known")
+    absurd = np.abs(values) > VALUE_MAX
+    if name != TIME and absurd.any():
+        _refuse(where, first_row, absurd, f"{name} is beyond {VALUE_MAX:g}; leave it empty if it is not known")
     return values
 
 
