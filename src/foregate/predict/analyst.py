@@ -205,7 +205,10 @@ class Analyst:
             for i, answer in zip(chosen.tolist(), self._answers(model, rows[chosen], entities, chosen), strict=True):
                 risk = scored(entities[i], time_s, answer, frame, i, rows[i], seen[i])
                 risks[risk.entity] = risk
-                alert = self._book.offer(self._candidate(risk))
+                threshold = answer.thresholds[answer.horizons_s.index(risk.horizon_s)]
+                if risk.score is None or (risk.score < threshold and not self._book.holds(risk.entity)):
+                    continue
+                alert = self._book.offer(self._candidate(risk, risk.score, threshold))
                 if alert is not None:
                     verdicts.alerts.append(alert)
         return risks
@@ -243,9 +246,7 @@ class Analyst:
         model = self._models.of(tick.entity.org)
         return unscored(tick.entity, tick.time_s, state, model.version if model else NO_MODEL, seen)
 
-    def _candidate(self, risk: Risk) -> Candidate:
-        [threshold] = [h.threshold for h in risk.horizons if h.horizon_s == risk.horizon_s]
-        score = risk.score or 0.0
+    def _candidate(self, risk: Risk, score: float, threshold: float) -> Candidate:
         return Candidate(
             time_s=risk.time_s,
             entity=risk.entity,

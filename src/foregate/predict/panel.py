@@ -34,7 +34,7 @@ from foregate.predict.usual import (
     usual_of,
 )
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import COLUMNS
+from foregate.wire.minutes import COLUMNS, TRAFFIC
 
 MINUTE_S: Final = 60
 SLACK: Final = 48  # columns written before the axis is moved on
@@ -153,7 +153,7 @@ class Panel:
         due = np.array(of, dtype=np.intp)
         for at in range(0, len(due), _CHUNK):
             slots = due[at : at + _CHUNK]
-            usual = usual_of(self._trailing(slots, end, REFERENCE_MINUTES))
+            usual = usual_of(self._trailing(slots, end, REFERENCE_MINUTES, len(TRAFFIC)))
             self._median[slots], self._spread[slots], self._calm[slots] = usual.median, usual.spread, usual.calm
             self._known[slots] = usual.minutes
 
@@ -168,7 +168,9 @@ class Panel:
         slots = np.array(list(self._slots.values()), dtype=np.intp)
         number = end // (QUARTER_S // MINUTE_S) - 1
         self._begin_quarter(number)
-        self._quarters[slots, :, number % QUARTERS] = quarter_of(self._trailing(slots, end, QUARTER_S // MINUTE_S))
+        self._quarters[slots, :, number % QUARTERS] = quarter_of(
+            self._trailing(slots, end, QUARTER_S // MINUTE_S, len(TRAFFIC))
+        )
 
     def _begin_quarter(self, number: int) -> None:
         """Empty the places of the quarters since the last one: they still hold what was eight days before."""
@@ -195,13 +197,13 @@ class Panel:
             slots = np.array([at[entity] for entity in known], dtype=np.intp)
             self._quarters[slots, :, number % QUARTERS] = halved(np.array([rows[entity] for entity in known]))
 
-    def _trailing(self, slots: NDArray[np.intp], end: int, count: int) -> Floats:
-        """The last `count` minutes before minute `end`, (len(slots), C, count)."""
-        rows = np.full((len(slots), len(COLUMNS), count), np.nan, dtype=np.float32)
+    def _trailing(self, slots: NDArray[np.intp], end: int, count: int, columns: int = len(COLUMNS)) -> Floats:
+        """The last `count` minutes before minute `end`, (len(slots), C, count), or only the first so many columns."""
+        rows = np.full((len(slots), columns, count), np.nan, dtype=np.float32)
         low, high = end - count - self._base, end - self._base
         first, last = max(low, 0), min(max(high, 0), SPAN)
         if last > first:
-            rows[:, :, first - low : last - low] = self._minutes[slots][:, :, first:last]
+            rows[:, :, first - low : last - low] = self._minutes[:, :columns, first:last][slots]
         return rows
 
     def slots(self, entities: Iterable[Entity]) -> NDArray[np.intp]:
@@ -222,7 +224,9 @@ class Panel:
 
     def bad_minutes(self, slots: NDArray[np.intp], until_s: float, count: int) -> NDArray[np.int64]:
         """How many of the last `count` closed minutes were failing, (n,)."""
-        counted: NDArray[np.int64] = is_bad(self.trailing(slots, until_s, count)).sum(axis=-1)
+        counted: NDArray[np.int64] = is_bad(
+            self._trailing(slots, int(until_s // MINUTE_S), count, len(REQUIRED_COUNTS))
+        ).sum(axis=-1)
         return counted
 
     def known_hours(self, slots: NDArray[np.intp], time_s: float) -> NDArray[np.float64]:

@@ -63,6 +63,10 @@ class AlertBook:
             if alert.kind == "risk" and (alert.outcome == "pending" or alert.state == "open"):
                 self._pages[alert.entity] = _Page(alert)
 
+    def holds(self, entity: Entity) -> bool:
+        """Whether an alert of the entity is open, or its outcome is."""
+        return entity in self._pages
+
     def offer(self, c: Candidate) -> Alert | None:
         """One score. Returns the alert when it is new or changed."""
         page = self._pages.get(c.entity)

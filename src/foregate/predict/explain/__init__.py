@@ -20,8 +20,9 @@ def contributions(frame: Frame, i: int, shap: NDArray[np.float64], row: Floats) 
     one topic say nearly the same thing; each keeps its own exact share, none is added to another.
     """
     chosen: dict[str, Contribution] = {}
+    shares, values = shap.tolist(), row.tolist()
     for at in np.argsort(-np.abs(shap[: len(FEATURES)]), kind="stable").tolist():
-        feature, share, value = FEATURES[at], float(shap[at]), float(row[at])
+        feature, share, value = FEATURES[at], shares[at], values[at]
         if share == 0.0 or len(chosen) == CONTRIBUTIONS_MAX:
             break
         if feature.topic not in chosen and value == value:

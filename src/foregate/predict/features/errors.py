@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from foregate.predict.features.feature import Feature, Formula, Sentence, bounded
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, once
 from foregate.predict.features.frame import Frame
-from foregate.predict.features.words import percent
+from foregate.predict.features.words import percent, zero
 from foregate.predict.usual import BAD_ERRORS, BAD_SHARE, Floats
 
 _SPANS: Final = {1: "minute", 5: "5 minutes", 15: "15 minutes", 60: "hour"}
@@ -30,8 +30,11 @@ def _now_sentence(f: Frame, i: int) -> str:
     return _rate_sentence(5 if f.sparse[i] else 1)(f, i)
 
 
+_rate_5m: Final = _rate_sentence(5)
+
+
 def _usual(f: Frame, i: int) -> float:
-    return float(np.nan_to_num(f.median("error_rate")[i]))
+    return zero(f.median("error_rate")[i])
 
 
 def _error_z(f: Frame) -> Floats:
@@ -43,6 +46,7 @@ def _error_z(f: Frame) -> Floats:
     return bounded((f.now("error_rate") - usual) / spread, -10, 50)
 
 
+@once
 def _error_z_5m(f: Frame) -> Floats:
     n = np.maximum(f.count("requests", 5), 1)
     usual = f.median("error_rate")
@@ -51,15 +55,17 @@ def _error_z_5m(f: Frame) -> Floats:
 
 
 def _z_sentence(f: Frame, i: int) -> str:
-    return f"{_rate_sentence(5)(f, i)}: {float(_error_z_5m(f)[i]):.1f} standard deviations of chance"
+    return f"{_rate_5m(f, i)}: {float(_error_z_5m(f)[i]):.1f} standard deviations of chance"
 
 
+@once
 def failing_share(f: Frame) -> Floats:
     """The share of errors from which a minute of this much traffic counts as failing, (n,)."""
     per_minute = np.maximum(f.mean("requests", 5), 1)
     return np.clip(np.float32(BAD_ERRORS) / per_minute, np.float32(BAD_SHARE), np.float32(5)).astype(np.float32)
 
 
+@once
 def _headroom(f: Frame) -> Floats:
     """Errors of the last minute beyond the usual, as a share of what counts as failing."""
     return bounded((f.share("errors", 1) - f.median("error_rate")) / failing_share(f), 0, 2)
@@ -71,6 +77,7 @@ def _headroom_sentence(f: Frame, i: int) -> str:
     return f"an error rate of {share} uses {used:.0f} % of the way to the {limit} that count as failing"
 
 
+@once
 def _worst(f: Frame) -> Floats:
     """The highest error rate of a minute in the last 15, as a share of what counts as failing."""
     rates = f.trail("error_rate", 15)
@@ -85,7 +92,7 @@ def _worst_sentence(f: Frame, i: int) -> str:
 def _slope_sentence(f: Frame, i: int) -> str:
     slope = float(f.slope("error_rate", 15)[i])
     verb = "rises" if slope > 0 else "falls"
-    now = percent(float(np.nan_to_num(f.now("error_rate")[i])))
+    now = percent(zero(f.now("error_rate")[i]))
     return f"error rate {verb} by {percent(abs(slope))} of requests a minute over 15 minutes, now {now}"
 
 

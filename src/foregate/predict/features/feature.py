@@ -56,6 +56,11 @@ class Feature:
     sentence: Sentence
 
 
+def once(of: Formula) -> Formula:
+    """The same formula, computed once for a frame: sentences ask for it again, moment by moment."""
+    return lambda f: f.once(of, lambda: of(f))
+
+
 def bounded(values: NDArray[np.floating], low: float, high: float) -> Floats:
     """Within the bounds; NaN stays."""
     out: Floats = np.clip(values, np.float32(low), np.float32(high)).astype(np.float32)

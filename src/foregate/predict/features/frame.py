@@ -33,7 +33,8 @@ class Frame:
     def __len__(self) -> int:
         return len(self.time_s)
 
-    def _once(self, key: Hashable, make: Callable[[], Floats]) -> Floats:
+    def once(self, key: Hashable, make: Callable[[], Floats]) -> Floats:
+        """What `make` gives, remembered under `key`; there are as many keys as formulas, whoever asks."""
         value = self._known.get(key)
         if value is None:
             value = self._known[key] = make()
@@ -46,11 +47,11 @@ class Frame:
 
     def count(self, name: str, span: int) -> Floats:
         """How many in the last `span` minutes, (n,); NaN where no minute of them is known."""
-        return self._once(("count", name, span), lambda: _sum(self.column(name, span)))
+        return self.once(("count", name, span), lambda: _sum(self.column(name, span)))
 
     def share(self, name: str, span: int) -> Floats:
         """Of the requests of the last `span` minutes, (n,); NaN without requests."""
-        return self._once(("share", name, span), lambda: _ratio(self.count(name, span), self.count("requests", span)))
+        return self.once(("share", name, span), lambda: _ratio(self.count(name, span), self.count("requests", span)))
 
     def level(self, name: str, span: int) -> Floats:
         """The mean of a latency over the last `span` minutes, weighted by requests, (n,); NaN where not measured."""
@@ -60,11 +61,11 @@ class Frame:
             weight = np.where(np.isnan(values), np.float32(0), requests)
             return _ratio(np.nansum(values * weight, axis=1), np.nansum(weight, axis=1))
 
-        return self._once(("level", name, span), make)
+        return self.once(("level", name, span), make)
 
     def mean(self, name: str, span: int) -> Floats:
         """The plain mean of the last `span` minutes that are known, (n,)."""
-        return self._once(("mean", name, span), lambda: _mean(self.column(name, span)))
+        return self.once(("mean", name, span), lambda: _mean(self.column(name, span)))
 
     def peak(self, name: str, span: int) -> Floats:
         """The highest minute of the last `span`, (n,); NaN where none is known."""
@@ -74,7 +75,7 @@ class Frame:
             highest = np.where(np.isnan(values), -np.inf, values).max(axis=1)
             return np.where(np.isfinite(highest), highest, np.float32(np.nan))
 
-        return self._once(("peak", name, span), make)
+        return self.once(("peak", name, span), make)
 
     @property
     def sparse(self) -> NDArray[np.bool_]:
@@ -82,7 +83,7 @@ class Frame:
         return ~(self.count("requests", 1) >= NOW_REQUESTS_MIN)
 
     def _either(self, key: str, of: Callable[[int], Floats]) -> Floats:
-        return self._once(("now", key), lambda: np.where(self.sparse, of(5), of(1)))
+        return self.once(("now", key), lambda: np.where(self.sparse, of(5), of(1)))
 
     def now(self, metric: str) -> Floats:
         """A metric of `usual.METRICS` in the last minute, or the last five where that has too few requests, (n,)."""
@@ -116,7 +117,7 @@ class Frame:
 
     def metrics(self) -> Floats:
         """All metrics by minute, (n, len(METRICS), 60)."""
-        return self._once("metrics", lambda: metrics_of(self.rows))
+        return self.once("metrics", lambda: metrics_of(self.rows))
 
     def trail(self, metric: str, span: int) -> Floats:
         """A metric by minute over the last `span`, (n, span)."""
@@ -130,7 +131,7 @@ class Frame:
             values = self.trail(metric, WINDOW_MINUTES)
             return _mean(values.reshape(len(values), -1, BLOCK_MINUTES), axis=2)
 
-        return self._once(("blocks", metric), make)
+        return self.once(("blocks", metric), make)
 
     def slope(self, metric: str, span: int) -> Floats:
         """Least squares over the last `span` minutes, in the metric's unit per minute, (n,); of an hour by blocks."""
@@ -140,11 +141,11 @@ class Frame:
                 return _slope(self.blocks(metric)) / np.float32(BLOCK_MINUTES)
             return _slope(self.trail(metric, span))
 
-        return self._once(("slope", metric, span), make)
+        return self.once(("slope", metric, span), make)
 
     def tau(self, metric: str, span: int) -> Floats:
         """Kendall's tau-a with time, −1 to 1, (n,); of an hour by blocks."""
-        return self._once(
+        return self.once(
             ("tau", metric, span),
             lambda: _kendall(self.blocks(metric) if span == WINDOW_MINUTES else self.trail(metric, span)),
         )
@@ -163,11 +164,11 @@ class Frame:
             known = ~np.isnan(self.now(metric)) & ~np.isnan(self.median(metric))
             return np.where(known, grown, np.float32(np.nan))
 
-        return self._once(("grown", metric), make)
+        return self.once(("grown", metric), make)
 
     def bad_minutes(self) -> Floats:
         """Failing minutes of the last hour, (n,)."""
-        return self._once("bad", lambda: is_bad(self.rows).sum(axis=1).astype(np.float32))
+        return self.once("bad", lambda: is_bad(self.rows).sum(axis=1).astype(np.float32))
 
     def since(self, mark: str) -> Floats:
         """Minutes since the last mark (a deploy, a change), `WINDOW_MINUTES` when there was none in the hour, (n,)."""
@@ -176,7 +177,7 @@ class Frame:
             marked = self.column(mark)[:, ::-1] > 0
             return np.where(marked.any(axis=1), marked.argmax(axis=1), WINDOW_MINUTES).astype(np.float32)
 
-        return self._once(("since", mark), make)
+        return self.once(("since", mark), make)
 
     def latest(self, name: str) -> Floats:
         """The newest known value of the last five minutes, (n,)."""
@@ -187,7 +188,7 @@ class Frame:
             newest: Floats = np.take_along_axis(values, first[:, None], axis=1)[:, 0]
             return newest
 
-        return self._once(("latest", name), make)
+        return self.once(("latest", name), make)
 
 
 _COUNTED: Final = {

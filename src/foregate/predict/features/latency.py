@@ -1,11 +1,12 @@
 """Latency against the entity's own usual: level, trend, growth, tail, and the same time on other days."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 import numpy as np
 
-from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, over
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, once, over
 from foregate.predict.features.frame import Frame
 from foregate.predict.features.words import against_usual, minutes, ms, times
 from foregate.predict.usual import Floats
@@ -13,13 +14,14 @@ from foregate.predict.usual import Floats
 _FLOOR_MS = 1.0  # below a millisecond a ratio is about noise
 
 
+@cache
 def _ratio(metric: str, span: int = 0) -> Formula:
     """Of the last `span` minutes (0: now) to the usual median."""
 
     def compute(f: Frame) -> Floats:
         return over(f.span(metric, span) if span else f.now(metric), f.median(metric), _FLOOR_MS)
 
-    return compute
+    return once(compute)
 
 
 def _ratio_sentence(what: str, metric: str, span: int = 0) -> Sentence:
@@ -42,10 +44,14 @@ def _growth(f: Frame, i: int) -> str:
     return f", and {'has grown for' if grows else 'has been above it for'} {minutes(grown)}"
 
 
+_p95_level: Final = _ratio_sentence("p95 latency", "p95_ms")
+
+
 def _p95_sentence(f: Frame, i: int) -> str:
-    return _ratio_sentence("p95 latency", "p95_ms")(f, i) + _growth(f, i)
+    return _p95_level(f, i) + _growth(f, i)
 
 
+@cache
 def _z(metric: str, span: int = 0) -> Formula:
     """(value − median) / spread, the spread at least 5 % of the median and 1 ms."""
 
@@ -54,7 +60,7 @@ def _z(metric: str, span: int = 0) -> Formula:
         spread = np.maximum(f.spread(metric), np.maximum(np.float32(0.05) * median, np.float32(1)))
         return bounded((value - median) / spread, -10, 50)
 
-    return compute
+    return once(compute)
 
 
 def _z_sentence(what: str, metric: str, span: int = 0) -> Sentence:
@@ -68,6 +74,7 @@ def _z_sentence(what: str, metric: str, span: int = 0) -> Sentence:
     return sentence
 
 
+@once
 def _calm(f: Frame) -> Floats:
     return over(f.now("p95_ms"), f.calm("p95_ms"), _FLOOR_MS)
 
@@ -77,6 +84,7 @@ def _calm_sentence(f: Frame, i: int) -> str:
     return f"p95 latency is {ms(f.now('p95_ms')[i])}, {ratio} the {calm} of its calmer minutes"
 
 
+@once
 def _season(f: Frame) -> Floats:
     return over(f.span("p95_ms", 5), f.seasonal("p95_ms"), _FLOOR_MS)
 
@@ -88,6 +96,7 @@ def _season_sentence(f: Frame, i: int) -> str:
 
 
 def _step(metric: str, what: str, recent: int, before: int) -> tuple[Formula, Sentence]:
+    @once
     def compute(f: Frame) -> Floats:
         return over(f.level(metric, recent), f.level(metric, before), _FLOOR_MS, 0.1, 10)
 
@@ -100,6 +109,7 @@ def _step(metric: str, what: str, recent: int, before: int) -> tuple[Formula, Se
 
 
 def _slope(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
+    @once
     def compute(f: Frame) -> Floats:
         return bounded(f.slope(metric, span) / np.maximum(f.median(metric), np.float32(_FLOOR_MS)), -2, 5)
 
@@ -120,6 +130,7 @@ def _tau(metric: str, what: str, span: int) -> tuple[Formula, Sentence]:
     return lambda f: f.tau(metric, span), sentence
 
 
+@once
 def _tail(f: Frame) -> Floats:
     """p99 over p50 now, against the same of the usual levels."""
     now = over(f.now("p99_ms"), f.now("p50_ms"), _FLOOR_MS)
@@ -139,6 +150,7 @@ def _grown_sentence(f: Frame, i: int) -> str:
     return f"mean latency ({value}) has been above its usual {usual} for {minutes(grown)}"
 
 
+@once
 def _peak(f: Frame) -> Floats:
     return over(f.peak("p95_ms", 60), f.median("p95_ms"), _FLOOR_MS)
 
@@ -148,6 +160,7 @@ def _peak_sentence(f: Frame, i: int) -> str:
     return f"its worst minute of the last hour had a p95 of {highest}, {times(float(_peak(f)[i]))} the usual {usual}"
 
 
+@once
 def _ahead(f: Frame) -> Floats:
     """Where p95 will be in 15 minutes if it goes on as in the last 15, in × usual."""
     ahead = f.span("p95_ms", 5) + np.float32(15) * f.slope("p95_ms", 15)
@@ -159,6 +172,7 @@ def _ahead_sentence(f: Frame, i: int) -> str:
     return f"p95 latency would be {ms(value)} in 15 minutes if it went on as in the last 15"
 
 
+@once
 def _noise(f: Frame) -> Floats:
     return bounded(f.spread("p95_ms") / np.maximum(f.median("p95_ms"), np.float32(_FLOOR_MS)), 0, 5)
 

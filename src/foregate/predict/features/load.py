@@ -1,20 +1,22 @@
 """Load: saturation, waiting, traffic, refusals, and failures of the recent past."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import numpy as np
 
-from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, over
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, once, over
 from foregate.predict.features.frame import Frame
-from foregate.predict.features.words import against_usual, count, ms, percent, rate, times
+from foregate.predict.features.words import against_usual, count, ms, percent, rate, times, zero
 from foregate.predict.usual import Floats
 
 _RPS_FLOOR = 0.05  # three requests a minute
 
 
+@cache
 def _over(metric: str, floor: float, span: int = 0) -> Formula:
-    return lambda f: over(f.span(metric, span) if span else f.now(metric), f.median(metric), floor, 0.02)
+    return once(lambda f: over(f.span(metric, span) if span else f.now(metric), f.median(metric), floor, 0.02))
 
 
 def _level(what: str, metric: str, floor: float, words: Callable[[float], str], span: int = 0) -> Sentence:
@@ -55,6 +57,7 @@ def _rps_z(f: Frame) -> Floats:
     return bounded((f.now("rps") - median) / spread, -10, 50)
 
 
+@once
 def _season(f: Frame) -> Floats:
     return over(f.span("rps", 5), f.seasonal("rps"), _RPS_FLOOR, 0.02)
 
@@ -67,6 +70,7 @@ def _season_sentence(f: Frame, i: int) -> str:
 def _trend(metric: str, floor: float, what: str, span: int) -> tuple[Formula, Sentence]:
     """As a share of the usual level per minute."""
 
+    @once
     def compute(f: Frame) -> Floats:
         return bounded(f.slope(metric, span) / np.maximum(f.median(metric), np.float32(floor)), -2, 5)
 
@@ -93,12 +97,13 @@ def _excess(metric: str) -> Formula:
 
 def _excess_sentence(metric: str, what: str) -> Sentence:
     def sentence(f: Frame, i: int) -> str:
-        now, usual = percent(float(f.span(metric, 5)[i])), percent(float(np.nan_to_num(f.median(metric)[i])))
+        now, usual = percent(float(f.span(metric, 5)[i])), percent(zero(f.median(metric)[i]))
         return f"{now} of the requests of 5 minutes {what}, usually {usual}"
 
     return sentence
 
 
+@once
 def _waiting(f: Frame) -> Floats:
     """Share of the time that requests spend waiting for a connection or a slot, over five minutes."""
     return bounded(f.level("queue_mean_ms", 5) / np.maximum(f.level("mean_ms", 5), 1), 0, 1)
@@ -109,6 +114,7 @@ def _waiting_sentence(f: Frame, i: int) -> str:
     return f"requests of 5 minutes waited {waited} of their {mean} for a connection or a slot"
 
 
+@once
 def _beside(f: Frame) -> Floats:
     """Share of the mean latency that the last upstream attempt does not explain: waits, retries, the gateway itself."""
     mean = f.level("mean_ms", 5)

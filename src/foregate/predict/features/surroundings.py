@@ -1,11 +1,12 @@
 """Those around the entity, what runs out, what was changed, and the models that it asks."""
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from foregate.predict.features.around import AROUND
-from foregate.predict.features.feature import Feature, Formula, Sentence, Topic, bounded, over
+from foregate.predict.features.feature import Feature, Formula, Sentence, Topic, bounded, once, over
 from foregate.predict.features.frame import WINDOW_MINUTES, Frame
 from foregate.predict.features.words import minutes, ms, percent, times
 from foregate.predict.usual import Floats
@@ -32,6 +33,7 @@ def _topic(name: str) -> Topic:
     return "dependencies" if name.startswith("dependency") else "siblings"
 
 
+@cache
 def _left(column: str) -> Formula:
     """Minutes until nothing is left, if it goes on as in the last hour; the nearer of two paces, up to a day."""
 
@@ -44,7 +46,7 @@ def _left(column: str) -> Formula:
         left = np.where(now <= _SPENT, 0, left)
         return bounded(np.where(np.isnan(now), np.nan, left), 0, EXHAUSTION_MIN_MAX)
 
-    return compute
+    return once(compute)
 
 
 def _pace(values: Floats) -> Floats:
@@ -69,6 +71,7 @@ def _left_sentence(column: str, what: str) -> Sentence:
     return sentence
 
 
+@once
 def _certificate(f: Frame) -> Floats:
     return bounded(f.latest("cert_left_s") / np.float32(60), 0, 7 * EXHAUSTION_MIN_MAX)
 
@@ -81,6 +84,7 @@ def _since(mark: str, what: str) -> tuple[Formula, Sentence]:
     return lambda f: f.since(mark), sentence
 
 
+@once
 def _first_token(f: Frame) -> Floats:
     """Mean time to the first token of five minutes, against the rest of the hour."""
     return over(f.mean("first_token_ms", 5), f.mean("first_token_ms", WINDOW_MINUTES), 1.0)
@@ -91,6 +95,7 @@ def _first_token_sentence(f: Frame, i: int) -> str:
     return f"the first token takes {now}, over the last hour {before}"
 
 
+@once
 def _tokens(f: Frame) -> Floats:
     return over(f.mean("tokens", 5), f.mean("tokens", WINDOW_MINUTES), 1.0)
 

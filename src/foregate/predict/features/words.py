@@ -1,6 +1,11 @@
 """Numbers as people read them."""
 
 
+def zero(value: float) -> float:
+    """A number that counts as 0 where it is not known."""
+    return float(value) if value == value else 0.0
+
+
 def ms(value: float) -> str:
     """A duration given in milliseconds: "7.5 ms", "480 ms", "2.4 s"."""
     if value >= 1000:
