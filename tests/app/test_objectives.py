@@ -11,6 +11,7 @@ from tests.app.test_analysis import START_S, event
 from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app import objectives
 from foregate.app.analysis import Analysis
 from foregate.app.notify import Notifications
 from foregate.app.objectives import ObjectiveWatch
@@ -23,6 +24,7 @@ from foregate.wire.alert import Alert
 from foregate.wire.entity import Entity
 from foregate.wire.event import encode_event
 from foregate.wire.objective import Objective, ObjectiveSet, ObjectiveState
+from foregate.wire.window import StoredWindow, WindowStats
 
 PAY = Entity("o", "pay", "/pay", "test")
 
@@ -126,3 +128,41 @@ def test_a_budget_that_burns_tells_people_once_and_is_the_same_after_a_restart(m
     # The page is over; that the budget of days was spent within six hours is still worth a ticket.
     found = {each.severity: each.state for each in machine.findings.alerts(state=None, limit=9, before=None)}
     assert found == {"page": "closed", "ticket": "open"}
+
+
+def watch_of(machine: Machine, windows: list[StoredWindow], objective: Objective) -> ObjectiveState:
+    """What a restarted analyzer knows of these windows, at `START_S`."""
+    machine.series.append(windows, {}, {})
+    log = structlog.wrap_logger(structlog.ReturnLogger())
+    watch = ObjectiveWatch(ObjectiveSet(objective), machine.series, machine.findings, log)
+    until_s = START_S // 60 * 60
+    watch.restore(until_s)
+    watch.judge(until_s + 10)
+    (state,) = watch.state()
+    return state
+
+
+def window(span_s: int, start_s: float, requests: int) -> StoredWindow:
+    return StoredWindow(PAY, WindowStats(start_s, span_s, requests, 0), b"", b"")
+
+
+def test_after_a_start_the_last_hours_are_whole_though_a_scan_has_a_bound(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objectives, "SCAN_ROWS_MAX", 60)
+    last_s = START_S // 60 * 60
+    minutes = [window(60, last_s - 60.0 * back, 10) for back in range(1, 301)]
+    assert watch_of(machine, minutes, Objective(availability=0.99)).budgets[0].requests == 3_000
+
+
+def test_after_a_start_the_rules_see_three_days_of_an_objective_of_one(machine: Machine) -> None:
+    today_s = START_S // 86_400 * 86_400
+    hours = [window(900, today_s - 3_600.0 * back, 10) for back in range(1, 49)]
+    (budget,) = watch_of(machine, hours, Objective(availability=0.99, period_days=1)).budgets
+    assert (budget.requests, max(budget.burn, key=lambda burn: burn.window_s).requests) == (0, 480)
+
+
+def test_quarters_that_are_not_rolled_up_yet_are_counted_once(machine: Machine) -> None:
+    last_s = START_S // 3_600 * 3_600 - 21_600
+    quarters = [window(900, last_s - 900.0 * back, 10) for back in range(1, 4 * 72)]
+    assert watch_of(machine, quarters, Objective(availability=0.99)).budgets[0].requests == 10 * len(quarters)

@@ -17,7 +17,8 @@ from foregate.wire.window import WindowStats
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
 MINUTES_S = 21_600.0  # so long before the start is read by the minute, what lies before by the hour
-SCAN_ROWS_MAX = 2_000_000  # of one scan, a day by the hour or six hours by the minute; further windows are not read
+RULES_DAYS = 4  # in which lie the three that rules look at, however short the period
+SCAN_ROWS_MAX = 2_000_000  # of one scan, a day by the hour or an hour by the minute; further windows are not read
 
 
 class _Findings(FindingsWriter, FindingsReader, Protocol):
@@ -49,11 +50,12 @@ class ObjectiveWatch:
         if self._days == 0:
             return
         self._objectives.restore(self._findings.alerts(state="open", limit=OPEN_ALERTS_MAX, before=None))
-        begin_s = (until_s // DAY_S - self._days + 1) * DAY_S
+        begin_s = (until_s // DAY_S - max(self._days, RULES_DAYS) + 1) * DAY_S
         fine_s = max(begin_s, (until_s - MINUTES_S) // HOUR_S * HOUR_S)
-        for day_s in _days(begin_s, fine_s):
+        for day_s in _steps(begin_s, fine_s, DAY_S):
             self._objectives.learn(self._by_hour(day_s, min(day_s + DAY_S, fine_s)))
-        self._objectives.learn(self._windows(60, fine_s, until_s))
+        for hour_s in _steps(fine_s, until_s, HOUR_S):
+            self._objectives.learn(self._windows(60, hour_s, min(hour_s + HOUR_S, until_s)))
 
     def learn(self, minutes: Sequence[tuple[Entity, WindowStats]]) -> None:
         """Closed minutes."""
@@ -89,7 +91,7 @@ class ObjectiveWatch:
         """Of hours that are not rolled up, or no longer, their quarters."""
         stale = set(self._series.stale(from_s, until_s))
         yield from ((who, stats) for who, stats in self._windows(3_600, from_s, until_s) if stats.start_s not in stale)
-        for hour_s in sorted(stale):
+        for hour_s in sorted(hour_s for hour_s in stale if from_s <= hour_s < until_s):  # others are named, too
             yield from self._windows(900, hour_s, hour_s + HOUR_S)
 
     def _windows(self, span_s: int, from_s: float, until_s: float) -> Iterator[tuple[Entity, WindowStats]]:
@@ -97,7 +99,7 @@ class ObjectiveWatch:
         return ((one.entity, one.stats) for one in found if self._settings.of(one.entity) is not None)
 
 
-def _days(begin_s: float, end_s: float) -> Iterator[float]:
+def _steps(begin_s: float, end_s: float, step_s: float) -> Iterator[float]:
     while begin_s < end_s:
         yield begin_s
-        begin_s += DAY_S
+        begin_s += step_s
