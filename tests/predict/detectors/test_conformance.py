@@ -110,7 +110,7 @@ def test_a_flat_series_that_moves_at_last_is_far_out_but_finite(make: Make, leve
 
 
 @every
-@pytest.mark.parametrize("hole", [np.nan, -np.inf])
+@pytest.mark.parametrize("hole", [np.nan, -np.inf, 1e39, -1e20])
 def test_a_gap_has_no_score_and_spreads_to_nothing(make: Make, hole: float) -> None:
     series = shaped(make, noisy())
     series[0, ..., 85:92] = hole

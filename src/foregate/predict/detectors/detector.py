@@ -9,6 +9,7 @@ import numpy as np
 from foregate.predict.detectors.slots import Floats, Index
 
 SCORE_MAX: Final = 1e6  # no score is larger: a flat series that moves at last is no infinity
+VALUE_MAX: Final = 1e18  # no value is larger: its square must fit the state's single precision
 
 
 class Bank(Protocol):
@@ -22,7 +23,7 @@ class Bank(Protocol):
     - cold start: NaN ("nothing to say") until enough was learned, never a guess;
     - a gap (NaN) is scored NaN; it counts as time that went by, and is otherwise left out;
     - a flat series, constant zero too, scores 0 while it stays flat;
-    - a score is ≥ 0, finite, at most `SCORE_MAX`; infinities count as gaps;
+    - a score is ≥ 0, finite, at most `SCORE_MAX`; infinities and values beyond ±`VALUE_MAX` count as gaps;
     - memory is bounded, and allocated with the slots;
     - where `scale_free`, a series times a positive constant gets the same scores.
     """
@@ -68,8 +69,8 @@ class Single:
 
 
 def clean(values: Floats) -> Floats:
-    """Infinities as gaps."""
-    cleaned: Floats = np.where(np.isfinite(values), values, np.nan)
+    """What is beyond `VALUE_MAX` as gaps."""
+    cleaned: Floats = np.where(np.abs(values) <= VALUE_MAX, values, np.nan)  # comparisons with NaN are False
     return cleaned
 
 
