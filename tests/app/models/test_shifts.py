@@ -1,5 +1,6 @@
 """The analyzer's watch over whether models still fit: verdicts reach the registry, and survive a restart."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ from structlog.testing import capture_logs
 from tests.predict.registry.test_shift import draws, reference
 
 from foregate.adapters.embedded.models import EmbeddedModels
+from foregate.app.models.bundled import FOLDER, bundled_version
 from foregate.app.models.shifts import SAY_EVERY_S, Shifts, reference_in
 from foregate.kernel.clock import ManualClock
 from foregate.predict.registry.shift import encode_reference
@@ -106,8 +108,9 @@ def test_the_bundled_model_is_watched_where_it_says_what_it_learned_from(tmp_pat
     found = office.day(org="quiet", version="f1", hours=1)
     assert found is not None
     assert found.state == "unknown"
-    of = reference_in(office.registry, lambda: encode_reference(reference()))
+    of = reference_in(office.registry, lambda: encode_reference(reference()), lambda: "f1")
     assert of("quiet", "f1") == reference()
+    assert of("quiet", "a configured file") is None
     assert msgspec.json.encode(of("shop", "v1")) == encode_reference(reference())
 
 
@@ -120,3 +123,16 @@ def test_several_looks_at_one_minute_count_once(tmp_path: Path) -> None:
     found = office.registry.shift("shop")
     assert found is not None
     assert found.rows == 14
+
+
+def test_a_model_that_comes_again_is_not_held_against_days_that_were_not_counted(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.alerts = [alert(i, "no_failure") for i in range(9)]
+    office.clock.advance(5 * 86_400.0)
+    found = office.day(hours=26)
+    assert found is not None
+    assert found.state == "fits", found.sentences
+
+
+def test_the_bundled_model_is_known_by_its_card() -> None:
+    assert bundled_version() == json.loads((FOLDER / "card.json").read_text())["model_version"]

@@ -153,3 +153,12 @@ def test_the_next_process_goes_on_with_what_was_counted() -> None:
     with pytest.raises(ValueError, match="of another model"):
         other.load(first.dump())
     ShiftWatch(reference()).load(ShiftWatch(reference()).dump())
+
+
+def test_a_clock_that_was_years_ahead_does_not_silence_it_for_years() -> None:
+    watch, rng = ShiftWatch(reference()), np.random.default_rng(5)
+    watch.observe(draws(rng, 100), 100 * 365 * 86_400.0)
+    for hour in range(30):
+        watch.observe(draws(rng, 100), 1_000 * 86_400.0 + hour * HOUR_S)
+    assert (watch.verdict().state, watch.rows) == ("fits", 3_000)
+    assert watch.since_s == 1_000 * 86_400.0

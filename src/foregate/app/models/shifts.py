@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from foregate.app.models.bundled import bundled_version
 from foregate.kernel.clock import Clock
 from foregate.kernel.limits import MODEL_ORGS_MAX
 from foregate.ports.models import ModelRegistry
@@ -111,21 +112,25 @@ class Shifts:
         if each.watch is None:
             return Verdict("unknown", ("what this model learned from is not recorded beside it",), 0, None)
         of = [alert for alert in alerts if alert.entity.org == org and alert.model_version == each.version]
-        of = [alert for alert in of if alert.outcome in SETTLED and now_s - alert.raised_s <= LOOK_BACK_S]
+        # Older alerts, of before it was rolled back and came again, stand beside no days that were counted.
+        since_s = max(each.watch.since_s, now_s - LOOK_BACK_S)
+        of = [alert for alert in of if alert.outcome in SETTLED and alert.raised_s >= since_s]
         scores = np.array([alert.score for alert in of], dtype=np.float64)
         failed = np.array([alert.outcome == "failed" for alert in of], dtype=bool)
         api_days = 0.0 if org in self._in_turn else each.watch.api_days
         return each.watch.verdict(Alarms(scores, failed, api_days, self._budget))
 
 
-def reference_in(registry: ModelRegistry, bundled: Callable[[], bytes | None]) -> ReferenceOf:
-    """What models of the registry, and else the bundled one, learned from."""
+def reference_in(
+    registry: ModelRegistry, bundled: Callable[[], bytes | None], version_of_it: Callable[[], str] = bundled_version
+) -> ReferenceOf:
+    """What models of the registry, and the bundled one, learned from; of any other file nobody knows."""
 
     def of(org: str, version: str) -> Reference | None:
         try:
             return decode_reference(registry.read(org, version, "reference.json"))
         except FileNotFoundError:
-            content = bundled()
+            content = bundled() if version == version_of_it() else None
             return decode_reference(content) if content is not None else None
 
     return of

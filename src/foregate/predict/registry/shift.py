@@ -114,18 +114,22 @@ class ShiftWatch:
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
         self._edges = [np.asarray(edge) for edge in reference.edges]
-        self._width = BINS + 1
-        self._days = np.zeros((DAYS_KEPT, len(reference.features), self._width))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._days = np.zeros((DAYS_KEPT, len(self._reference.features), BINS + 1))
         self._moments = np.zeros(DAYS_KEPT)  # all that were judged, those that were not counted too
         self._day = -1  # the newest one counted, in days since 1970
         self._first_s, self._last_s = _NEVER_S, -_NEVER_S
 
     def observe(self, rows: NDArray[np.floating], time_s: float) -> None:
-        """Features (n, F) of entities that were judged at `time_s`. Once a minute is enough. Times may not go back by
-        more than a day: older rows are left out."""
+        """Features (n, F) of entities that were judged at `time_s`. Once a minute is enough. Rows of more than a day
+        ago are left out; of longer ago than is kept, the clock was ahead before, and all is counted anew."""
         day = int(time_s // _DAY_S)
-        if not len(rows) or day < self._day - 1:
+        if not len(rows) or self._day - DAYS_KEPT <= day < self._day - 1:
             return
+        if day < self._day - DAYS_KEPT:
+            self._forget()
         self._begin(day)
         self._first_s, self._last_s = min(self._first_s, time_s), max(self._last_s, time_s)
         step = -(-len(rows) // ROWS_A_CALL_MAX)
@@ -146,6 +150,11 @@ class ShiftWatch:
     @property
     def rows(self) -> int:
         return int(self._days[:, 0].sum()) if self._reference.features else 0
+
+    @property
+    def since_s(self) -> float:
+        """Since when what it has counted is whole; far in the future while that is nothing."""
+        return self._first_s
 
     @property
     def api_days(self) -> float:
