@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pytest
-from tests.predict.evaluate.making import bad_runs, noisy, scores_at, system
+from tests.predict.evaluate.making import T0, bad_runs, noisy, scores_at, system
 
 from foregate.predict.evaluate import contenders
 from foregate.predict.evaluate.baselines import SIMPLE
@@ -16,6 +16,7 @@ from foregate.predict.evaluate.results import AtBudget, Report, ScorerResult
 from foregate.predict.evaluate.system import Scorer, System
 from foregate.predict.evaluate.table import table
 from foregate.predict.evaluate.truth import truth_of
+from foregate.wire.minutes import FaultNote
 
 H = 900
 SYSTEMS = [noisy(f"s{i}", i, entities=4, minutes=800) for i in range(4)]
@@ -106,12 +107,34 @@ def test_learned_scores_are_probabilities_and_beat_chance_on_other_systems() -> 
         assert result.pr_auc > 2 * report.horizons[0].parts[0].base_rate
 
 
-def test_a_contender_that_looks_ahead_stops_the_evaluation() -> None:
-    def oracle(of: System) -> np.ndarray:
-        return truth_of(of, H).label.astype(np.float64)
+def oracle(of: System) -> np.ndarray:
+    return truth_of(of, H).label.astype(np.float64)
 
+
+def test_a_contender_that_looks_ahead_stops_the_evaluation() -> None:
     with pytest.raises(LooksAhead, match="oracle looks ahead"):
         evaluate([Contender("oracle", oracle)], [Part("a", SYSTEMS)], horizons_s=[H])
+
+
+def test_a_look_ahead_is_looked_for_where_something_failed() -> None:
+    """In a calm recording an oracle has nothing to tell, however small that recording is."""
+    calm = [system(f"calm{i}", minutes=200) for i in range(3)]
+    with pytest.raises(LooksAhead, match=f"of {SYSTEMS[0].name} changes"):
+        evaluate([Contender("oracle", oracle)], [Part("a", [*calm, SYSTEMS[0]])], horizons_s=[H])
+
+
+def test_no_score_sees_the_faults_by_which_its_results_are_told_apart() -> None:
+    fault = FaultNote("leak", "s0", T0 + 60 * 90, 6000.0)
+    of = system("a", minutes=300, bad=bad_runs((200, 204)), faults=(fault,))
+    seen: list[int] = []
+
+    def curious(of: System) -> np.ndarray:
+        seen.append(len(of.faults))
+        return np.zeros(of.of("requests").shape)
+
+    report = evaluate([Contender("curious", curious)], [Part("a", [of, SYSTEMS[0]])], horizons_s=[300, H])
+    assert report.horizons[1].parts[0].causes["leak"] == 1
+    assert set(seen) == {0}
 
 
 def test_failures_add_up_over_causes_and_firsts_are_among_all() -> None:

@@ -4,8 +4,8 @@ Thresholds are chosen on the validation systems, or each system's on the others;
 Intervals draw whole entities. Every contender is first cut off at a few minutes to see whether it looks ahead.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from foregate.predict.evaluate.marks import Marks, mark, part_result
 from foregate.predict.evaluate.paging import BUDGETS, Sweep, sweep, threshold_for
 from foregate.predict.evaluate.results import HorizonResult, Report
 from foregate.predict.evaluate.system import System
+from foregate.predict.evaluate.truth import bad_minutes, spells_in
 
 HORIZONS_S: Final = (300, 900, 3_600)
 _FROM_VALIDATION: Final = "thresholds were chosen on {0} other system{1}"
@@ -62,11 +63,13 @@ def evaluate(
     if not any(part.systems for part in parts):
         raise ValueError("there is no system to judge")
     sittings = {horizon_s: [_sitting(part, validation, horizon_s, seed) for part in parts] for horizon_s in horizons_s}
+    asked = {id(part): _without_faults(part.systems) for part in (*parts, *filter(None, [validation]))}
+    tried = _telling([asked[id(part)] for part in parts])
     marks: dict[tuple[int, int], list[Marks]] = {}
     for done, contender in enumerate(contenders):
         step(done, len(contenders))
-        refuse_look_ahead(contender.name, contender.scorer, _smallest(parts), np.random.default_rng(seed))
-        scored = _Scored(contender)
+        refuse_look_ahead(contender.name, contender.scorer, tried, np.random.default_rng(seed))
+        scored = _Scored(contender, asked)
         for horizon_s in horizons_s:
             if contender.horizon_s in (None, horizon_s):
                 for i, sitting in enumerate(sittings[horizon_s]):
@@ -98,16 +101,21 @@ def _sitting(part: Part, validation: Part | None, horizon_s: int, seed: int) -> 
     return _Sitting(part, exam, chosen_on, chosen_part, draws)
 
 
-class _Scored:
-    """What a contender says of each part, asked once for all horizons."""
+def _without_faults(systems: Sequence[System]) -> list[System]:
+    """What scorers are shown. Made once for all of them: a model remembers a system that it is asked for again."""
+    return [replace(system, faults=()) for system in systems]
 
-    def __init__(self, contender: Contender) -> None:
-        self._scorer = contender.scorer
+
+class _Scored:
+    """What a contender says of each part, asked once for all horizons. `asked`: the systems that it is shown."""
+
+    def __init__(self, contender: Contender, asked: Mapping[int, Sequence[System]]) -> None:
+        self._scorer, self._asked = contender.scorer, asked
         self._said: dict[int, list[Floats]] = {}
 
     def of(self, part: Part, exam: Exam) -> Floats:
         if id(part) not in self._said:
-            self._said[id(part)] = [self._scorer(system) for system in part.systems]
+            self._said[id(part)] = [self._scorer(system) for system in self._asked[id(part)]]
         return exam.answers(self._said[id(part)])
 
 
@@ -126,10 +134,13 @@ def _of_others(exam: Exam, tried: Sweep, budget: float) -> Floats:
     return np.array([threshold_for(tried, budget, without=i) for i in range(len(exam.names))])
 
 
-def _smallest(parts: Sequence[Part]) -> list[System]:
-    """The systems on which a look ahead is looked for: the smallest, because a scorer is asked again and again."""
-    systems = [system for part in parts for system in part.systems]
-    return sorted(systems, key=lambda system: (system.minutes.size, system.name))
+def _telling(parts: Sequence[Sequence[System]]) -> list[System]:
+    """The systems on which a look ahead is looked for: those in which something fails first, for else an oracle has
+    nothing to tell; of these the smallest, because a scorer is asked again and again.
+    """
+    systems = [system for part in parts for system in part]
+    calm = {id(system): not spells_in(bad_minutes(system)).failed.any() for system in systems}
+    return sorted(systems, key=lambda system: (calm[id(system)], system.minutes.size, system.name))
 
 
 def _where_from(parts: Sequence[Part], validation: Part | None) -> str:

@@ -27,8 +27,10 @@ def refuse_look_ahead(name: str, scorer: Scorer, systems: Sequence[System], rng:
         for cut in _cuts(system, rng):
             part = replace(system, minutes=system.minutes[:, :, :cut])
             whole, alone = scorer(system)[:, :cut], scorer(part)
+            if alone.shape != whole.shape:
+                raise ValueError(f"{name} says {alone.shape} scores of {system.name}, {whole.shape} were asked for")
             near = np.isclose(whole, alone, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-            if alone.shape != whole.shape or not near.all():
+            if not near.all():
                 minute = int(np.flatnonzero(~near.all(axis=0))[0])
                 raise LooksAhead(
                     f"{name} looks ahead: what it says of minute {minute} of {system.name} changes when the minutes "
