@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from foregate.adapters.embedded.minutes import DAY_S, EmbeddedMinutes, MinuteRows
 from foregate.adapters.embedded.recorded import read_recorded
@@ -157,3 +158,19 @@ def test_deployments_and_who_asks_whom_stand_beside_the_minutes(series: Embedded
     ask, pay = system.of("config_changes")
     assert ask[:5].tolist() == [0, 1, 0, 0, 0]
     assert np.isnan(pay).all()
+
+
+def test_of_too_many_apis_the_busiest_are_kept_and_the_others_counted(
+    series: EmbeddedSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "APIS_A_DAY_MAX", 2)
+    rare = Entity("shop", "aside", "/aside", "production")
+    minutes = [window(entity, 5, count) for entity, count in ((PAY, 100), (ASK, 50), (rare, 1))]
+    quarters = [
+        StoredWindow(each.entity, replace(each.stats, start_s=MIDNIGHT_S, span_s=900), b"", b"") for each in minutes
+    ]
+    series.append([*minutes, *quarters], {}, {})
+    one = collector(series, tmp_path)
+    assert one.collect("shop", MIDNIGHT_S + DAY_S + 4_000) == 1
+    system, left_out = one.system("shop", MIDNIGHT_S + DAY_S + 4_000)
+    assert (system.entities, left_out) == ((ASK, PAY), 1)

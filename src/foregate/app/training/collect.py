@@ -8,6 +8,7 @@ import numpy as np
 from foregate.adapters.embedded.minutes import DAY_S, EmbeddedMinutes, MinuteRows
 from foregate.app.training.assemble import assemble, mark_changes
 from foregate.app.training.beside import NOTHING_BESIDE, Beside
+from foregate.kernel.errors import ForegateError
 from foregate.kernel.limits import LEARN_API_MINUTES_MAX, LEARN_DAYS_MAX
 from foregate.ports.series import SeriesReader
 from foregate.predict.evaluate.system import COLUMN, System
@@ -19,6 +20,9 @@ from foregate.wire.window import StoredWindow
 SETTLED_S: Final = 3_600.0  # after its end a day may still get late events
 SPAN_S: Final = 60
 ENTITIES_A_SCAN: Final = 20  # a day of so many: 28,800 windows at once
+APIS_A_DAY_MAX: Final = LEARN_API_MINUTES_MAX * 60 // DAY_S  # kept, the busiest: more are never learnt from at once
+RANKED_S: Final = 900  # windows of so long tell which are the busiest …
+RANKED_ROWS_MAX: Final = 10_000_000  # … and so many of them at most are added up: a day of 100,000 APIs
 
 
 class Collector:
@@ -82,10 +86,24 @@ class Collector:
             total[rest.entities[number]] = total.get(rest.entities[number], 0.0) + count
         by_traffic = sorted(total, key=lambda entity: (-total[entity], entity))
         chosen = by_traffic[: max(1, LEARN_API_MINUTES_MAX // max(minutes, 1))]
-        return tuple(sorted(chosen)), len(by_traffic) - len(chosen)
+        known = len(self._series.entities(org))
+        whole = max(known, len(by_traffic)) if known > APIS_A_DAY_MAX else len(by_traffic)
+        return tuple(sorted(chosen)), whole - len(chosen)
+
+    def _kept(self, org: str, from_s: int, until_s: int) -> tuple[Entity, ...]:
+        """Whose minutes are taken over. Raises OSError."""
+        known = self._series.entities(org)
+        if len(known) <= APIS_A_DAY_MAX:
+            return tuple(known)
+        try:
+            sums = self._series.sums("requests", RANKED_S, from_s, until_s, org=org, rows_max=RANKED_ROWS_MAX)
+        except ForegateError as error:
+            raise OSError(f"there are too many APIs of {org} to find the busiest: {error.detail}") from error
+        ranked = sorted(sums, key=lambda one: (-one[1], one[0]))
+        return tuple(sorted(entity for entity, _ in ranked[:APIS_A_DAY_MAX]))
 
     def _scan(self, org: str, from_s: int, until_s: int) -> MinuteRows:
-        entities = tuple(self._series.entities(org))
+        entities = self._kept(org, from_s, until_s)
         number = {entity: i for i, entity in enumerate(entities)}
         parts = [_rows(number, ())]
         days = max(1, -(-(until_s - from_s) // DAY_S))
