@@ -13,8 +13,11 @@ from foregate.adapters.embedded.minutes import EmbeddedMinutes, MinuteRows
 from foregate.adapters.embedded.models import EmbeddedModels
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.models.desk import ModelDesk
+from foregate.app.paths import DataDir
+from foregate.app.runtime import Runtime, write_runtime
 from foregate.app.training.collect import Collector
 from foregate.app.training.learner import Learner
+from foregate.app.training.open import open_learner
 from foregate.kernel.clock import ManualClock
 from foregate.predict.evaluate.system import Scorer
 from foregate.predict.models.model import ModelError
@@ -48,10 +51,10 @@ class Office:
             time_s = int(START_S) + 86_400 * day + 60 * minute
             self.minutes.put("shop", DAY + day, MinuteRows(traffic.entities, entity, time_s, part))
 
-    def learner(self, needs: Amount = NEEDS) -> Learner:
+    def learner(self, needs: Amount = NEEDS, budget: float = 0.5) -> Learner:
         bundled = lambda: b"blind"  # noqa: E731
-        log = structlog.get_logger()
-        return Learner(self.registry, self.collector, self.tools, bundled, self.clock, log, needs=needs)
+        log, of = structlog.get_logger(), lambda org: budget
+        return Learner(self.registry, self.collector, self.tools, bundled, self.clock, log, needs=needs, budget=of)
 
 
 @pytest.fixture
@@ -119,3 +122,15 @@ def test_a_damaged_day_is_the_answer_of_its_organisation_alone(office: Office) -
     assert f"{DAY}.parquet is damaged" in learning.sentence
     assert office.registry.learning("shop") == learning
     assert office.learner().learn("other")[0].outcome == "learning"
+
+
+def test_a_model_is_judged_at_the_budget_of_its_organisation(office: Office, tmp_path: Path) -> None:
+    office.keep()
+    _, card = office.learner(budget=2.0).learn("shop")
+    assert "At thresholds chosen before for 2 false alarms per API and day" in card
+    data = DataDir(tmp_path / "data")
+    data.create()
+    runtime = Runtime("127.0.0.1", 0, "", 1, None, false_alarms_per_day=1.0, false_alarms={"shop": 2.0})
+    write_runtime(data, runtime)
+    with open_learner(data, to_file=False) as learner:
+        assert (learner.budget("shop"), learner.budget("other")) == (2.0, 1.0)

@@ -16,12 +16,12 @@ from foregate.predict.registry.amount import ENOUGH, Amount
 from foregate.predict.registry.learn import Ask, Lacking, Learned, Tools, learn
 from foregate.wire.models import BUNDLED, Learning, Serving
 
-BUDGET: Final = 0.5  # false alarms per API and day
 COMMAND: Final = "foregate predict learn"
 
 
 class Learner:
-    """Blocking, for minutes: for a process of its own. `bundled`: the content of the prior model's file."""
+    """Blocking, for minutes: for a process of its own. `bundled`: the content of the prior model's file; `budget`: how
+    many false alarms per API and day an organisation wants at most."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Learner:
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
         *,
+        budget: Callable[[str], float],
         needs: Amount = ENOUGH,
     ) -> None:
         self._registry = registry
@@ -41,6 +42,7 @@ class Learner:
         self._clock = clock
         self._log = log
         self._needs = needs
+        self.budget = budget
 
     def orgs(self) -> Sequence[str]:
         """Those with any traffic."""
@@ -66,7 +68,7 @@ class Learner:
         days = self._collector.collect(org, now_s)
         self._log.info("minutes_collected", org=org, days=days)
         system, left_out = self._collector.system(org, now_s)
-        ask = Ask(self._champion(org), BUDGET, seed, now_s, f"{COMMAND} --org {org} --seed {seed}", left_out)
+        ask = Ask(self._champion(org), self.budget(org), seed, now_s, f"{COMMAND} --org {org} --seed {seed}", left_out)
         found = learn(system, self._tools, ask, self._needs)
         if isinstance(found, Lacking):
             return Learning(now_s, "learning", found.sentence, *found.amount), ""

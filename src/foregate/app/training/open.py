@@ -42,4 +42,12 @@ def open_learner(data: DataDir, *, to_file: bool) -> Iterator[Learner]:
     retention = Retention(runtime.retention_days, runtime.retention)
     with closing(open_series(runtime, data)) as series, open_beside(data) as beside:
         collector = Collector(series, EmbeddedMinutes(data.minutes), retention, beside)
-        yield Learner(EmbeddedModels(data.models), collector, ModelTools(), bundled_content, clock, log)
+        yield Learner(
+            EmbeddedModels(data.models),
+            collector,
+            ModelTools(),
+            bundled_content,
+            clock,
+            log,
+            budget=lambda org: runtime.false_alarms.get(org, runtime.false_alarms_per_day),
+        )
