@@ -66,6 +66,9 @@ def test_gzip_is_read_and_a_broken_one_refused(tmp_path: Path) -> None:
     whole.write_bytes(packed)
     broken.write_bytes(packed[:-9])
     assert len(load(whole).histories) == 1
-    for file in (broken, tmp_path / "absent.csv"):
+    damaged = bytearray(gzip.compress(np.random.default_rng(1).bytes(3_000).hex().encode()))
+    damaged[500:520] = bytes(20)
+    (tmp_path / "damaged.csv.gz").write_bytes(damaged)
+    for file in (broken, tmp_path / "damaged.csv.gz", tmp_path / "absent.csv"):
         with pytest.raises(ChecksError, match="cannot be read"):
             load(file)
