@@ -6,7 +6,8 @@ keeper, console), each with services and traffic of its own. Faults begin after 
 happened is read from the windows, what was said from the alerts, both over foregate's API.
 
 A batch that is over is kept in bench/out/live-lab/: the same command goes on where it was interrupted, and plays those
-batches again whose machine did not keep up. Other settings of foregate come from the environment, as FOREGATE__A__B.
+batches again whose machine did not keep up; after a change of the code it begins anew. Other settings of foregate come
+from the environment, as FOREGATE__A__B.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+import foregate
 from bench.live_lab_judge import Result
 from bench.live_lab_plan import Choice, Planned, batches, gradual_kinds, plan
 from bench.live_lab_run import SETTLE_S, Batch, Settings, run_batch
@@ -82,11 +84,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _name(choice: Choice, settings: Settings, side_by_side: int) -> str:
-    """Of the folder of results: they belong to these choices, this model and these settings alone."""
+    """Of the folder of results: they belong to these choices, this model, these settings and this code alone."""
     digest = hashlib.sha256(repr((choice, settings.threshold, side_by_side)).encode())
     digest.update((settings.model or bundled_path()).read_bytes())
     digest.update(repr(sorted((k, v) for k, v in os.environ.items() if k.startswith("FOREGATE__"))).encode())
+    digest.update(code_of(Path(foregate.__file__).parent, Path(__file__).parent))
     return digest.hexdigest()[:12]
+
+
+def code_of(*folders: Path) -> bytes:
+    """A digest of all Python files in some folders: another foregate would say something else."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"{file.relative_to(folder)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.digest()
+
+
+def keep(file: Path, batch: Batch) -> None:
+    """Whole or not at all, whenever this is killed."""
+    new = file.with_suffix(".new")
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(batch)))
+    new.replace(file)
 
 
 def _batch(number: int, runs: Sequence[Planned], settings: Settings, folder: Path) -> Batch:
@@ -98,7 +117,7 @@ def _batch(number: int, runs: Sequence[Planned], settings: Settings, folder: Pat
     say(f"batch {number}: {len(runs)} worlds, {runs[-1].scenario.duration_s / 60:.0f} min, {time.strftime('%H:%M')}")
     with tempfile.TemporaryDirectory(prefix="foregate-bench-") as temporary:
         batch = run_batch(runs, settings, Path(temporary))
-    kept.write_bytes(msgspec.json.format(msgspec.json.encode(batch)))
+    keep(kept, batch)
     for sentence in batch.invalid:
         say(f"  INVALID {sentence}")
     return batch

@@ -3,9 +3,11 @@
 import math
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
+from bench.live_lab import code_of
 from bench.live_lab_judge import Minute, Said, judge
 from bench.live_lab_load import Load, Watch
 from bench.live_lab_plan import Choice, Planned, batches, gradual_kinds, plan
@@ -152,3 +154,15 @@ def test_the_watch_counts_late_slices_and_visits_that_were_not_sent() -> None:
     assert 0.0 < load.own <= 1.0
     assert load.rss_mb["me"] > 10.0
     assert math.isnan(watch.load([]).late_slices)
+
+
+def test_results_of_other_code_are_not_taken_for_those_of_this_one(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.py").write_text("1")
+    before = code_of(tmp_path)
+    (tmp_path / "note.txt").write_text("beside it")
+    assert code_of(tmp_path) == before
+    (tmp_path / "sub" / "a.py").write_text("2")
+    changed = code_of(tmp_path)
+    (tmp_path / "sub" / "a.py").rename(tmp_path / "sub" / "b.py")
+    assert len({before, changed, code_of(tmp_path)}) == 3
