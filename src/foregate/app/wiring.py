@@ -1,10 +1,8 @@
 """Where planes that never import one another are joined."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -23,6 +21,7 @@ from foregate.app.canary_desk import CanaryDesk
 from foregate.app.deployment_desk import DeploymentDesk
 from foregate.app.disk import Disk
 from foregate.app.journeys import journey_answers
+from foregate.app.models.card import card_beside, threshold_of
 from foregate.app.models.desk import ModelDesk
 from foregate.app.observe.observer import accounts, families
 from foregate.app.observe.open import open_observed
@@ -39,7 +38,6 @@ from foregate.control.lab_client import HttpLabClient
 from foregate.gateway.layout import CIRCUIT_OPEN, target_block
 from foregate.kernel.clock import SystemClock
 from foregate.telemetry.query import Query
-from foregate.wire.budget import FIXED_DEFAULT, HORIZON_S, score_for
 from foregate.wire.health import DiskHealth
 from foregate.wire.snapshot import Snapshot, decode_snapshot
 
@@ -53,14 +51,14 @@ def control_deps(data: DataDir, runtime: Runtime, log: structlog.typing.Filterin
     observed = open_observed(data, runtime, clock)
     disk = Disk(data.root, clock)
     asks, items = open_questions(data, runtime, series, clock)
-    card = _model_card(runtime)
+    card = card_beside(runtime.model_path)
     return ControlDeps(
         telemetry=Query(series, open_bus(data, runtime.bus, clock), series.offsets),
         findings=EmbeddedFindings(data.findings),
         clock=clock,
         snapshot=snapshot,
         console_token=data.console_token(),
-        threshold=_threshold(runtime, card),
+        threshold=threshold_of(runtime.alert_threshold, runtime.false_alarms_per_day, card),
         log=log,
         version=__version__,
         lab=HttpLabClient(runtime.lab_control_url) if runtime.lab_control_url else None,
@@ -112,25 +110,3 @@ def _snapshot(file: Path) -> Callable[[], Snapshot]:
         return known[1]
 
     return current
-
-
-def _model_card(runtime: Runtime) -> dict[str, Any] | None:
-    """The card that lies beside the model in use, when there is one."""
-    folder = (
-        Path(runtime.model_path).parent if runtime.model_path else Path(__file__).parents[1] / "predict/models/bundled"
-    )
-    try:
-        card: dict[str, Any] = json.loads((folder / "card.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return card
-
-
-def _threshold(runtime: Runtime, card: dict[str, Any] | None) -> float:
-    """The score from which alerts are raised: the one that was set, or the bundled model's for its budget."""
-    if runtime.alert_threshold is not None:
-        return runtime.alert_threshold
-    horizons = card.get("horizons", ()) if card is not None else ()
-    curve = next((h["curve"] for h in horizons if h["horizon_s"] == HORIZON_S), ())
-    found = score_for(curve, runtime.false_alarms_per_day)
-    return found if found is not None else curve[0][1] if curve else FIXED_DEFAULT

@@ -13,7 +13,10 @@ from foregate.app.cli.refusal import EXIT_RUNTIME, EXIT_USAGE
 
 Output = Literal["table", "json"]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all chance: the same seed gives the same bytes.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write report.json, report.md and plots into this folder.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", file_okay=False, help="Write report.json, report.md and plots into this folder."),
+]
 Shown = Annotated[Output, typer.Option("--output", "-o", help="What is printed.")]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Write no pictures (they need matplotlib).")]
 Horizons = Annotated[
@@ -24,19 +27,19 @@ ModelFile = Annotated[
     Path | None, typer.Option("--model", help="A model file; default: the bundled one.", exists=True, dir_okay=False)
 ]
 NoModel = Annotated[bool, typer.Option("--no-model", help="Judge the simple scores alone.")]
-_EXTRA = 'foregate predict evaluate: {0} needs {1}: pip install "foregate[train]"'
+_EXTRA = 'foregate predict {0}: {1} needs {2}: pip install "foregate[train]"'
 
 
-def need(module: str, what: str) -> None:
+def need(module: str, what: str, command: str = "evaluate") -> None:
     """Exit with a sentence when an extra is missing."""
     if find_spec(module) is None:
         names = {"sklearn": "scikit-learn"}
-        typer.echo(_EXTRA.format(what, names.get(module, module)), err=True)
+        typer.echo(_EXTRA.format(command, what, names.get(module, module)), err=True)
         raise typer.Exit(EXIT_USAGE)
 
 
 @contextmanager
-def refusals(*more: type[Exception]) -> Iterator[None]:
+def refusals(*more: type[Exception], command: str = "evaluate") -> Iterator[None]:
     """Bad input (`more`: further kinds of it) is a sentence and status 2; failing underway, and looking ahead, 3."""
     from foregate.adapters.embedded.recorded import BadRecording
     from foregate.predict import ModelError
@@ -46,10 +49,10 @@ def refusals(*more: type[Exception]) -> Iterator[None]:
     try:
         yield
     except bad_input as error:
-        typer.echo(f"foregate predict evaluate: {error}", err=True)
+        typer.echo(f"foregate predict {command}: {error}", err=True)
         raise typer.Exit(EXIT_USAGE) from error
     except (LooksAhead, OSError) as error:
-        typer.echo(f"foregate predict evaluate: {error}", err=True)
+        typer.echo(f"foregate predict {command}: {error}", err=True)
         raise typer.Exit(EXIT_RUNTIME) from error
 
 
