@@ -247,6 +247,14 @@ def test_without_reasons_the_score_is_the_same() -> None:
     assert not told[1].contributions
 
 
+def test_an_alert_ends_though_nobody_asks_any_api_any_more() -> None:
+    a = analyst()
+    raised = [alert for _, v in live(a, RISING, 22) for alert in v.alerts if alert.raised_s == alert.updated_s]
+    assert len(raised) == 1
+    later = [a.judge([], T0 + 60 * m) for m in range(22, 60)]
+    assert [(x.state, x.outcome) for v in later for x in v.alerts] == [("closed", "no_failure")]
+
+
 def test_an_empty_tick_is_no_trouble() -> None:
     assert analyst().judge([]) == Verdicts()
     assert (

@@ -7,6 +7,7 @@ from tests.predict.making import PAY, T0
 
 from foregate.predict.evaluate.truth import spells_in
 from foregate.predict.failures import Failures, FailureTracker
+from foregate.wire.entity import Entity
 from foregate.wire.window import WindowStats
 
 
@@ -61,3 +62,12 @@ def test_no_failure_can_begin_within_ten_minutes_of_a_bad_one(marks: list[str]) 
         failures.observe(PAY, minute(i, mark == "x"))
         last_bad = i if mark == "x" else last_bad
         assert failures.eligible(PAY, T0 + 60 * (i + 1)) == (last_bad is None or i - last_bad >= 10)
+
+
+def test_those_that_died_in_a_bad_spell_are_forgotten_at_the_bound_the_oldest_first() -> None:
+    failures = Failures(entities_max=3)
+    dying = [Entity("o", "s", f"/{i}", "e") for i in range(5)]
+    for entity in dying:
+        failures.observe(entity, minute(0, bad=True))
+    assert len(failures) == 3
+    assert [failures.eligible(entity, T0 + 120) for entity in dying] == [True, True, False, False, False]

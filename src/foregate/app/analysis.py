@@ -138,7 +138,7 @@ class Analysis:
         if tick_s != self._last_tick_s and self._consumer.caught_up:
             self._read_season(now_s)
             self._learn(self._consumer.windower.closed_minutes(now_s - MINUTE_DELAY_S))
-            self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s))
+            self._owed = self._analyst.judge(self._consumer.windower.ticks(tick_s), tick_s)
             self._owed.alerts.extend(self._objectives.judge(tick_s))
             self.risks = self._owed.risks
             self._last_tick_s = tick_s

@@ -27,6 +27,7 @@ from foregate.wire.minutes import COLUMNS, row_of
 from foregate.wire.risk import Risk, RiskState
 from foregate.wire.window import Tick, WindowStats
 
+LIKELY: Final = 0.5  # a lower score may keep to the budget of false alarms; it is told as "may"
 QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
 NO_MODEL: Final = "off"  # the model version of risks that are made without a model: they are never scored
 JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
@@ -140,16 +141,19 @@ class Analyst:
         self._book.restore(list(alerts))
         self._unusual.restore(list(anomalies))
 
-    def judge(self, ticks: Sequence[Tick]) -> Verdicts:
-        """The verdicts at one moment. One model call for all entities that share a model."""
+    def judge(self, ticks: Sequence[Tick], time_s: float | None = None) -> Verdicts:
+        """The verdicts at one moment. One model call for all entities that share a model.
+
+        `time_s`: when it is, where there may be no tick to say so; what was open then still ends in time.
+        """
         verdicts = Verdicts(alerts=self._late_alerts, anomalies=self._late_anomalies)
         self._late_alerts, self._late_anomalies = [], []
         if not self._judged:
             self._judged = True
             self._panel.settle()
-        if not ticks:
+        time_s = ticks[0].time_s if ticks else time_s
+        if time_s is None:
             return verdicts
-        time_s = ticks[0].time_s
         ticks = self._in_turn(list({tick.entity: tick for tick in ticks}.values()))
         slots = self._panel.slots([tick.entity for tick in ticks])
         states, past = self._states(ticks, slots, time_s), self._seen(slots, time_s)
@@ -247,6 +251,7 @@ class Analyst:
         return unscored(tick.entity, tick.time_s, state, model.version if model else NO_MODEL, seen)
 
     def _candidate(self, risk: Risk, score: float, threshold: float) -> Candidate:
+        chance = "is likely to" if score >= LIKELY else "may"
         return Candidate(
             time_s=risk.time_s,
             entity=risk.entity,
@@ -254,7 +259,7 @@ class Analyst:
             threshold=threshold,
             eligible=self._failures.eligible(risk.entity, risk.time_s),
             model_version=risk.model_version,
-            title=f"{risk.entity.label} is likely to fail within {risk.horizon_s // 60} minutes ({percent(score)})",
+            title=f"{risk.entity.label} {chance} fail within {risk.horizon_s // 60} minutes ({percent(score)})",
             reasons=reasons(risk.contributions),
         )
 

@@ -9,6 +9,7 @@ not bad.
 
 from typing import Final
 
+from foregate.kernel.limits import ENTITIES_MAX
 from foregate.wire.budget import HORIZON_S
 from foregate.wire.entity import Entity
 from foregate.wire.window import WindowStats
@@ -59,10 +60,17 @@ class FailureTracker:
 
 
 class Failures:
-    """The trackers of all entities that had a bad minute; the rest need none."""
+    """The trackers of all entities that had a bad minute; the rest need none.
 
-    def __init__(self) -> None:
+    An entity that dies in a bad spell keeps its tracker: beyond `entities_max` the oldest one goes.
+    """
+
+    def __init__(self, entities_max: int = ENTITIES_MAX) -> None:
+        self._entities_max = entities_max
         self._trackers: dict[Entity, FailureTracker] = {}
+
+    def __len__(self) -> int:
+        return len(self._trackers)
 
     def observe(self, entity: Entity, minute: WindowStats) -> float | None:
         """See `FailureTracker.observe`."""
@@ -70,6 +78,8 @@ class Failures:
         if tracker is None:
             if not minute.bad:
                 return None
+            if len(self._trackers) >= self._entities_max:
+                del self._trackers[next(iter(self._trackers))]
             tracker = self._trackers[entity] = FailureTracker()
         onset_s = tracker.observe(minute)
         if not minute.bad and tracker.suspect_since_s() is None and tracker.onset_s is None:
