@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -56,8 +57,22 @@ def test_who_serves_who_judges_why_they_differ_and_each_card_are_told(served: Co
     assert shop["learning"]["sentence"] == "better than all others"
     assert (shop["shift"]["state"], shop["shift"]["rows"]) == ("drifting", 5_000)
     assert served.get("/models/card?org=shop&version=v2") == {"version": "v2", "card": {"model_version": "v2"}}
-    for query in ("org=shop&version=v9", "org=..&version=v2", "org=shop&version=..", "org=shop&version=.lock"):
+    names = ("v9", "..", ".lock", "current.json", quote("é" * 200), "a%2Fb")
+    for query in (
+        *(f"org=shop&version={name}" for name in names),
+        "org=..&version=v2",
+        f"org={quote('é' * 200)}&version=v2",
+    ):
         assert served.ask(f"/api/v1/models/card?{query}").status == 404, query
+
+
+def test_what_is_damaged_is_said_and_hides_nothing_else(served: Console, tmp_path: Path) -> None:
+    (tmp_path / "models" / "shop" / "v1" / "card.json").write_text("{")
+    assert served.ask("/api/v1/models/card?org=shop&version=v1").status == 503
+    (tmp_path / "models" / "in_force.json").write_text("{")
+    (shop,) = served.get("/models")["orgs"]
+    assert (shop["serving"], shop["judged_by"]) == ("v3", None)
+    assert "in_force.json is damaged" in shop["note"]
 
 
 def test_a_rollback_is_in_the_registry_and_what_cannot_be_is_refused(served: Console, registry: EmbeddedModels) -> None:

@@ -4,6 +4,7 @@ A version's folder is filled under another name and renamed once it is on the di
 So whoever is killed leaves the state before or after, and at most a folder `.new-…`, which the next writer removes.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _ENTRY: Final = "entry.json"
 _CURRENT: Final = "current.json"
 _NEW: Final = ".new-"
+_NO_SUCH: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)  # whatever somebody asks for by a made-up name
 
 
 class _Counts(msgspec.Struct, frozen=True):
@@ -65,9 +67,14 @@ class EmbeddedModels:
 
     def read(self, org: str, version: str, name: ModelFile) -> bytes:
         path = self._of(org) / _plain(version) / name
-        if path.stat().st_size > MODEL_FILE_BYTES_MAX:
-            raise OSError(f"{path} is larger than {MODEL_FILE_BYTES_MAX} bytes: that is no file of a model")
-        return path.read_bytes()
+        try:
+            if path.stat().st_size > MODEL_FILE_BYTES_MAX:
+                raise OSError(f"{path} is larger than {MODEL_FILE_BYTES_MAX} bytes: that is no file of a model")
+            return path.read_bytes()
+        except OSError as error:
+            if error.errno in _NO_SUCH:
+                raise FileNotFoundError(f"there is no version {version!r} of {org}") from error
+            raise
 
     def serving(self, org: str) -> Serving:
         return _read(self._of(org) / _CURRENT, Serving) or Serving()

@@ -26,10 +26,14 @@ class ModelDesk:
 
     def all(self) -> Sequence[OrgModels]:
         """Of every organisation that was judged or learnt from."""
-        in_force = {each.org: each for each in self._registry.in_force()}
-        found = []
+        found, damage = [], list[str]()
+        try:
+            in_force = {each.org: each for each in self._registry.in_force()}
+        except OSError as error:
+            in_force = {}
+            damage.append(str(error))
         for org in sorted({*self._registry.orgs(), *in_force}):
-            notes: list[str] = []
+            notes = damage.copy()
             serving = Serving()
             try:
                 serving = self._registry.serving(org)

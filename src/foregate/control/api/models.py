@@ -1,7 +1,6 @@
 """GET /models: models of own traffic, who serves, how far learning has come, whether they still fit. GET /models/card.
 POST /models/rollback: let an earlier one serve again."""
 
-import json
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -120,7 +119,11 @@ def models_router(deps: ControlDeps) -> APIRouter:
 
     @router.get("/models/card", summary="The card of a model of own traffic")
     def card(org: OrgName, version: VersionName) -> OwnCardOut:
-        return OwnCardOut(version=version, card=json.loads(_desk(deps).card(org, version, "card.json")))
+        content = _desk(deps).card(org, version, "card.json")
+        try:
+            return OwnCardOut(version=version, card=msgspec.json.decode(content, type=dict[str, Any]))
+        except msgspec.DecodeError as error:
+            raise OSError(f"the card of model {version} of {org} is damaged: {error}") from error
 
     @router.post("/models/rollback", summary="Let an earlier model serve again")
     def rollback(command: RollbackCommand) -> ServingOut:
