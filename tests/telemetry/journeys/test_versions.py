@@ -49,3 +49,10 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.learn([said("1", at, f"s{at}"), said(f"{at}", at, "s0")])
     assert len(seen._last_s) == 3
     assert max(map(len, seen._last_s.values())) == 4
+
+
+def test_a_service_whose_every_span_has_another_version_is_not_deployed_each_time() -> None:
+    seen = Versions()
+    found = [each for at in range(500) for each in seen.learn([said(f"build-{at}", at)])]
+    assert len(found) == versions.VERSIONS_MAX - 1
+    assert new(seen, said("1.0", 2 * REMEMBERED_S)) == [("shop", "1.0", 2 * REMEMBERED_S)]

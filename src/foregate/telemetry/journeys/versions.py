@@ -9,7 +9,7 @@ ATTRIBUTE: Final = "service.version"
 REMEMBERED_S: Final = 3_600.0  # a version that was not seen for so long is new again: somebody went back to it
 LATE_S: Final = 60.0  # spans come in no order; one that is older than the newest by more begins nothing new
 SERVICES_MAX: Final = 10_000  # that are watched; further ones are not
-VERSIONS_MAX: Final = 16  # of one service; beyond them the one that was seen longest ago is forgotten
+VERSIONS_MAX: Final = 16  # of one service within `REMEMBERED_S`: further ones are no versions, but say something else
 VERSION_CHARS_MAX: Final = 200
 
 
@@ -53,7 +53,10 @@ class Versions:
             return False
         newest_s = max(known.values())
         goes_on = last_s == newest_s  # after a silence the same one as before it
+        if last_s is None and len(known) >= VERSIONS_MAX:
+            oldest = min(known, key=known.__getitem__)
+            if time_s - known[oldest] <= REMEMBERED_S:
+                return False
+            del known[oldest]
         known[version] = max(time_s, last_s or time_s)
-        if len(known) > VERSIONS_MAX:
-            del known[min(known, key=known.__getitem__)]
         return not goes_on and time_s >= newest_s - LATE_S
