@@ -88,16 +88,16 @@ def _name(choice: Choice, settings: Settings, side_by_side: int) -> str:
     digest = hashlib.sha256(repr((choice, settings.threshold, side_by_side)).encode())
     digest.update((settings.model or bundled_path()).read_bytes())
     digest.update(repr(sorted((k, v) for k, v in os.environ.items() if k.startswith("FOREGATE__"))).encode())
-    digest.update(code_of(Path(foregate.__file__).parent, Path(__file__).parent))
+    digest.update(code_of(Path(foregate.__file__).parent, "**/*.py"))
+    digest.update(code_of(Path(__file__).parent, "live_lab*.py"))
     return digest.hexdigest()[:12]
 
 
-def code_of(*folders: Path) -> bytes:
-    """A digest of all Python files in some folders: another foregate would say something else."""
+def code_of(folder: Path, pattern: str) -> bytes:
+    """A digest of a folder's files: another foregate would say something else."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(f"{file.relative_to(folder)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for file in sorted(folder.glob(pattern)):
+        digest.update(f"{file.relative_to(folder)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.digest()
 
 

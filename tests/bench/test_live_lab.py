@@ -159,10 +159,10 @@ def test_the_watch_counts_late_slices_and_visits_that_were_not_sent() -> None:
 def test_results_of_other_code_are_not_taken_for_those_of_this_one(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.py").write_text("1")
-    before = code_of(tmp_path)
+    before = code_of(tmp_path, "**/*.py")
     (tmp_path / "note.txt").write_text("beside it")
-    assert code_of(tmp_path) == before
+    assert code_of(tmp_path, "**/*.py") == before
     (tmp_path / "sub" / "a.py").write_text("2")
-    changed = code_of(tmp_path)
+    changed = code_of(tmp_path, "**/*.py")
     (tmp_path / "sub" / "a.py").rename(tmp_path / "sub" / "b.py")
-    assert len({before, changed, code_of(tmp_path)}) == 3
+    assert len({before, changed, code_of(tmp_path, "**/*.py")}) == 3
