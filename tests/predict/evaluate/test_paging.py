@@ -33,6 +33,13 @@ def test_pages_are_those_of_the_rule_said_slowly(seed: int, horizon_s: int) -> N
         assert page_moments(exam, scores, threshold).tolist() == plain_pages(exam, scores, threshold)
 
 
+def test_to_page_always_is_no_forecast_where_a_page_is_valid_for_a_day() -> None:
+    """One page a day keeps two false alarms a day, and would be there before every failure."""
+    exam = exam_of([system(minutes=7 * 1440, bad=bad_runs((3000, 3004)))], 86_400)
+    assert exam.events.sum() == 1
+    assert threshold_for(sweep(exam, np.zeros(len(exam.key))), 2.0) == np.inf
+
+
 def test_one_endless_alarm_does_not_win() -> None:
     """A page is valid for one horizon, then pages again."""
     of = system(minutes=378, bad=bad_runs((70, 74)))

@@ -123,11 +123,13 @@ def sweep(exam: Exam, scores: Floats) -> Sweep:
 
 
 def _candidates(scores: Floats) -> Floats:
+    """From high to low. The lowest score of all is none: to page always is no forecast, however long the horizon."""
     said = scores[np.isfinite(scores)]
     if not said.size:
         return said
     shares = np.geomspace(min(1 / len(said), 1e-2), 0.5, CANDIDATES)
-    return np.unique(np.quantile(said, 1 - shares, method="higher"))[::-1]
+    tried = np.unique(np.quantile(said, 1 - shares, method="higher"))[::-1]
+    return tried[tried > said.min()]
 
 
 def threshold_for(tried: Sweep, budget: float, without: int | None = None) -> float:
