@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.app.signals.rig import ALL, FIND, T0, SignalsRig
+from tests.app.signals.rig import PAY as PAY_HERE
 
 from foregate.adapters.embedded.minutes import DAY_S, EmbeddedMinutes, MinuteRows
 from foregate.adapters.embedded.recorded import read_recorded
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.training import collect
 from foregate.app.training.assemble import assemble
-from foregate.app.training.beside import Beside
+from foregate.app.training.beside import Beside, open_beside
 from foregate.app.training.collect import Collector
 from foregate.predict.evaluate.system import COLUMN
 from foregate.telemetry.retention import Retention
@@ -174,3 +176,13 @@ def test_of_too_many_apis_the_busiest_are_kept_and_the_others_counted(
     assert one.collect("shop", MIDNIGHT_S + DAY_S + 4_000) == 1
     system, left_out = one.system("shop", MIDNIGHT_S + DAY_S + 4_000)
     assert (system.entities, left_out) == ((ASK, PAY), 1)
+
+
+def test_who_is_one_of_the_gateways_own_is_the_same_as_live(tmp_path: Path) -> None:
+    rig = SignalsRig(tmp_path)
+    foreign = Entity("default", "nightly", "/batch", "production")  # reported by others in the gateway's own name
+    known = (*ALL, foreign)
+    live = rig.signals.minute(T0, known)
+    with open_beside(rig.data) as beside:
+        told = {entity for entity in known if beside.configured(entity)}
+    assert told == {entity for entity in known if "config_changes" in live[entity]} == {PAY_HERE, FIND}

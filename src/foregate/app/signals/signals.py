@@ -90,7 +90,7 @@ class Signals:
         disk_left = self._from("disk", self._disk.read)
         shares = self._from("quotas", lambda: self._quotas.read(snapshot)) or {}
         expiries = self._from("certificates", lambda: self._expiries(snapshot)) or _NO_EXPIRIES
-        ours = _ours(snapshot)
+        ours = own_apis(snapshot)
         for entity, values in found.items():
             if not ours(entity):
                 continue
@@ -141,7 +141,7 @@ class Signals:
         self._changes.close()
 
 
-def _ours(snapshot: Snapshot) -> Callable[[Entity], bool]:
+def own_apis(snapshot: Snapshot) -> Callable[[Entity], bool]:
     """Whether an entity is one of this gateway's own."""
     services = {service.name for service in snapshot.services}
     routes = {route.name for route in snapshot.routes}
@@ -155,7 +155,7 @@ def _add_changes(
     found: Mapping[Entity, dict[str, float]], changes: Sequence[Change], snapshot: Snapshot | None
 ) -> None:
     """How many there were; deployments of anybody's services are said, changes of the configuration only of our own."""
-    ours = _ours(snapshot) if snapshot is not None else lambda entity: False
+    ours = own_apis(snapshot) if snapshot is not None else lambda entity: False
     deployments = [change for change in changes if change.kind in DEPLOYS]
     configured = [change for change in changes if change.kind in BY_CONFIGURATION]
     for entity, values in found.items():

@@ -8,6 +8,7 @@ from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.app.paths import DataDir
 from foregate.app.signals.calls import Calls, Edge
 from foregate.app.signals.current import CurrentSnapshot
+from foregate.app.signals.signals import own_apis
 from foregate.ports.changes import CHANGES_MAX
 from foregate.wire.change import Change
 from foregate.wire.entity import Entity
@@ -15,7 +16,7 @@ from foregate.wire.entity import Entity
 
 class Beside(NamedTuple):
     """`calls`: at a time, the edges of the hour before. `changes`: of a range. `configured`: whether an entity is one
-    of this gateway's own. All may raise OSError."""
+    of this gateway's own, as `Signals` tells them. All may raise OSError."""
 
     calls: Callable[[float], frozenset[Edge]]
     changes: Callable[[float, float], Sequence[Change]]
@@ -29,10 +30,10 @@ NOTHING_BESIDE: Final = Beside(lambda now_s: frozenset(), lambda from_s, until_s
 def open_beside(data: DataDir) -> Iterator[Beside]:
     """That of a data directory. Raises OSError."""
     snapshot = CurrentSnapshot(data.snapshot).read()
-    whose = (snapshot.org, snapshot.environment) if snapshot is not None else None
+    configured = own_apis(snapshot) if snapshot is not None else lambda entity: False
     with closing(Calls(data.journeys)) as calls, closing(EmbeddedChanges(data.changes)) as changes:
         yield Beside(
             calls.read,
             lambda from_s, until_s: changes.between(from_s, until_s, CHANGES_MAX),
-            lambda entity: (entity.org, entity.environment) == whose,
+            configured,
         )
