@@ -124,6 +124,7 @@ type Level = "high" | "raised" | "low" | "failing" | "none";
 const VARIABLE: Record<Level, string> = {
   high: "--bad", raised: "--warn", low: "--good", failing: "--bad", none: "--text-soft",
 };
+const LIKELY = 0.5; // below it an alert says no more than "may"
 const RAISED = 0.5; // of the threshold: worth a look, not yet an alert
 
 function levelOf(risk: RiskOut, threshold: number): Level {
@@ -145,7 +146,7 @@ function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; sta
   }
   if (level === "failing") return <Chip tone="bad">failing now</Chip>;
   if (risk.state === "quiet") return <Chip tone="soft">no traffic</Chip>;
-  if (level === "high") return <Chip tone="bad">likely to fail</Chip>;
+  if (level === "high") return <Chip tone="bad">{(risk.score ?? 0) >= LIKELY ? "likely to fail" : "may fail"}</Chip>;
   return level === "raised" ? <Chip tone="warn">elevated</Chip> : <Chip tone="good">unlikely</Chip>;
 }
 
