@@ -198,6 +198,24 @@ def test_no_model_sees_what_comes_after_its_origin() -> None:
     assert seen[:3] == [12, 24, 36]
 
 
+def test_a_gap_before_an_origin_is_bridged_by_nothing_that_came_after_it() -> None:
+    seen: list[np.ndarray] = []
+
+    def spy(values: np.ndarray, horizon: int) -> np.ndarray:
+        seen.append(values.copy())
+        return np.full(horizon, values[-1])
+
+    values = seasonal(10, 5.0)
+    values[60:70] = np.nan  # the last season before the origin at 72
+    later = values.copy()
+    later[72:] *= 1_000
+    made(values, Model("spy", 1, spy))
+    first = {len(past): past for past in seen}[72]
+    seen.clear()
+    made(later, Model("spy", 1, spy))
+    assert (first == {len(past): past for past in seen}[72]).all()
+
+
 def test_the_objective_is_broken_when_what_is_spent_reaches_what_is_left() -> None:
     median = np.full(10, 0.1)
     errors = np.array([[0.05] * 10, [-0.05] * 10, [0.0] * 10, [0.05] * 10, [-0.05] * 10])

@@ -40,17 +40,18 @@ def origins(steps: int, horizon: int, season: int, per_day: int) -> list[int]:
     return [at for at in (last - back * apart for back in reversed(range(ORIGINS_MAX))) if at >= least]
 
 
-def errors_of(model: Model, whole: Floats, measured: Floats, at: list[int], horizon: int) -> Floats | None:
+def errors_of(model: Model, pasts: Sequence[Floats], measured: Floats, at: list[int], horizon: int) -> Floats | None:
     """(origins, horizon): what came less what was forecast; NaN where nothing was measured. None: it cannot do it.
 
-    `whole` is the past without gaps, of which a model sees what lies before an origin; `measured` has them.
+    `pasts`: what was known at each origin, without gaps: they are bridged by nothing that came later. `measured` has
+    them.
     """
     if not at or at[0] < model.steps_min:
         return None
     found = np.empty((len(at), horizon))
-    for row, origin in enumerate(at):
+    for row, (origin, past) in enumerate(zip(at, pasts, strict=True)):
         try:
-            predicted = np.maximum(0.0, model.predict(whole[:origin], horizon))
+            predicted = np.maximum(0.0, model.predict(past, horizon))
         except (ValueError, ArithmeticError):
             return None
         found[row] = measured[origin : origin + horizon] - predicted

@@ -88,7 +88,7 @@ def _judged(made: Forecast, subject: Subject, series: Series, plan: Plan, adapti
     else:
         before = None
     at = origins(len(whole), plan.horizon, plan.season, series.per_day)
-    found = _competed((*simple_models(plan.season), *rivals), whole, series.values, at, plan)
+    found = _competed((*simple_models(plan.season), *rivals), series.values, at, plan)
     best, median = _winner(found, whole, plan.horizon)
     broken = None
     if subject.budget is not None:
@@ -104,12 +104,13 @@ def _judged(made: Forecast, subject: Subject, series: Series, plan: Plan, adapti
     )
 
 
-def _competed(models: Sequence[Model], whole: Floats, measured: Floats, at: list[int], plan: Plan) -> list[Tried]:
+def _competed(models: Sequence[Model], measured: Floats, at: list[int], plan: Plan) -> list[Tried]:
     """Every model that can forecast from all of the origins, in their order."""
     apart = np.abs(measured[plan.season :] - measured[: -plan.season])
     apart = apart[~np.isnan(apart)]
     scale = float(apart.mean()) if len(apart) else 0.0
-    errors = [(model, errors_of(model, whole, measured, at, plan.horizon)) for model in models]
+    pasts = [filled(measured[:origin], plan.season) for origin in at]
+    errors = [(model, errors_of(model, pasts, measured, at, plan.horizon)) for model in models]
     return [tried(model, each, scale, at) for model, each in errors if each is not None]
 
 
