@@ -55,9 +55,13 @@ def test_a_recording_is_judged_and_everything_is_written_twice_the_same(recordin
 def test_json_is_printed_alone_and_thresholds_come_from_what_is_learned_from(recording: Path, tmp_path: Path) -> None:
     asked = tmp_path / "asked.parquet"
     write_recorded(asked, [noisy("c", 5, entities=2, minutes=300)])
-    result = run("recorded", asked, "--no-model", "--horizon", 5, "-o", "json", "--no-plots", "--learn", recording)
+    twice = ("--horizon", 5, "--horizon", 5)
+    result = run("recorded", asked, "--no-model", *twice, "-o", "json", "--no-plots", "--learn", recording)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["thresholds"] == "thresholds were chosen on 1 other system"
+    told = json.loads(result.stdout)
+    assert told["thresholds"] == "thresholds were chosen on 1 other system"
+    [horizon] = told["horizons"]  # asked for twice, answered once
+    assert len(horizon["parts"][0]["scorers"]) == 10
 
 
 def test_what_is_judged_may_not_be_learned_from(recording: Path) -> None:

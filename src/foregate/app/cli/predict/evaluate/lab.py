@@ -17,6 +17,7 @@ from foregate.app.cli.predict.evaluate.options import (
     need,
     publish,
     refusals,
+    seconds_of,
 )
 from foregate.app.cli.predict.parallel import Jobs
 
@@ -57,7 +58,7 @@ def lab(
     from foregate.predict.evaluate.system import System
     from foregate.predict.evaluate.table import table
 
-    horizons_s = tuple(60 * minutes for minutes in horizon) if horizon else HORIZONS_S
+    horizons_s = seconds_of(horizon, HORIZONS_S)
     with refusals():
         models = [] if no_model else model_contenders(model, horizons_s)
         parts: dict[str, list[System]] = {}

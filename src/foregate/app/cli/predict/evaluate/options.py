@@ -30,6 +30,11 @@ NoModel = Annotated[bool, typer.Option("--no-model", help="Judge the simple scor
 _EXTRA = 'foregate predict {0}: {1} needs {2}: pip install "foregate[train]"'
 
 
+def seconds_of(horizon: list[int] | None, default: tuple[int, ...]) -> tuple[int, ...]:
+    """The horizons that were asked for, each once."""
+    return tuple(dict.fromkeys(60 * minutes for minutes in horizon)) if horizon else default
+
+
 def need(module: str, what: str, command: str = "evaluate") -> None:
     """Exit with a sentence when an extra is missing."""
     if find_spec(module) is None:

@@ -18,6 +18,7 @@ from foregate.app.cli.predict.evaluate.options import (
     need,
     publish,
     refusals,
+    seconds_of,
 )
 
 
@@ -50,7 +51,7 @@ def recorded(
     from foregate.predict.evaluate.plots import draw
     from foregate.predict.evaluate.table import table
 
-    horizons_s = tuple(60 * minutes for minutes in horizon) if horizon else HORIZONS_S
+    horizons_s = seconds_of(horizon, HORIZONS_S)
     with refusals():
         systems, others = recorded_systems(files), recorded_systems(learn) if learn else []
         models = [] if no_model else model_contenders(model, horizons_s)
