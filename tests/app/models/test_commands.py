@@ -82,3 +82,10 @@ def test_where_no_foregate_has_run_that_is_said(tmp_path: Path) -> None:
         status, text = run(DataDir(tmp_path / "none"), *words)
         assert status == 2, text
         assert "no foregate has run" in text
+
+
+@pytest.mark.parametrize("org", ["", "shpo"])
+def test_an_organisation_without_traffic_is_no_organisation(data: DataDir, org: str) -> None:
+    status, text = run(data, "learn", "--org", org)
+    assert (status, f"no traffic of {org!r}" in text) == (2, True)
+    assert EmbeddedModels(data.models).orgs() == []

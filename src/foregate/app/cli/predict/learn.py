@@ -42,7 +42,11 @@ def learn(
                 typer.echo("foregate predict: another training is under way here", err=True)
                 raise typer.Exit(EXIT_NOT_PROMOTED)
             with open_learner(data, to_file=tied) as learner:
-                found = {each: learner.learn(each, seed=seed) for each in ([org] if org else learner.orgs())}
+                known = learner.orgs()
+                if org is not None and org not in known:
+                    typer.echo(f"foregate predict: no traffic of {org!r} was recorded here", err=True)
+                    raise typer.Exit(EXIT_USAGE)
+                found = {each: learner.learn(each, seed=seed) for each in ([org] if org is not None else known)}
     except OSError as error:
         typer.echo(f"foregate predict: {error}", err=True)
         raise typer.Exit(EXIT_RUNTIME) from error
