@@ -3,7 +3,7 @@
 import numpy as np
 from tests.predict.registry.making import START_S, blind, system
 
-from foregate.app.training.tools import ModelTools
+from foregate.app.training.tools import REFERENCE_ROWS_MAX, ModelTools, odd_step
 from foregate.predict.features import FEATURE_NAMES
 from foregate.predict.models.model import decode_model
 from foregate.predict.registry.amount import Amount
@@ -26,3 +26,10 @@ def test_a_trained_model_foresees_later_failures_that_announce_themselves_and_it
     assert 0 < reference.base_rate < 0.3
     assert abs(sum(reference.weights) - 1) < 1e-9
     assert np.isfinite(list(ShiftWatch(reference).stability().values())).all()
+
+
+def test_what_a_model_learned_from_is_looked_at_at_every_time_of_the_day() -> None:
+    for moments in (0, 50_000, 100_000, 3_000_000, 72_000_000):
+        step = odd_step(moments)
+        assert len({minute * step % 1_440 for minute in range(1_440)}) == 1_440
+        assert moments / REFERENCE_ROWS_MAX <= step <= max(7.0, 1.2 * moments / REFERENCE_ROWS_MAX)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import gcd
 from typing import Final
 
 import numpy as np
 
 from foregate.predict.evaluate.baselines import SIMPLE
-from foregate.predict.evaluate.exam import exam_of
+from foregate.predict.evaluate.exam import MINUTES_PER_DAY, exam_of
 from foregate.predict.evaluate.system import Scorer, System
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES
@@ -38,10 +39,10 @@ class ModelTools:
     def reference(self, content: bytes, natural: Sequence[System]) -> Reference:
         """Of the healthy moments of these systems, as frequent as they are."""
         exam = exam_of(natural, HORIZON_S)
-        moments = max(1, -(-len(exam.label) // REFERENCE_ROWS_MAX))
+        step = odd_step(len(exam.label))
         parts, labels, at = [], [], 0
         for system, chosen in zip(natural, exam.chosen, strict=True):
-            minutes = np.arange(0, chosen.shape[1], moments)
+            minutes = np.arange(0, chosen.shape[1], step)
             healthy = chosen[:, minutes]
             parts.append(Recorded(system).rows(minutes)[healthy])
             label = np.zeros(chosen.shape, dtype=bool)
@@ -53,6 +54,14 @@ class ModelTools:
 
     def baselines(self) -> Mapping[str, Scorer]:
         return SIMPLE
+
+
+def odd_step(moments: int) -> int:
+    """Every how many minutes one is taken: none in step with the hour or the day, whose turns are not like the rest."""
+    step = max(1, -(-moments // REFERENCE_ROWS_MAX))
+    while gcd(step, MINUTES_PER_DAY) > 1:
+        step += 1
+    return step
 
 
 @lru_cache(maxsize=2)
