@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.predict.evaluate.making import T0, bad_runs, system
 
-from foregate.predict.evaluate.truth import bad_minutes, cause_of, spells_in, truth_of
+from foregate.predict.evaluate.truth import Causes, bad_minutes, spells_in, truth_of
 from foregate.predict.failures import FailureTracker
 from foregate.wire.entity import Entity
 from foregate.wire.minutes import FaultNote
@@ -98,14 +98,23 @@ def test_the_first_failure_of_each_entity_is_marked() -> None:
     assert truth.first.tolist() == [True, False, True]
 
 
+def test_causes_are_found_in_a_large_system_whose_services_call_each_other_in_circles() -> None:
+    names = [f"s{i}" for i in range(300)]
+    calls = {(name, names[(i + step) % 300]) for i, name in enumerate(names) for step in range(1, 11)}
+    causes = Causes([FaultNote("leak", "s299", T0, 600.0)] * 50, calls)
+    assert {causes.of(Entity("acme", name, "/x", "prod"), T0 + 60.0 * j) for name in names for j in range(4)} == {
+        "leak"
+    }
+
+
 def test_the_cause_is_a_harmful_fault_of_the_own_service_then_of_one_it_calls() -> None:
     own = FaultNote("brownout", "a", T0, 600)
     called = FaultNote("crash", "b", T0 + 100, 600)
     other = FaultNote("pool", "c", T0 + 200, 600)
     benign = FaultNote("batch", "a", T0 + 300, 600, benign=True)
     entity, calls = Entity("o", "a", "/", "prod"), frozenset({("a", "x"), ("x", "b")})
-    assert cause_of((own, called, other, benign), calls, entity, T0 + 400) == "brownout"
-    assert cause_of((called, other, benign), calls, entity, T0 + 400) == "crash"
-    assert cause_of((other, benign), calls, entity, T0 + 400) == "pool"
-    assert cause_of((benign,), calls, entity, T0 + 400) == ""
-    assert cause_of((own,), calls, entity, T0 + 9_000) == ""
+    assert Causes((own, called, other, benign), calls).of(entity, T0 + 400) == "brownout"
+    assert Causes((called, other, benign), calls).of(entity, T0 + 400) == "crash"
+    assert Causes((other, benign), calls).of(entity, T0 + 400) == "pool"
+    assert Causes((benign,), calls).of(entity, T0 + 400) == ""
+    assert Causes((own,), calls).of(entity, T0 + 9_000) == ""

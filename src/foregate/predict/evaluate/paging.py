@@ -128,8 +128,9 @@ def _candidates(scores: Floats) -> Floats:
     if not said.size:
         return said
     shares = np.geomspace(min(1 / len(said), 1e-2), 0.5, CANDIDATES)
-    tried = np.unique(np.quantile(said, 1 - shares, method="higher"))[::-1]
-    return tried[tried > said.min()]
+    tried: Floats = np.unique(np.quantile(said, 1 - shares, method="higher"))[::-1]
+    above: Floats = tried[tried > said.min()]
+    return above
 
 
 def threshold_for(tried: Sweep, budget: float, without: int | None = None) -> float:

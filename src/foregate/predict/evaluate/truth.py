@@ -6,6 +6,7 @@ a gap of up to ten minutes and ends in a longer one, and a failure that is first
 first seen.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -84,6 +85,7 @@ def truth_of(system: System, horizon_s: int) -> Truth:
     spells = spells_in(bad_minutes(system))
     entity, onset = spells.entity[spells.failed], spells.first[spells.failed]
     shape = (len(system.entities), system.minutes.shape[2])
+    causes = Causes(system.faults, system.calls)
     known = _known(~np.isnan(system.of("requests")), horizon_min)
     return Truth(
         horizon_min=horizon_min,
@@ -94,7 +96,7 @@ def truth_of(system: System, horizon_s: int) -> Truth:
         counted=_any_between(known, entity, onset - horizon_min, onset - LEAD_MIN),
         first=np.append(True, np.diff(entity) != 0)[: len(entity)],
         causes=tuple(
-            cause_of(system.faults, system.calls, system.entities[e], system.start_s + 60.0 * minute)
+            causes.of(system.entities[e], system.start_s + 60.0 * minute)
             for e, minute in zip(entity.tolist(), onset.tolist(), strict=True)
         ),
     )
@@ -128,31 +130,40 @@ def _any_between(cells: Bools, entity: Ints, low: Ints, high: Ints) -> Bools:
     return found
 
 
-def cause_of(faults: tuple[FaultNote, ...], calls: frozenset[tuple[str, str]], entity: Entity, onset_s: float) -> str:
-    """The kind of the latest harmful fault that was on, or had ended shortly before, when the failure began.
+class Causes:
+    """The kind of fault behind a failure: the latest harmful one that was on, or had just ended, when it began.
 
     One that befell the entity's own service goes before one of a service that it calls, and that before any other.
+    What a service reaches is found once: every failure asks for it, and the calls of a large system are many.
     """
-    on = [
-        fault
-        for fault in faults
-        if not fault.benign and fault.start_s <= onset_s + 60 and onset_s <= fault.start_s + fault.duration_s + TAIL_S
-    ]
-    if not on:
-        return ""
-    near = _reached(calls, entity.service)
-    own = [fault for fault in on if fault.service == entity.service]
-    called = [fault for fault in on if fault.service in near]
-    return max(own or called or on, key=lambda fault: fault.start_s).kind
 
+    def __init__(self, faults: Sequence[FaultNote], calls: Iterable[tuple[str, str]]) -> None:
+        self._faults = [fault for fault in faults if not fault.benign]
+        self._start_s = np.array([fault.start_s for fault in self._faults])
+        self._end_s = np.array([fault.start_s + fault.duration_s for fault in self._faults])
+        self._calls: dict[str, set[str]] = {}
+        for caller, called in calls:
+            self._calls.setdefault(caller, set()).add(called)
+        self._near: dict[str, set[str]] = {}
 
-def _reached(calls: frozenset[tuple[str, str]], service: str) -> set[str]:
-    """The services that one calls, and those that these call."""
-    reached: set[str] = set()
-    todo = [service]
-    while todo:
-        caller = todo.pop()
-        new = {called for by, called in calls if by == caller} - reached
-        reached |= new
-        todo.extend(new)
-    return reached - {service}
+    def of(self, entity: Entity, onset_s: float) -> str:
+        """The kind, "" when no fault was on."""
+        on = [
+            self._faults[i] for i in np.flatnonzero((self._start_s <= onset_s + 60) & (onset_s <= self._end_s + TAIL_S))
+        ]
+        if not on:
+            return ""
+        own = [fault for fault in on if fault.service == entity.service]
+        called = [] if own else [fault for fault in on if fault.service in self._reached(entity.service)]
+        return max(own or called or on, key=lambda fault: fault.start_s).kind
+
+    def _reached(self, service: str) -> set[str]:
+        """The services that one calls, and those that these call."""
+        if service not in self._near:
+            reached, todo = {service}, [service]
+            while todo:
+                new = self._calls.get(todo.pop(), set()) - reached
+                reached |= new
+                todo.extend(new)
+            self._near[service] = reached - {service}
+        return self._near[service]
