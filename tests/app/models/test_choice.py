@@ -154,3 +154,17 @@ def test_what_people_are_told_of_an_organisation(tmp_path: Path) -> None:
         desk.desk.card("shop", "v9")
     with pytest.raises(ForegateError, match=r"no model \.\. of shop"):
         desk.desk.card("shop", "..")
+
+
+def test_a_folder_that_cannot_be_read_keeps_nobody_from_being_judged(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.promote("v1")
+    assert desk.judges() == "v1"
+    (tmp_path / "shop").rename(tmp_path / "aside")
+    (tmp_path / "shop").symlink_to("shop")  # as unreadable as one of another user, for root as well
+    assert desk.judges() == "f1-bundled"
+    assert "the bundled model judges instead" in desk.note()
+    assert desk.judges("other") == "f1-bundled"
+    (tmp_path / "shop").unlink()
+    (tmp_path / "aside").rename(tmp_path / "shop")
+    assert (desk.judges(), desk.note()) == ("v1", "")

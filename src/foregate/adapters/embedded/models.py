@@ -73,7 +73,7 @@ class EmbeddedModels:
             return path.read_bytes()
         except OSError as error:
             if error.errno in _NO_SUCH:
-                raise FileNotFoundError(f"there is no version {version!r} of {org}") from error
+                raise FileNotFoundError(str(error)) from error
             raise
 
     def serving(self, org: str) -> Serving:

@@ -77,13 +77,13 @@ class ModelChoice(Generic[M]):
         self._looked_s = now_s
         if self._loading.fixed is None:
             for org, chosen in list(self._chosen.items()):
-                if self._registry.stamp(org) != chosen.stamp:
+                if self._stamp(org) != chosen.stamp:
                     self._choose(org)
         if self._unwritten:
             self._write()
 
     def _choose(self, org: str) -> _Chosen[M]:
-        stamp = self._registry.stamp(org)
+        stamp = self._stamp(org)
         model, note = self._prior_model() if self._loading.fixed is not None else self._own_or_bundled(org)
         version = model.version if model is not None else OFF
         before = self._chosen.get(org)
@@ -96,6 +96,13 @@ class ModelChoice(Generic[M]):
         say = self._log.error if note else self._log.info
         say("model_in_force", org=org, version=version, note=note)
         return chosen
+
+    def _stamp(self, org: str) -> object:
+        """One that cannot be had stays as it is until it can: whoever reads what it is of says why."""
+        try:
+            return self._registry.stamp(org)
+        except OSError as error:
+            return str(error)
 
     def _own_or_bundled(self, org: str) -> tuple[M | None, str]:
         try:

@@ -9,7 +9,7 @@ from foregate.app.models.serving import rolled_back
 from foregate.kernel.clock import Clock
 from foregate.kernel.errors import ForegateError
 from foregate.ports.models import ModelFile, ModelRegistry
-from foregate.wire.models import OrgModels, Serving
+from foregate.wire.models import ModelEntry, OrgModels, Serving
 
 
 class ModelDesk:
@@ -41,7 +41,11 @@ class ModelDesk:
             except OSError as error:
                 learning = shift = None
                 notes.append(str(error))
-            entries = tuple(self._registry.entries(org))
+            entries: tuple[ModelEntry, ...] = ()
+            try:
+                entries = tuple(self._registry.entries(org))
+            except OSError as error:
+                notes.append(str(error))
             found.append(OrgModels(org, serving, in_force.get(org), entries, learning, shift, "; ".join(notes)))
         return found
 
