@@ -1,5 +1,6 @@
 """The simple scores: none sees the future, none stumbles over gaps, each says what it is named for."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -107,3 +108,16 @@ def test_the_historical_rate_knows_a_failure_at_its_third_bad_minute() -> None:
     rate = SIMPLE["historical rate"](system(bad=bad_runs((60, 64))))[0]
     assert rate[61] < rate[59]
     assert rate[62] > 2 * rate[61]
+
+
+def test_a_learned_score_of_many_entities_takes_no_memory_for_the_windows_of_all_at_once() -> None:
+    few, many = noisy("few", 1, entities=2, minutes=400), system("many", entities=640, minutes=120)
+    scorer = LEARNED["XGBoost, naive"]([few], HORIZON_S, np.random.default_rng(0))
+    tracemalloc.start()
+    try:
+        scores = scorer(many)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.isfinite(scores).all()
+    assert peak < 640 * 120 * 48 * 4  # the windows alone, in single precision

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from foregate.predict.evaluate.baselines.simple_windows import RELATIVE, simple_windows
+from foregate.predict.evaluate.baselines.simple_windows import RELATIVE, by_entities
 from foregate.predict.evaluate.exam import Exam, Floats, exam_of
 from foregate.predict.evaluate.system import Scorer, System
 from foregate.predict.models.library import xgboost
@@ -70,8 +70,10 @@ def _scorer(predict: Any) -> Scorer:
     def score(system: System) -> Floats:
         recorded = ~np.isnan(system.of("requests"))
         scores = np.full(recorded.shape, np.nan)
-        if recorded.any():
-            scores[recorded] = predict(simple_windows(system)[recorded])
+        for some, windows in by_entities(system):
+            known = recorded[some]
+            if known.any():
+                scores[some][known] = predict(windows[known])
         return scores
 
     return score
@@ -87,7 +89,11 @@ def _examples(
     taken = _drawn(exam, rng)
     labels = exam.label.astype(np.float64)
     rows = np.concatenate(
-        [simple_windows(s)[chosen & t] for s, chosen, t in zip(systems, exam.chosen, taken, strict=True)]
+        [
+            windows[(chosen & t)[some]]
+            for s, chosen, t in zip(systems, exam.chosen, taken, strict=True)
+            for some, windows in by_entities(s)
+        ]
     )
     picked = np.concatenate([t[chosen] for chosen, t in zip(exam.chosen, taken, strict=True)])
     labels = labels[picked]

@@ -1,5 +1,7 @@
 """Simple windows: what anybody would compute first. The learned baselines see these and nothing else."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,8 +14,16 @@ _LOGS: Final = ("p95_ms", "p50_ms", "requests", "inflight_max")
 _RATES: Final = ("errors", "timeouts", "retries", "client_errors")
 _WINDOWS_MIN: Final = (1, 5, 15)
 _KINDS: Final = ("1m", "5m", "15m", "1m-15m", "5m-15m", "5m-past")
+_ENTITIES_AT_ONCE: Final = 64
 NAMES: Final = tuple(f"{name} {kind}" for name in (*_LOGS, *_RATES) for kind in _KINDS)
 RELATIVE: Final = tuple(name.endswith("past") for name in NAMES)  # to the entity's own past hour
+
+
+def by_entities(system: System) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The windows of some entities after the other: of all at once they are several times the recording."""
+    for first in range(0, len(system.entities), _ENTITIES_AT_ONCE):
+        some = slice(first, first + _ENTITIES_AT_ONCE)
+        yield some, simple_windows(replace(system, entities=system.entities[some], minutes=system.minutes[some]))
 
 
 def simple_windows(system: System) -> NDArray[np.float32]:
