@@ -4,7 +4,7 @@ A detector that says how rare a value is needs some hours of it. Until then a ro
 is all that can be said, and a newcomer wants to see something.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,15 +23,20 @@ _RPS_MIN: Final = 0.05
 
 
 class Unusual:
-    """The open anomalies of all entities. Pure: time comes with what is observed."""
+    """The open anomalies of all entities. Pure: time comes with what is observed.
+
+    An anomaly has one owner: the spells of the young, and when the entity is found to be grown up, the watch, which
+    goes on with it. What the watch finds of the young itself nobody is told.
+    """
 
     def __init__(self) -> None:
         self._watch = AnomalyWatch()
         self._young = Spells()
+        self._told: set[tuple[Entity, str]] = set()  # the watch's open anomalies that somebody was told of
 
     def restore(self, anomalies: list[Anomaly]) -> None:
         """Take up again what was open before a restart."""
-        self._watch.restore(anomalies)
+        self._young.restore(anomalies)
 
     def learn(self, time_s: float, entities: Sequence[Entity], rows: Floats) -> None:
         """Take in a closed minute of the past, rows (n, C), without judging it."""
@@ -39,25 +44,48 @@ class Unusual:
 
     def minute(self, time_s: float, entities: Sequence[Entity], rows: Floats, usual: Usual) -> list[Anomaly]:
         """Judge the minute that ended at `time_s`, then learn it."""
-        found = self._watch.observe(time_s, entities, _values(rows), _chance(rows, usual))
         grown_up = {e for e, n in zip(entities, usual.minutes.tolist(), strict=True) if n >= YOUNG_MINUTES}
-        return [anomaly for anomaly in found if anomaly.entity in grown_up or anomaly.ended_s is not None]
+        self._hand_over(grown_up)
+        return self._tell(self._watch.observe(time_s, entities, _values(rows), _chance(rows, usual)), grown_up)
+
+    def _hand_over(self, grown_up: set[Entity]) -> None:
+        for entity in {entity for entity, _ in self._young.open} & grown_up:
+            given = self._young.give(entity)
+            self._watch.restore(given)
+            self._told.update((entity, anomaly.metric) for anomaly in given)
+
+    def _tell(self, found: Sequence[Anomaly], grown_up: Collection[Entity] = ()) -> list[Anomaly]:
+        """Of the watch's changes those of grown-ups, and of what was told before."""
+        told = []
+        for anomaly in found:
+            key = anomaly.entity, anomaly.metric
+            if key not in self._told and (anomaly.entity not in grown_up or anomaly.ended_s is not None):
+                continue
+            self._told.add(key)
+            if anomaly.ended_s is not None:
+                self._told.remove(key)
+            told.append(anomaly)
+        return told
 
     def tick(self, time_s: float, entities: Sequence[Entity], frame: Frame) -> list[Anomaly]:
-        """Judge the young ones among the moments of a frame, and those whose spell began when they were."""
+        """Judge the young ones among the moments of a frame."""
+        young = frame.usual.minutes < YOUNG_MINUTES
+        self._hand_over({entity for entity, one in zip(entities, young.tolist(), strict=True) if not one})
         z = scores(frame)
         watched = {entity for entity, _ in self._young.open}
-        begins = (np.abs(z) >= OPEN_Z).any(axis=1) & (frame.usual.minutes < YOUNG_MINUTES)
+        begins = (np.abs(z) >= OPEN_Z).any(axis=1) & young
         of = [i for i, entity in enumerate(entities) if begins[i] or entity in watched]
         return [
             anomaly
             for i, values in readings(frame, of, z).items()
-            for anomaly in self._young.observe(time_s, entities[i], values)
+            for anomaly in self._young.observe(
+                time_s, entities[i], [value for value in values if (entities[i], value.metric) not in self._told]
+            )
         ]
 
     def expire(self, time_s: float) -> list[Anomaly]:
         """End the anomalies of entities that have not been heard of for a while."""
-        return [*self._watch.expire(time_s), *self._young.expire(time_s)]
+        return [*self._tell(self._watch.expire(time_s)), *self._young.expire(time_s)]
 
 
 def _values(rows: Floats) -> NDArray[np.float64]:

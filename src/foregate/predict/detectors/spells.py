@@ -43,6 +43,11 @@ class Spells:
         """The entity and metric of every spell that is open or about to open."""
         return list(self._spells)
 
+    def give(self, entity: Entity) -> list[Anomaly]:
+        """Forget an entity; the anomalies that it has open, for somebody else to go on with."""
+        gone = [self._spells.pop((entity, metric), None) for metric in METRICS]
+        return [spell.anomaly for spell in gone if spell is not None and spell.anomaly is not None]
+
     def restore(self, anomalies: list[Anomaly]) -> None:
         """Take up again what was open before a restart."""
         for anomaly in anomalies:
