@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from foregate.adapters.embedded.models import EmbeddedModels
@@ -86,6 +87,9 @@ def test_where_no_foregate_has_run_that_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("org", ["", "shpo"])
 def test_an_organisation_without_traffic_is_no_organisation(data: DataDir, org: str) -> None:
-    status, text = run(data, "learn", "--org", org)
+    try:
+        status, text = run(data, "learn", "--org", org)
+    finally:
+        structlog.reset_defaults()  # the command's logs go to a stream that is closed after it
     assert (status, f"no traffic of {org!r}" in text) == (2, True)
     assert EmbeddedModels(data.models).orgs() == []

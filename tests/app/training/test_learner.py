@@ -132,5 +132,8 @@ def test_a_model_is_judged_at_the_budget_of_its_organisation(office: Office, tmp
     data.create()
     runtime = Runtime("127.0.0.1", 0, "", 1, None, false_alarms_per_day=1.0, false_alarms={"shop": 2.0})
     write_runtime(data, runtime)
-    with open_learner(data, to_file=False) as learner:
-        assert (learner.budget("shop"), learner.budget("other")) == (2.0, 1.0)
+    try:
+        with open_learner(data, to_file=False) as learner:
+            assert (learner.budget("shop"), learner.budget("other")) == (2.0, 1.0)
+    finally:
+        structlog.reset_defaults()
