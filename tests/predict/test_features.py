@@ -106,7 +106,7 @@ def anything(seed: int, n: int = 40) -> Frame:
 
     rows = some(n, len(COLUMNS), 60)
     rows[rng.random((n, len(COLUMNS))) < 0.3] = np.nan
-    levels = (some(n, len(METRICS)) for _ in range(3))
+    levels = (some(n, len(METRICS)) for _ in range(4))
     usual = Usual(*levels, rng.integers(2, 200, n).astype(np.int32))
     season = np.minimum(some(n, len(SEASONAL)), np.float32(60_000))
     return Frame(rows, usual, season, np.full(n, T0), some(n, len(AROUND)))

@@ -110,7 +110,10 @@ class Recorded:
             past = self._traffic[entity[chosen, None], :, inside].transpose(0, 2, 1)
             parts.append(usual_of(np.where(index[:, None, :] >= 0, past, np.float32(np.nan))))
         joined = Usual(
-            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("median", "spread", "calm", "minutes"))
+            *(
+                np.concatenate([getattr(p, name) for p in parts])
+                for name in ("median", "spread", "calm", "worst", "minutes")
+            )
         )
         return joined.take(back)
 

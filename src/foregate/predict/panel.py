@@ -63,7 +63,8 @@ class Panel:
         self._minutes: Floats = np.empty((0, len(COLUMNS), SPAN), dtype=np.float32)
         self._quarters: NDArray[np.float16] = np.empty((0, len(SEASONAL), QUARTERS), dtype=np.float16)
         self._last: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # each one's newest minute, −1 for none
-        self._median, self._spread, self._calm = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(3))
+        self._median, self._spread = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(2))
+        self._calm, self._worst = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(2))
         self._known: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # minutes that its usual levels are made of
         self._reserve(_ENTITIES_FIRST)
 
@@ -71,7 +72,7 @@ class Panel:
         before = len(self._last)
         self._minutes, self._quarters = _grown(self._minutes, size, np.nan), _grown(self._quarters, size, np.nan)
         self._median, self._spread = _grown(self._median, size, np.nan), _grown(self._spread, size, np.nan)
-        self._calm = _grown(self._calm, size, np.nan)
+        self._calm, self._worst = _grown(self._calm, size, np.nan), _grown(self._worst, size, np.nan)
         self._last, self._known = _grown(self._last, size, -1), _grown(self._known, size, 0)
         self._free.extend(range(size - 1, before - 1, -1))
 
@@ -122,14 +123,14 @@ class Panel:
         self._minutes[slot] = np.nan
         self._quarters[slot] = np.nan
         self._last[slot] = -1
-        self._median[slot] = self._spread[slot] = self._calm[slot] = np.nan
+        self._median[slot] = self._spread[slot] = self._calm[slot] = self._worst[slot] = np.nan
         self._known[slot] = 0
 
     def _move_to(self, minute: int) -> None:
         """Make room for `minute`: what is older than the axis falls off its end."""
         if self._newest < 0 or minute < self._base or minute >= self._base + 2 * SPAN:
             self._minutes[:] = np.nan  # the first minute, or a clock that jumped by hours: nothing left to compare with
-            self._median[:] = self._spread[:] = self._calm[:] = np.nan
+            self._median[:] = self._spread[:] = self._calm[:] = self._worst[:] = np.nan
             self._known[:] = 0
             self._base = minute - (SPAN - SLACK)
         elif minute >= self._base + SPAN:
@@ -159,8 +160,8 @@ class Panel:
         for at in range(0, len(due), _CHUNK):
             slots = due[at : at + _CHUNK]
             usual = usual_of(self._trailing(slots, end, REFERENCE_MINUTES, len(TRAFFIC)))
-            self._median[slots], self._spread[slots], self._calm[slots] = usual.median, usual.spread, usual.calm
-            self._known[slots] = usual.minutes
+            self._median[slots], self._spread[slots] = usual.median, usual.spread
+            self._calm[slots], self._worst[slots], self._known[slots] = usual.calm, usual.worst, usual.minutes
 
     def _due(self, slot: int, end: int) -> bool:
         return end % RENEWED_MINUTES == 0 or self._known[slot] < YOUNG_MINUTES
@@ -220,7 +221,9 @@ class Panel:
         return self._trailing(slots, int(until_s // MINUTE_S), count)
 
     def usual(self, slots: NDArray[np.intp]) -> Usual:
-        return Usual(self._median[slots], self._spread[slots], self._calm[slots], self._known[slots])
+        return Usual(
+            self._median[slots], self._spread[slots], self._calm[slots], self._worst[slots], self._known[slots]
+        )
 
     def season(self, slots: NDArray[np.intp], time_s: float) -> Floats:
         """See `season.seasonal`; of the quarter in which the minute that ends at `time_s` lies."""

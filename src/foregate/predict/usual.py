@@ -46,16 +46,18 @@ class Usual:
     """Statistics of the reference minutes, each of shape (n, len(METRICS)) in the metric's unit; NaN without them.
 
     `median`; `spread` = 1.4826 · median absolute deviation; `calm` = the 20 % quantile, which a slowly growing fault
-    spoils later than the median. `minutes` (n,): how many minutes they are made of.
+    spoils later than the median; `worst` the highest, borne without failing. `minutes` (n,): of how many minutes
+    they are made.
     """
 
     median: Floats
     spread: Floats
     calm: Floats
+    worst: Floats
     minutes: NDArray[np.int32]
 
     def take(self, rows: NDArray[np.intp]) -> "Usual":
-        return Usual(self.median[rows], self.spread[rows], self.calm[rows], self.minutes[rows])
+        return Usual(self.median[rows], self.spread[rows], self.calm[rows], self.worst[rows], self.minutes[rows])
 
 
 def cleaned(minutes: NDArray[np.floating]) -> Floats:
@@ -141,10 +143,11 @@ def usual_of(past: Floats) -> Usual:
     deviation.sort(axis=-1)
     spread = np.float32(1.4826) * _middle(deviation)
     calm = _at(rows, np.floor(CALM_QUANTILE * (_counted(rows) - 1)).astype(np.intp))
+    worst = _at(rows, _counted(rows) - 1)
     unknown = known < REFERENCE_MINUTES_MIN
-    for array in (median, spread, calm):
+    for array in (median, spread, calm, worst):
         array[unknown] = np.nan
-    return Usual(median, spread, calm, known)
+    return Usual(median, spread, calm, worst, known)
 
 
 def _counted(rows: Floats) -> NDArray[np.intp]:

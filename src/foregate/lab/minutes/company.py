@@ -107,8 +107,8 @@ def _service(
 
 
 def _noise(rng: Random) -> float:
-    """Share of requests that fail for no reason: none to 2 %."""
-    return exp(rng.uniform(log(2e-5), log(2e-3))) if rng.random() < 0.75 else rng.uniform(0.002, 0.02)
+    """Share of requests that fail for no reason: none to 1 %."""
+    return exp(rng.uniform(log(2e-5), log(2e-3))) if rng.random() < 0.75 else rng.uniform(0.002, 0.01)
 
 
 def _unexplained(rng: Random, calm: float) -> Noise:
@@ -142,7 +142,7 @@ def _routes(rng: Random, name: str, archetype: str, rps: float) -> tuple[RoutePl
             light=rng.choice((0.0, 0.0, 0.3)) if path == PATHS[0] else rng.choice((0.0, 1.0)),
             work=_heavy(rng, path), query=_heavy(rng, path), query_sigma=0.5 if archetype == "ai" else 0.0,
             client_errors=rng.choice((0.0, 0.002, 0.01, 0.04)),
-            tail=rng.uniform(0.001, 0.02) if tailed else 0.0, tail_times=rng.uniform(3.0, 15.0),
+            tail=rng.uniform(0.0005, 0.01) if tailed else 0.0, tail_times=rng.uniform(3.0, 15.0),
             limited=rng.choice((0.0, 0.0, 0.0, 0.0, 0.01, 0.1)),
             crawled=12 if rng.random() < 0.04 else 0,
             tokens=rng.uniform(50.0, 900.0) if archetype == "ai" else 0.0,

@@ -29,9 +29,9 @@ class Mix:
 
     real: float = 1.3
     benign: float = 1.8
-    gradual: float = 0.8  # share of the real ones
+    gradual: float = 0.85  # share of the real ones
     heals: float = 0.35  # share of the gradual ones
-    severity: tuple[float, float] = (-0.41, 1.0)  # a reach of 60 to 3 minutes
+    severity: tuple[float, float] = (-0.9, 0.6)  # a reach of 170 to 7 minutes: companies are less hurried than a demo
     weights: dict[str, float] = field(default_factory=dict)  # of kinds; 1 where not named
 
 

@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 SHIFTED_SIZE = Size(services=(8, 16), rps=8.0, rps_spread=1.2)
 SHIFTED_MIX = Mix(
     gradual=0.7,
-    severity=(0.1, 1.0),
+    severity=(-0.5, 0.9),
     weights={"memory_leak": 0.4, "pool_exhaustion": 2.0, "load_ramp": 0.4, "brownout": 0.6, "retry_storm": 2.5,
              "quota_exhaustion": 1.5, "crash": 2.0, "bad_deploy": 0.7, "certificate": 0.3},
 )  # fmt: skip

@@ -112,6 +112,9 @@ class Frame:
     def calm(self, metric: str) -> Floats:
         return self.usual.calm[:, METRIC[metric]]
 
+    def worst(self, metric: str) -> Floats:
+        return self.usual.worst[:, METRIC[metric]]
+
     def seasonal(self, metric: str) -> Floats:
         return self.season[:, SEASON[metric]]
 

@@ -84,6 +84,24 @@ def _calm_sentence(f: Frame, i: int) -> str:
     return f"p95 latency is {ms(f.now('p95_ms')[i])}, {ratio} the {calm} of its calmer minutes"
 
 
+def _borne(metric: str, span: int) -> Formula:
+    """Against the worst minute of the reference: what it has borne without failing."""
+    return once(lambda f: over(f.span(metric, span), f.worst(metric), _FLOOR_MS))
+
+
+def _borne_sentence(what: str, metric: str, span: int) -> Sentence:
+    ratio = _borne(metric, span)
+
+    def sentence(f: Frame, i: int) -> str:
+        value, worst = ms(f.span(metric, span)[i]), ms(f.worst(metric)[i])
+        return (
+            f"{what} of the last {span} minutes is {value}, {times(float(ratio(f)[i]))} the {worst} of its worst "
+            "minute of hours that it has borne"
+        )
+
+    return sentence
+
+
 @once
 def _season(f: Frame) -> Floats:
     return over(f.span("p95_ms", 5), f.seasonal("p95_ms"), _FLOOR_MS)
@@ -214,6 +232,17 @@ LATENCY: Final = (
     Feature("p95_z", "spreads", "latency level", 1, _z("p95_ms"), _z_sentence("p95 latency", "p95_ms")),
     Feature("mean_z_5m", "spreads", "latency level", 1, _z("mean_ms", 5), _z_sentence("mean latency", "mean_ms", 5)),
     Feature("p95_calm_ratio", "× calm", "latency level", 1, _calm, _calm_sentence),
+    Feature(
+        "p95_borne_5m", "× worst", "latency level", 1, _borne("p95_ms", 5), _borne_sentence("p95 latency", "p95_ms", 5)
+    ),
+    Feature(
+        "mean_borne_5m",
+        "× worst",
+        "latency level",
+        1,
+        _borne("mean_ms", 5),
+        _borne_sentence("mean latency", "mean_ms", 5),
+    ),
     Feature("p95_season_ratio", "× usual", "latency season", 1, _season, _season_sentence),
     Feature("p95_step_5m_15m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", 5, 15)),
     Feature("p95_step_15m_60m", "ratio", "latency trend", 1, *_step("p95_ms", "p95 latency", 15, 60)),

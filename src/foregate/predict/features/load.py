@@ -67,6 +67,21 @@ def _season_sentence(f: Frame, i: int) -> str:
     return f"traffic is {value}, {times(float(_season(f)[i]))} the {usual} of this time on other days"
 
 
+def _borne(metric: str, floor: float) -> Formula:
+    """The last five minutes against the worst minute of the reference: what it has borne without failing."""
+    return lambda f: over(f.span(metric, 5), f.worst(metric), floor, 0.02)
+
+
+def _borne_sentence(metric: str, floor: float, what: str) -> Sentence:
+    ratio = _borne(metric, floor)
+
+    def sentence(f: Frame, i: int) -> str:
+        value, worst = count(float(f.span(metric, 5)[i])), count(float(f.worst(metric)[i]))
+        return f"{what} are {value}, {times(float(ratio(f)[i]))} the {worst} of the worst minute that it has borne"
+
+    return sentence
+
+
 def _trend(metric: str, floor: float, what: str, span: int) -> tuple[Formula, Sentence]:
     """As a share of the usual level per minute."""
 
@@ -132,6 +147,13 @@ LOAD: Final = (
     Feature("concurrency_ratio", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR), _concurrency()),
     Feature(
         "concurrency_ratio_15m", "× usual", "saturation", 1, _over("concurrency", _RPS_FLOOR, 15), _concurrency(15)
+    ),
+    *(
+        Feature(name, "× worst", "saturation", 1, _borne(metric, floor), _borne_sentence(metric, floor, what))
+        for name, metric, floor, what in (
+            ("inflight_borne_5m", "inflight_max", 1.0, "requests in flight"),
+            ("concurrency_borne_5m", "concurrency", _RPS_FLOOR, "mean concurrent requests"),
+        )
     ),
     *(
         Feature(f"{name}_slope_{span}m", "usual/min", "saturation trend", 1, *_trend(metric, floor, what, span))

@@ -1,6 +1,6 @@
 """The model card: what the model learned from, how well it does, and how to make it again. As JSON and for people."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -55,8 +55,18 @@ class Card(msgspec.Struct, frozen=True):
 
 
 def encode_card(card: Card) -> bytes:
-    """The card as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(card)) + b"\n"
+    """The card as JSON, a line per part of it: curves are long. Six significant digits are more than was measured."""
+    parts = msgspec.to_builtins(card, builtin_types=()).items()
+    lines = (msgspec.json.encode(name) + b":" + msgspec.json.encode(_rounded(value)) for name, value in parts)
+    return b"{\n" + b",\n".join(lines) + b"\n}\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 decode_card = msgspec.json.Decoder(Card).decode
