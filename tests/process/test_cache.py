@@ -110,10 +110,13 @@ def listens(running: Foregate) -> None:
 
 
 def settled(running: Foregate, objects: int) -> None:
-    """What was stored has come to the disk."""
-    end_s = time.monotonic() + 10
-    while len([file for file in (running.data / "cache/objects").rglob("*-*") if file.is_file()]) < objects:
+    """What was stored has come to the disk: so many at least, and no more are coming (some may be of before)."""
+    end_s, rest_s, seen = time.monotonic() + 10, 0.0, -1
+    while seen < objects or time.monotonic() < rest_s:
         assert time.monotonic() < end_s
+        there = len([file for file in (running.data / "cache/objects").rglob("*-*") if file.is_file()])
+        if there != seen:
+            seen, rest_s = there, time.monotonic() + 0.3
         time.sleep(0.01)
 
 
