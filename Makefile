@@ -8,7 +8,7 @@ BIN := .venv/bin
 ASSETS := src/foregate/control/console/assets/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 ARGS ?=
-TESTERS ?= 3
+TESTERS ?= 2
 
 help: ## Show this help.
 	@echo "foregate: an API gateway that sees failures coming."; echo
