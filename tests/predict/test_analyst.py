@@ -231,6 +231,7 @@ def test_without_a_threshold_the_budget_of_false_alarms_decides_by_organisation(
     thresholds = Thresholds(None, 0.5, {"careful": 0.1})
     horizon = toy_model().alerting
     assert (thresholds.of(horizon, "demo"), thresholds.of(horizon, "careful")) == (0.8, 0.9)
+    assert (thresholds.budget("demo"), thresholds.budget("careful"), Thresholds(0.8).budget("demo")) == (0.5, 0.1, None)
     assert Thresholds(None, 0.01).of(horizon, "demo") == 0.9  # stricter than anything measured: the strictest
     assert Thresholds(None, 100.0).of(horizon, "demo") == 0.5
     assert 0.8 < Thresholds(None, 0.2).of(horizon, "demo") < 0.9
@@ -243,6 +244,7 @@ def test_without_reasons_the_score_is_the_same() -> None:
         a.learn(minutes(20, CALM))
         told.append(judge_one(a, tick(T0 + 1200, CALM)))
     assert told[0].score == told[1].score
+    assert told[0].baselines == told[1].baselines != {}
     assert told[0].contributions
     assert not told[1].contributions
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, tick
 
-from foregate.predict.detectors.robust_z import METRICS, Metric, Reading, readings, scores
+from foregate.predict.detectors.readings import METRICS, Metric, Reading
+from foregate.predict.detectors.robust_z import readings, scores
 from foregate.predict.detectors.spells import SILENT_S, Spells
 from foregate.predict.features import Frame
 
@@ -84,6 +85,14 @@ def test_an_entity_that_falls_silent_ends_its_anomaly() -> None:
         spells.observe(T0 + 10 * i, PAY, [reading(9)])
     assert spells.expire(T0 + SILENT_S) == []
     [ended] = spells.expire(T0 + SILENT_S + 20)
+    assert ended.ended_s == T0 + 10
+
+
+def test_an_anomaly_of_before_the_clock_was_set_back_ends() -> None:
+    spells = Spells()
+    for i in range(2):
+        spells.observe(T0 + 10 * i, PAY, [reading(9)])
+    [ended] = spells.expire(T0 - 86_400)
     assert ended.ended_s == T0 + 10
 
 

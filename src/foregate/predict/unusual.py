@@ -5,21 +5,18 @@ is all that can be said, and a newcomer wants to see something.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foregate.predict.detectors.chance import chance
 from foregate.predict.detectors.robust_z import readings, scores
 from foregate.predict.detectors.spells import OPEN_Z, Spells
 from foregate.predict.detectors.watch import AnomalyWatch
 from foregate.predict.features import Frame
-from foregate.predict.usual import COLUMN, METRIC, REQUESTS_MIN, YOUNG_MINUTES, Floats, Usual
+from foregate.predict.usual import COLUMN, REQUESTS_MIN, YOUNG_MINUTES, Floats, Usual
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
-
-_P95_FLOOR: Final = 0.05, 2.0  # share of the median, ms: below it nobody would look
-_RPS_MIN: Final = 0.05
 
 
 class Unusual:
@@ -46,7 +43,8 @@ class Unusual:
         """Judge the minute that ended at `time_s`, then learn it."""
         grown_up = {e for e, n in zip(entities, usual.minutes.tolist(), strict=True) if n >= YOUNG_MINUTES}
         self._hand_over(grown_up)
-        return self._tell(self._watch.observe(time_s, entities, _values(rows), _chance(rows, usual)), grown_up)
+        floor = chance(rows[:, COLUMN["requests"]], 60.0, usual)
+        return self._tell(self._watch.observe(time_s, entities, _values(rows), floor), grown_up)
 
     def _hand_over(self, grown_up: set[Entity]) -> None:
         for entity in {entity for entity, _ in self._young.open} & grown_up:
@@ -97,14 +95,3 @@ def _values(rows: Floats) -> NDArray[np.float64]:
         ).astype(np.float64)
     values[~(requests >= REQUESTS_MIN), :2] = np.nan
     return values
-
-
-def _chance(rows: Floats, usual: Usual) -> NDArray[np.float64]:
-    """(n, 3): the deviation that chance explains: binomial for errors, Poisson for traffic, 5 % for latency."""
-    n = np.maximum(np.nan_to_num(rows[:, COLUMN["requests"]]), 1.0).astype(np.float64)
-    median = usual.median.astype(np.float64)
-    share, least_ms = _P95_FLOOR
-    p = np.clip(np.nan_to_num(median[:, METRIC["error_rate"]]), 1.0 / n, 0.5)
-    rps = np.maximum(np.nan_to_num(median[:, METRIC["rps"]]), _RPS_MIN)
-    p95 = np.maximum(share * np.nan_to_num(median[:, METRIC["p95_ms"]]), least_ms)
-    return np.stack((p95, np.sqrt(p * (1 - p) / n), np.sqrt(rps / 60.0)), axis=1)

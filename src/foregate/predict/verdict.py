@@ -40,7 +40,6 @@ class Answer(NamedTuple):
 def scored(entity: Entity, time_s: float, answer: Answer, frame: Frame, i: int, row: Floats, seen: Seen) -> Risk:
     """The verdict on moment `i` of a frame, whose features are `row`."""
     alerting = answer.horizons_s.index(HORIZON_S)
-    explained = answer.shap is not None
     return Risk(
         time_s=time_s,
         entity=entity,
@@ -52,7 +51,7 @@ def scored(entity: Entity, time_s: float, answer: Answer, frame: Frame, i: int, 
         minutes_needed=float(REFERENCE_MINUTES_MIN),
         contributions=contributions(frame, i, answer.shap, row) if answer.shap is not None else (),
         horizons=tuple(map(HorizonScore, answer.horizons_s, answer.probability, answer.thresholds)),
-        baselines=_baselines(row) if explained else {},
+        baselines=_baselines(row),
         note=_note(seen),
     )
 

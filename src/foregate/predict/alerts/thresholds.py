@@ -18,6 +18,10 @@ class Thresholds:
     per_day: float = PER_DAY
     orgs: Mapping[str, float] = field(default_factory=dict)
 
+    def budget(self, org: str) -> float | None:
+        """False alarms per API and day that one organisation allows; None where a fixed score decides."""
+        return None if self.fixed is not None else self.orgs.get(org, self.per_day)
+
     def of(self, horizon: Horizon, org: str) -> float:
         """The score for one organisation. A budget below all that was measured gets the strictest measured score."""
         if self.fixed is not None:

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from foregate.predict.detectors.readings import METRICS, Z_BOUND, Metric, Reading, sentence
+from foregate.predict.detectors.chance import chance
+from foregate.predict.detectors.readings import METRICS, Z_BOUND, Reading, sentence
 from foregate.predict.features import Frame
 from foregate.predict.usual import Floats
 
@@ -12,31 +13,18 @@ from foregate.predict.usual import Floats
 def scores(frame: Frame) -> Floats:
     """How unusual each of `METRICS` is now, (n, 3).
 
-    z = (value − median) / max(1.4826 · MAD, floor). The floor is what chance alone explains: 5 % of the median and 2 ms
-    for latency, the binomial deviation of this many requests for the error rate, the Poisson deviation for the traffic.
-    So a flat series has a defined z (0 while it stays flat), and one error among few requests is no anomaly. Cold
-    start: without a usual level there is no moment, hence no score. A gap only makes the reference smaller.
+    z = (value − median) / max(1.4826 · MAD, floor). The floor is what chance alone explains (`chance`). Cold start:
+    without a usual level there is no moment, hence no score. A gap only makes the reference smaller.
     """
-    parts: list[Floats] = []
-    for metric in METRICS:
-        value, expected = frame.now(metric), frame.median(metric)
-        spread = np.maximum(np.nan_to_num(frame.spread(metric)), _floor(frame, metric, expected))
-        parts.append(np.clip((value - expected) / spread, -Z_BOUND, Z_BOUND).astype(np.float32))
-    z: Floats = np.stack(parts, axis=1)
+    sparse = frame.sparse
+    requests = np.where(sparse, frame.count("requests", 5), frame.count("requests", 1))
+    floor = chance(requests, np.where(sparse, 300.0, 60.0), frame.usual)
+    now = np.stack([frame.now(metric) for metric in METRICS], axis=1)
+    usual = np.stack([frame.median(metric) for metric in METRICS], axis=1)
+    spread = np.nan_to_num(np.stack([frame.spread(metric) for metric in METRICS], axis=1))
+    z: Floats = np.clip((now - usual) / np.maximum(spread, floor), -Z_BOUND, Z_BOUND).astype(np.float32)
     z[np.isnan(z)] = 0.0
     return z
-
-
-def _floor(frame: Frame, metric: Metric, expected: Floats) -> Floats:
-    if metric == "p95_ms":
-        floor: Floats = np.maximum(np.float32(0.05) * expected, np.float32(2))
-        return floor
-    sparse = frame.sparse
-    if metric == "error_rate":
-        n = np.maximum(np.where(sparse, frame.count("requests", 5), frame.count("requests", 1)), 1)
-        p = np.clip(expected, 1.0 / n, 0.5)
-        return np.sqrt(p * (1 - p) / n).astype(np.float32)
-    return np.sqrt(np.maximum(expected, 0.05) / np.where(sparse, 300.0, 60.0)).astype(np.float32)
 
 
 def readings(frame: Frame, of: Collection[int], z: Floats) -> dict[int, list[Reading]]:

@@ -78,7 +78,7 @@ class Spells:
         ended = []
         for key, spell in list(self._spells.items()):
             last_s = spell.anomaly.updated_s if spell.anomaly else spell.started_s
-            if time_s - last_s > SILENT_S:
+            if abs(time_s - last_s) > SILENT_S:  # far ahead: the clock was set back, and nothing else would end it
                 del self._spells[key]
                 if spell.anomaly is not None:
                     ended.append(msgspec.structs.replace(spell.anomaly, ended_s=last_s))

@@ -12,6 +12,7 @@ from foregate.predict.features.words import against_usual, count, ms, percent, r
 from foregate.predict.usual import Floats
 
 _RPS_FLOOR = 0.05  # three requests a minute
+_OWN_SHARE_MIN = 0.01  # of the latency: less is nothing to speak of
 
 
 @cache
@@ -137,7 +138,10 @@ def _beside(f: Frame) -> Floats:
 
 
 def _beside_sentence(f: Frame, i: int) -> str:
-    return f"{percent(max(0.0, float(_beside(f)[i])))} of the mean latency is spent before the last upstream attempt"
+    mean, share = ms(float(f.level("mean_ms", 5)[i])), float(_beside(f)[i])
+    if share < _OWN_SHARE_MIN:
+        return f"the mean latency of {mean} is the upstream's own: nothing waits before it"
+    return f"{percent(share)} of the mean latency of {mean} is spent before the last upstream attempt"
 
 
 LOAD: Final = (

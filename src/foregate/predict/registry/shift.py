@@ -83,12 +83,12 @@ def decode_reference(content: bytes) -> Reference:
 class Alarms(NamedTuple):
     """What came of the alerts of a model: (n,) scores when raised and whether a failure followed; over how many days of
     how many APIs together (0: not known, then nothing is said of false alarms); and how many false ones an API and day
-    may have."""
+    may have (None: somebody set a score instead, and nobody promised a number)."""
 
     scores: Floats
     failed: NDArray[np.bool_]
     api_days: float
-    budget: float
+    budget: float | None
 
 
 class Verdict(NamedTuple):
@@ -215,12 +215,13 @@ def alarm_sentences(alarms: Alarms) -> tuple[str, ...]:
                 f"{word} of its alerts were followed by a failure than it promised: "
                 f"{failed} of {count} ({low:.0%} to {high:.0%}), promised were {promised:.0%}"
             )
-    false, allowed = count - failed, FALSE_ALARMS_FACTOR * alarms.budget * alarms.api_days
-    if alarms.api_days > 0 and _poisson_at_least(false, allowed) < 0.01:
-        said.append(
-            f"{false} false alarms in {alarms.api_days:.1f} API days, more than the budget of "
-            f"{alarms.budget:g} per API and day allows"
-        )
+    if alarms.budget is not None and alarms.api_days > 0:
+        false, allowed = count - failed, FALSE_ALARMS_FACTOR * alarms.budget * alarms.api_days
+        if _poisson_at_least(false, allowed) < 0.01:
+            said.append(
+                f"{false} false alarms in {alarms.api_days:.1f} API days, more than the budget of "
+                f"{alarms.budget:g} per API and day allows"
+            )
     return tuple(said)
 
 
