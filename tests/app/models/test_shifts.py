@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import structlog
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.predict.registry.test_shift import draws, reference
 
@@ -27,12 +28,13 @@ class Office:
         entry = ModelEntry("shop", "v1", 1.0, 0.0, 1.0, "", 1, better=True, reason="better")
         self.registry.add(entry, {"model.fgm": b"x", "reference.json": encode_reference(reference())})
         self.alerts: list[Alert] = []
+        self.budgets: dict[str, float | None] = {"shop": 0.5}
         self.rng = np.random.default_rng(1)
         self.shifts = self.start()
 
     def start(self) -> Shifts:
         of = reference_in(self.registry, lambda: None)
-        return Shifts(self.registry, of, lambda: self.alerts, self.clock, LOG, budget=0.5)
+        return Shifts(self.registry, of, lambda: self.alerts, self.clock, LOG, budget=self.budgets.get)
 
     def day(self, *, shifted: int = 0, org: str = "shop", version: str = "v1", hours: int = 25) -> Shift | None:
         for _ in range(hours):
@@ -75,6 +77,20 @@ def test_alerts_that_broke_their_promise_count_those_of_other_models_do_not(tmp_
     assert found is not None
     assert found.state == "no longer fits"
     assert "0 of 20" in found.sentences[1]
+
+
+def test_false_alarms_are_held_against_the_budget_of_their_organisation_and_none_where_a_score_was_set(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path)
+    office.alerts = [replace(alert(i, "no_failure"), score=0.01) for i in range(20)]
+    states = {}
+    for budget in (0.5, 1_000.0, None):
+        office.budgets["shop"] = budget
+        found = office.day(hours=25)
+        assert found is not None
+        states[budget] = found.state
+    assert states == {0.5: "no longer fits", 1_000.0: "fits", None: "fits"}
 
 
 def test_after_a_restart_counting_goes_on(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class _Watched(NamedTuple):
 
 
 class Shifts:
-    """`alerts`: the latest ones, of everybody. At most `MODEL_ORGS_MAX` organisations are watched: further ones have no
+    """`alerts`: the latest ones, of everybody. `budget(org)`: false alarms per API and day, None where nobody has
+    promised a number. At most `MODEL_ORGS_MAX` organisations are watched: further ones have no
     verdict. Verdicts go to the registry, and a change of one to the log."""
 
     def __init__(
@@ -42,7 +43,7 @@ class Shifts:
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
         *,
-        budget: float,
+        budget: Callable[[str], float | None],
     ) -> None:
         self._registry = registry
         self._reference_of = reference_of
@@ -118,7 +119,7 @@ class Shifts:
         scores = np.array([alert.score for alert in of], dtype=np.float64)
         failed = np.array([alert.outcome == "failed" for alert in of], dtype=bool)
         api_days = 0.0 if org in self._in_turn else each.watch.api_days
-        return each.watch.verdict(Alarms(scores, failed, api_days, self._budget))
+        return each.watch.verdict(Alarms(scores, failed, api_days, self._budget(org)))
 
 
 def reference_in(

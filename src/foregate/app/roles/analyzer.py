@@ -67,13 +67,14 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     notifications = Notifications(Webhook(runtime.webhook) if runtime.webhook else None, log)
     registry = EmbeddedModels(data.models)
     models = ModelChoice(registry, _loading(runtime), clock, log)
+    thresholds = Thresholds(runtime.alert_threshold, runtime.false_alarms_per_day, runtime.false_alarms)
     shifts = Shifts(
         registry,
         reference_in(registry, bundled_reference),
         lambda: findings.alerts(state=None, limit=OPEN_ALERTS_MAX, before=None),
         clock,
         log,
-        budget=runtime.false_alarms_per_day,
+        budget=thresholds.budget,
     )
     signals = open_signals(data, clock, findings.objectives, log)
     analysis = Analysis(
@@ -81,7 +82,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         series=series,
         findings=findings,
         consumer=Consumer(bus, series, series, Windower(), clock, Retention(runtime.retention_days, runtime.retention)),
-        analyst=Analyst(models, _thresholds(runtime), observer=shifts.observe, explain=runtime.explain),
+        analyst=Analyst(models, thresholds, observer=shifts.observe, explain=runtime.explain),
         notifications=notifications,
         clock=clock,
         log=log,
@@ -136,7 +137,3 @@ def _loading(runtime: Runtime) -> Loading[Model]:
         decode=decode_model,
         unusable=ModelError,
     )
-
-
-def _thresholds(runtime: Runtime) -> Thresholds:
-    return Thresholds(runtime.alert_threshold, runtime.false_alarms_per_day, runtime.false_alarms)
