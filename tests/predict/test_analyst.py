@@ -2,12 +2,14 @@
 
 import random
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model, window
 
 from foregate.predict import Analyst, Models, Thresholds
 from foregate.predict.analyst import JUDGED_A_TICK, Verdicts
+from foregate.predict.features import FEATURE_NAMES
 from foregate.wire.entity import Entity
 from foregate.wire.risk import Risk
 from foregate.wire.window import Tick, WindowStats
@@ -214,6 +216,22 @@ def test_every_organisation_is_judged_by_its_own_model_and_the_rows_are_shown_wi
     risks = a.judge([tick(T0 + 180, CALM, entity=entity) for entity in entities]).risks
     assert [risk.model_version for risk in risks] == [usual.version, own.version, "off"]
     assert shown == [("demo", usual.version, 1), ("shop", own.version, 1)]
+
+
+def test_what_stands_beside_the_windows_and_what_a_service_calls_reach_the_features() -> None:
+    shown: list[np.ndarray] = []
+    a = Analyst(Models(toy_model()), Thresholds(), observer=lambda org, version, rows, time_s: shown.append(rows))
+    called = Entity(PAY.org, "ledger", "/book", PAY.environment)
+    a.connect({(PAY.org, PAY.environment, PAY.service, "ledger")})
+    for i in range(10):
+        now = [(entity, window(T0 + 60 * i, 60, CALM)) for entity in (PAY, called)]
+        a.learn(now, {PAY: {"quota_left": 0.5 - 0.01 * i}})
+    a.judge([tick(T0 + 600, CALM, entity=entity) for entity in (PAY, called)])
+    quota, worst = (FEATURE_NAMES.index(name) for name in ("quota_left_min", "dependency_p95_ratio"))
+    [rows] = shown
+    assert 35 < rows[0, quota] < 50
+    assert rows[0, worst] == pytest.approx(1.0, abs=0.1)
+    assert np.isnan(rows[1, [quota, worst]]).all()
 
 
 def test_a_verdict_has_all_horizons_the_simple_scores_beside_it_and_what_it_lacks() -> None:
