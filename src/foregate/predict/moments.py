@@ -33,8 +33,11 @@ from foregate.wire.entity import Entity
 from foregate.wire.minutes import TRAFFIC
 
 LAGGED: Final = tuple(
-    COLUMN[name] for name in ("quota_left", "budget_left", "disk_left", "cert_left_s", "deploys", "config_changes")
-)
+    COLUMN[name] for name in (
+        "quota_left", "budget_left", "disk_left", "memory_left", "connections_left", "workers_left", "cert_left_s",
+        "deploys", "config_changes", "time_limit_ms",
+    )
+)  # fmt: skip
 MOMENTS_AT_ONCE: Final = 4_096  # frames of so many are made at a time: bounds the memory that takes
 _PAD: Final = REFERENCE_MINUTES + WINDOW_MINUTES
 

@@ -39,9 +39,13 @@ SIGNALS: Final = (
     "quota_left",  # share of the quota that runs out first, 0 to 1
     "budget_left",  # share of the error budget of the objective's period; negative when overspent
     "disk_left",  # share of the disk that is free, 0 to 1
+    "memory_left",  # share of its memory that is free, of the service's process that has least of it, 0 to 1
+    "connections_left",  # share of a pool of connections that is free, mean of the minute, of the scarcest pool, 0 to 1
+    "workers_left",  # the same of threads, slots or whatever else bounds how much a process does at once
     "cert_left_s",  # seconds until the first certificate in use expires
     "deploys",  # new versions of the service in this minute
     "config_changes",  # of the gateway, in this minute
+    "time_limit_ms",  # how long the gateway waits for one attempt
 )
 COLUMNS: Final = TRAFFIC + SIGNALS
 REQUIRED: Final = ("requests", "errors", "p95_ms")  # of a recording; the others may be missing

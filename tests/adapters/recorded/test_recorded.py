@@ -22,7 +22,7 @@ def made(name: str, seed: int, entities: int, minutes: int) -> Recorded:
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 500, (entities, len(COLUMNS), minutes)).astype(np.float32)
     values[:, 1] = np.minimum(values[:, 0], values[:, 1])
-    for share in ("quota_left", "disk_left"):
+    for share in ("quota_left", "disk_left", "memory_left", "connections_left", "workers_left"):
         values[:, COLUMNS.index(share)] = rng.random((entities, minutes))
     values[:, 3:][rng.random((entities, len(COLUMNS) - 3, minutes)) < 0.3] = np.nan
     gone = rng.random((entities, minutes)) < 0.2

@@ -12,7 +12,7 @@ from foregate.adapters.embedded.recorded.model import TIME, BadRecording
 Floats = NDArray[np.float64]
 # Nothing is so much in a minute; greater numbers would drown all others in a sum, or not fit single precision.
 VALUE_MAX: Final = 1e12
-_SHARES: Final = ("quota_left", "disk_left")
+_SHARES: Final = ("quota_left", "disk_left", "memory_left", "connections_left", "workers_left")
 _MAY_BE_NEGATIVE: Final = ("budget_left", "cert_left_s")  # overspent; expired
 
 
