@@ -1,6 +1,7 @@
 """Features: relative to the entity's own past, blind to the future, NaN where unknown, said with their values."""
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, tick
 
-from foregate.predict.features import FEATURE_NAMES, FEATURES, Frame, Neighbourhood, matrix
+from foregate.predict.features import FEATURE_NAMES, FEATURES, Frame, Neighbourhood, health, matrix
 from foregate.predict.features.around import AROUND, HEALTH
 from foregate.predict.panel import Panel
 from foregate.predict.season import SEASONAL
 from foregate.predict.usual import METRICS, Floats, Usual
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import COLUMNS
+from foregate.wire.minutes import COLUMNS, row_of
 from foregate.wire.window import Tick, WindowStats
 
 STEADY = Shape()
@@ -155,19 +156,64 @@ def test_what_nobody_measured_is_not_known_rather_than_nothing() -> None:
 def test_what_runs_out_is_drawn_on_until_nothing_is_left() -> None:
     past = past_of(20)
     for i in range(20, 50):
-        past.learn(T0 + 60 * i, {PAY: [*[float("nan")] * 18, 0.5 - 0.01 * (i - 20), *[float("nan")] * 5]})
+        left = {"quota_left": 0.5 - 0.01 * (i - 20)}
+        past.learn(T0 + 60 * i, {PAY: [left.get(name, float("nan")) for name in COLUMNS]})
     frame = frame_of(tick(T0 + 50 * 60, Shape()), past)
     at = FEATURE_NAMES.index("quota_left_min")
-    assert matrix(frame)[0, at] == pytest.approx(22, abs=2)  # a hundredth a minute, 0.22 is left
-    assert "22 % of its quota is left" in FEATURES[at].sentence(frame, 0)
+    assert matrix(frame)[0, at] == pytest.approx(22, abs=2)  # a hundredth a minute, 0.21 is left
+    assert "21 % of its quota is left, gone in 21 minutes" in FEATURES[at].sentence(frame, 0)
+
+
+def _with(
+    columns: Callable[[int], dict[str, float]], shape: Shape = STEADY, count: int = 60
+) -> tuple[Frame, dict[str, float]]:
+    """`columns(i)` beside the minutes of `shape`."""
+    past = past_of(0)
+    for i, (_, one) in enumerate(minutes(count, shape)):
+        past.learn(T0 + 60 * i, {PAY: row_of(one, columns(i))})
+        past.renew(T0 + 60 * i + 60)
+    frame = frame_of(tick(T0 + count * 60, shape), past)
+    return frame, dict(zip(FEATURE_NAMES, matrix(frame)[0].tolist(), strict=True))
+
+
+def test_memory_that_garbage_takes_and_gives_back_does_not_run_out() -> None:
+    rng = random.Random(3)
+    _, told = _with(lambda i: {"memory_left": 0.4 * (1 - 0.2 * rng.random())})
+    assert told["memory_left_min"] > 60
+    assert told["memory_left_5m"] == pytest.approx(0.36, abs=0.04)
+    _, leaking = _with(lambda i: {"memory_left": (0.6 - 0.009 * i) * (1 - 0.2 * rng.random())})
+    assert leaking["memory_left_min"] == pytest.approx(7, abs=3)
+
+
+def test_latency_is_seen_against_the_time_that_the_gateway_waits() -> None:
+    slower = Shape(p50_ms=lambda m: 50.0 + max(0, m - 20))
+    frame, told = _with(lambda i: {"time_limit_ms": 400.0}, slower)
+    share = float(frame.level("p95_ms", 5)[0]) / 400
+    assert told["p95_of_limit_5m"] == pytest.approx(share)
+    pace = float(frame.line("p95_ms", 15)[0, 1])
+    assert told["limit_reached_min"] == pytest.approx((400 - 400 * share) / pace, abs=4)
+    at = FEATURE_NAMES.index("limit_reached_min")
+    assert f"reaches the time limit of 400 ms in {told['limit_reached_min']:.0f} min" in FEATURES[at].sentence(frame, 0)
+    assert np.isnan(_with(lambda i: {})[1]["p95_of_limit_5m"])
+
+
+def test_who_depends_on_a_service_sees_how_soon_something_of_it_ends() -> None:
+    frame, _ = _with(lambda i: {"connections_left": 0.66 - 0.01 * i, "cert_left_s": 86_400.0})
+    ends = float(health(frame)[0, HEALTH.index("ends_per_h")])
+    assert 60 / ends == pytest.approx(7, abs=2)
+    caller, called = Entity("o", "web", "/", "e"), Entity("o", "db", "/q", "e")
+    around = Neighbourhood([caller, called], {("o", "e", "web", "db")})
+    worst = np.zeros((2, len(HEALTH)), dtype=np.float32)
+    worst[1, HEALTH.index("ends_per_h")] = ends
+    assert around.around(worst)[0, AROUND.index("dependency_ends_per_h")] == pytest.approx(ends)
 
 
 def test_the_worst_of_a_service_and_of_what_it_calls_is_seen_by_its_routes() -> None:
     a, b, c = (Entity("o", service, route, "e") for service, route in (("web", "/"), ("web", "/x"), ("db", "/q")))
     around = Neighbourhood([a, b, c], {("o", "e", "web", "db"), ("o", "e", "db", "gone"), ("p", "e", "web", "db")})
-    health = np.zeros((3, len(HEALTH)), dtype=np.float32)
-    health[:, HEALTH.index("p95_ratio")] = 1, 2, 5
-    seen = around.around(health)
+    worst = np.zeros((3, len(HEALTH)), dtype=np.float32)
+    worst[:, HEALTH.index("p95_ratio")] = 1, 2, 5
+    seen = around.around(worst)
     assert seen[:, AROUND.index("service_p95_ratio")].tolist() == [2, 2, 5]
     assert seen[:2, AROUND.index("dependency_p95_ratio")].tolist() == [5, 5]
     assert np.isnan(seen[2, AROUND.index("dependency_p95_ratio")])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from foregate.lab.minutes import PARTS, Telemetry, generate, plan, world
+from foregate.lab.minutes.plan import Spare, Trouble
 from foregate.lab.minutes.settle import callees_first
 from foregate.wire.minutes import COLUMNS, REQUIRED
 
@@ -133,3 +134,42 @@ def test_a_certificate_runs_out_at_a_known_time_and_the_marks_of_deploys_are_the
     errors, requests = column(made, "errors")[row], column(made, "requests")[row]
     assert errors[65:85].sum() > 0.9 * requests[65:85].sum()
     assert np.nansum(column(made, "deploys")) == 0
+
+
+def _befallen(kind: str, **spare: float) -> tuple[Telemetry, int, int, int]:
+    """A demo-like service with a fault that begins after an hour: (minutes, its row, its start, its end)."""
+    base = plan("train", 5, 0, 0.15)
+    busy = max((one for one in base.services if one.profile.database), key=lambda one: one.profile.share)
+    services = tuple(replace(one, spare=Spare(**spare) if one is busy else one.spare) for one in base.services)
+    trouble = Trouble(kind, busy.name, 3_600.0, 2_700.0, 0.2, 2_000.0)
+    made = generate(replace(base, services=services, troubles=(trouble,), deploys=(), gaps=(), unknown=frozenset()))
+    return made, [entity.service for entity in made.entities].index(busy.name), 60, 60 + 2_000 // 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [("memory_leak", "memory_left"), ("pool_exhaustion", "connections_left"), ("brownout", "workers_left")],
+)
+def test_what_a_fault_uses_up_is_seen_to_run_out_and_nothing_else(kind: str, left: str) -> None:
+    made, row, start, end = _befallen(kind)
+    of = column(made, left)[row]
+    assert of[:start].min() > 0.3
+    assert of[end - 2 : end + 3].min() < 0.25
+    assert np.median(of[start + 15 : start + 25]) < np.median(of[:start])
+    for other in {"memory_left", "connections_left", "workers_left"} - {left}:
+        if kind == "memory_leak":  # long pauses hold seats and connections, a slow store holds both
+            assert column(made, other)[row, start : start + 15].min() > 0.3, other
+
+
+def test_spare_memory_fills_like_a_leak_but_never_runs_out() -> None:
+    made, row, start, _ = _befallen("blip", share=0.6, fill_s=1_800.0)
+    assert column(made, "memory_left")[row, start:].min() > 0.1
+    assert (column(made, "memory_left")[row] < column(_befallen("blip")[0], "memory_left")[row] + 0.2).all()
+
+
+def test_the_gateway_knows_how_long_it_waits() -> None:
+    base = plan("train", 5, 0, 0.05)
+    made = generate(replace(base, unknown=frozenset(), gaps=()))
+    waits = {one.name: 1e3 * one.settings.timeout_s for one in base.services}
+    for row, entity in enumerate(made.entities):
+        assert (column(made, "time_limit_ms")[row] == np.float32(waits[entity.service])).all()

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from foregate.lab.minutes.chance import Array, normal_above, stream
 from foregate.lab.minutes.plan import STEP_S, STEPS, RoutePlan, ServicePlan, WorldPlan
+from foregate.lab.minutes.reported import reported
 from foregate.lab.minutes.requests import POINTS, Outcomes, by_minute
 from foregate.lab.minutes.settle import Flow
 
@@ -126,6 +127,8 @@ def service_columns(plan: WorldPlan, service: ServicePlan, flow: Flow, seen: lis
         "deploys": _deploys(plan, service),
         "config_changes": _marks(plan, plan.config_changes_s),
         "cert_left_s": _certificate(plan, service),
+        "time_limit_ms": np.full(plan.minutes, 1e3 * service.settings.timeout_s),
+        **reported(plan, service, flow),
     }
     if service.profile.provider:
         columns["quota_left"] = by_minute(flow.quota_left)[:, -1]

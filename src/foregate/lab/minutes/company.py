@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 
 from foregate.lab.gateway_settings import GatewaySettings
-from foregate.lab.minutes.plan import Noise, RoutePlan, ServicePlan, Shape
+from foregate.lab.minutes.plan import Noise, RoutePlan, ServicePlan, Shape, Spare
 from foregate.lab.minutes.stocks import pauses
 from foregate.lab.model.profile import PROFILES, Profile, varied
 
@@ -182,3 +182,13 @@ def _shared_stores(rng: Random, services: tuple[ServicePlan, ...]) -> tuple[Serv
         return services
     first, second = rng.sample(services, 2)
     return tuple(replace(one, store=first.store) if one is second else one for one in services)
+
+
+def with_spare_memory(rng: Random, drawn: Drawn) -> Drawn:
+    """Half of the services keep memory that nobody needs, up to most of what is free, within minutes or hours."""
+    services = tuple(
+        replace(one, spare=Spare(rng.uniform(0.1, 0.7), exp(rng.uniform(log(500.0), log(14_400.0)))))
+        if rng.random() < 0.5 else one
+        for one in drawn.services
+    )  # fmt: skip
+    return replace(drawn, services=services)

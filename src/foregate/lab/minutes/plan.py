@@ -56,6 +56,17 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Spare:
+    """Memory that a process keeps as long as nobody needs it: caches, and what the system never took back.
+
+    It fills `share` of what is free with time constant `fill_s` after each start: it looks like a leak that ends.
+    """
+
+    share: float = 0.0
+    fill_s: float = 3_600.0
+
+
+@dataclass(frozen=True)
 class ServicePlan:
     """`profile.share` and `extra_share` are requests/s at the busiest hour of an ordinary day, from outside and inside.
 
@@ -72,6 +83,7 @@ class ServicePlan:
     store: str = ""
     patience_s: float = 15.0
     cert_expires_s: float = float("nan")  # the ordinary certificate's end; NaN: nobody watches one
+    spare: Spare = Spare()
 
     @property
     def name(self) -> str:

@@ -37,12 +37,15 @@ class Flow:
     broken: Array  # share of requests that find the circuit open
     refused: Array  # nobody to connect to
     seat: Waiting
+    busy: Array  # share of the seats that are taken
+    live_mb: Array  # of each process
     full: Array  # no room in the heap
     pauses: Pauses
     errors: Array
     inner_s: Array
     inner_failed: Array
     store: Waiting  # shares of those who query
+    connected: Array  # share of the connections that are taken, lost ones included
     misses: Array
     work_s: Array  # medians, slowness and contention included
     query_s: Array
@@ -118,8 +121,8 @@ class _Solver:
         hold_s = np.full(steps, profile.hold_s)
         offered = self.rps * self.traffic
         return Flow(
-            offered, hold_s, self.traffic, zero, zero, self.knobs.down, none, zero,
-            Pauses(zero, zero, zero), self.knobs.errors, np.full(steps, profile.inner_s), zero, none,
+            offered, hold_s, self.traffic, zero, zero, self.knobs.down, none, zero, zero, zero,
+            Pauses(zero, zero, zero), self.knobs.errors, np.full(steps, profile.inner_s), zero, none, zero,
             np.full(steps, profile.misses), np.full(steps, profile.work_s), np.full(steps, profile.query_s),
             np.full(steps, profile.provider_s), zero,
             np.ones(steps), zero, hold_s, np.full(steps, self.spread2), self.knobs.errors, zero,
@@ -173,10 +176,11 @@ class _Solver:
         per_instance = arriving * (1.0 - flow.seat.refused) / profile.instances
         memory = heap(profile, knobs, per_instance)
         flow.refused = np.clip(knobs.down + memory.down + others * tries, 0.0, 1.0)
-        flow.full = memory.full
+        flow.full, flow.live_mb = memory.full, memory.live_mb
         seats = np.floor(self.seats * np.where(knobs.down > 0.0, 1.0, self.up) + 0.5)
         flow.seat = waiting(arriving * (1.0 - flow.refused), flow.hold_s, seats, profile.wait_s, self.spread2 + 0.3)
         accepted = arriving * (1.0 - flow.refused) * (1.0 - flow.seat.refused)
+        flow.busy = np.minimum(1.0, accepted * flow.hold_s / np.maximum(seats, 1.0))
         flow.pauses = pauses(profile, memory.live_mb, accepted / profile.instances)
         mean = float(np.exp(profile.sigma**2 / 2))
         own = knobs.slow_work * (1.0 + CONTENTION * _crowd(accepted * flow.hold_s, seats, self.seats))
@@ -211,6 +215,7 @@ class _Solver:
         hold_s = flow.query_s * self.query * mean + self._provided_s(flow, mean)
         lost = leaked(profile, knobs, queries, hold_s, self.luck)
         free = np.maximum(0.0, size - lost - knobs.held)
+        flow.connected = (lost + knobs.held + np.minimum(free, queries * (1.0 - flow.store.refused) * hold_s)) / size
         working = _crowd(queries * (1.0 - flow.store.refused) * hold_s, free, size) + knobs.held / size
         crowd = 1.0 + QUERY_CONTENTION * working + LOCKS * lost / size
         flow.query_s = (flow.query_s + profile.query_s * knobs.slow_store * crowd) / 2

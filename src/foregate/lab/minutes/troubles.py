@@ -20,6 +20,7 @@ UNKNOWN = {  # how many companies in ten do not measure it
     "timeouts": 1, "client_errors": 1, "limited": 2, "broken": 2, "retries": 2, "inflight_max": 2, "mean_ms": 1,
     "p50_ms": 1, "p99_ms": 1, "upstream_mean_ms": 2, "queue_mean_ms": 6, "upstream_limited": 4, "tokens": 4,
     "first_token_ms": 5, "model_failures": 5, "quota_left": 5, "cert_left_s": 4, "deploys": 2, "config_changes": 4,
+    "memory_left": 5, "connections_left": 6, "workers_left": 6, "time_limit_ms": 2,
 }  # fmt: skip
 
 

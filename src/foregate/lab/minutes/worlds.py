@@ -3,7 +3,7 @@
 from random import Random
 from typing import Literal, get_args
 
-from foregate.lab.minutes.company import Size, company
+from foregate.lab.minutes.company import Size, company, with_spare_memory
 from foregate.lab.minutes.plan import WorldPlan
 from foregate.lab.minutes.telemetry import Telemetry, generate
 from foregate.lab.minutes.troubles import Mix, config_changes, deploys, gaps, troubles, unknown
@@ -36,7 +36,7 @@ def plan(part: Part, number: int, seed: int, days: float = 2.0) -> WorldPlan:
         raise ValueError("days is a number from one minute's share to 31")
     rng = Random(f"{seed}/{part}/{number}")  # noqa: S311 - a simulation wants repeatable chance
     size, mix = (SHIFTED_SIZE, SHIFTED_MIX) if part == "shifted" else (USUAL_SIZE, USUAL_MIX)
-    drawn = company(rng, size)
+    drawn = with_spare_memory(Random(f"{seed}/{part}/{number}/memory"), company(rng, size))  # noqa: S311 - likewise
     start_s = MONDAY_S + DAY_S * rng.randrange(28)
     return WorldPlan(
         name=f"{part}-{seed}-{number:04d}",

@@ -11,6 +11,7 @@ import numpy as np
 
 from foregate.predict.features.around import Neighbourhood, health
 from foregate.predict.features.errors import ERRORS
+from foregate.predict.features.exhaustion import EXHAUSTION
 from foregate.predict.features.feature import Feature
 from foregate.predict.features.frame import Frame
 from foregate.predict.features.latency import LATENCY
@@ -18,8 +19,8 @@ from foregate.predict.features.load import LOAD
 from foregate.predict.features.surroundings import SURROUNDINGS
 from foregate.predict.usual import Floats
 
-REVISION: Final = 2  # raise it when a formula changes under the same name
-FEATURES: Final[tuple[Feature, ...]] = (*LATENCY, *ERRORS, *LOAD, *SURROUNDINGS)
+REVISION: Final = 3  # raise it when a formula changes under the same name
+FEATURES: Final[tuple[Feature, ...]] = (*LATENCY, *ERRORS, *LOAD, *EXHAUSTION, *SURROUNDINGS)
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
 FEATURE_VERSION: Final = f"{REVISION}-{hashlib.sha256(' '.join(FEATURE_NAMES).encode()).hexdigest()[:8]}"
 

@@ -6,12 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from foregate.predict.features.exhaustion import ends_per_h
 from foregate.predict.features.feature import over
 from foregate.predict.features.frame import Frame
 from foregate.predict.usual import Floats
 from foregate.wire.entity import Entity
 
-HEALTH: Final = ("p95_ratio", "error_rate", "rps_ratio", "concurrency_ratio")
+HEALTH: Final = ("p95_ratio", "error_rate", "rps_ratio", "concurrency_ratio", "ends_per_h")
 AROUND: Final = (
     "service_p95_ratio",
     "service_error_rate",
@@ -19,20 +20,22 @@ AROUND: Final = (
     "dependency_p95_ratio",
     "dependency_error_rate",
     "dependency_concurrency_ratio",
+    "dependency_ends_per_h",
 )
-_FROM_DEPENDENCY: Final = (0, 1, 3)
+_FROM_DEPENDENCY: Final = (0, 1, 3, 4)
 CALLS_MAX: Final = 20_000  # of the service map; more are left out, the last in order of names
 
 Call = tuple[str, str, str, str]  # org, environment, caller service, called service
 
 
 def health(frame: Frame) -> Floats:
-    """(n, len(HEALTH)) of the last five minutes, against each one's own usual."""
+    """(n, len(HEALTH)) of the last five minutes, against each one's own usual, and how soon something of it ends."""
     parts = (
         over(frame.span("p95_ms", 5), frame.median("p95_ms"), 1.0),
         frame.span("error_rate", 5),
         over(frame.span("rps", 5), frame.median("rps"), 0.05),
         over(frame.span("concurrency", 5), frame.median("concurrency"), 0.05),
+        ends_per_h(frame),
     )
     return np.stack(parts, axis=1)
 

@@ -31,6 +31,7 @@ Topic = Literal[
     "dependencies",
     "siblings",
     "exhaustion",
+    "time limit",
     "changes",
     "models",
     "history",

@@ -146,6 +146,11 @@ class Frame:
 
         return self.once(("slope", metric, span), make)
 
+    def line(self, name: str, span: int) -> Floats:
+        """Least squares through the last `span` minutes of a column: where it stands now, and what it gains a minute,
+        (n, 2); (NaN, 0) where none is known."""
+        return self.once(("line", name, span), lambda: _line(self.column(name, span)))
+
     def tau(self, metric: str, span: int) -> Floats:
         """Kendall's tau-a with time, −1 to 1, (n,); of an hour by blocks."""
         return self.once(
@@ -220,6 +225,12 @@ def _ratio(of: NDArray[np.floating], base: NDArray[np.floating] | NDArray[np.int
 
 def _slope(values: Floats) -> Floats:
     """Per step, with gaps left out; 0 with fewer than three values."""
+    slope: Floats = _line(values)[:, 1]
+    return slope
+
+
+def _line(values: Floats) -> Floats:
+    """(level at the last step, slope per step), (n, 2), with gaps left out; of fewer than three values their mean."""
     known = ~np.isnan(values)
     n = known.sum(axis=1)
     x = np.where(known, np.arange(values.shape[1], dtype=np.float32), 0)
@@ -227,7 +238,9 @@ def _slope(values: Floats) -> Floats:
     x_mean, y_mean = x.sum(axis=1) / np.maximum(n, 1), y.sum(axis=1) / np.maximum(n, 1)
     dx = np.where(known, x - x_mean[:, None], 0)
     spread = (dx * dx).sum(axis=1)
-    return np.where(n >= 3, (dx * (y - y_mean[:, None])).sum(axis=1) / np.maximum(spread, 1e-9), 0).astype(np.float32)
+    slope = np.where(n >= 3, (dx * (y - y_mean[:, None])).sum(axis=1) / np.maximum(spread, 1e-9), 0)
+    level = np.where(n > 0, y_mean + slope * (values.shape[1] - 1 - x_mean), np.nan)
+    return np.stack([level, slope], axis=1).astype(np.float32)
 
 
 def _kendall(values: Floats) -> Floats:

@@ -1,0 +1,134 @@
+"""What runs out: how much is left of it, and for how long if it goes on like this."""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, once
+from foregate.predict.features.frame import WINDOW_MINUTES, Frame
+from foregate.predict.features.words import minutes, ms, percent
+from foregate.predict.usual import Floats
+
+LASTS_MIN_MAX: Final = 1_440.0  # what lasts longer than a day is no matter of the next hour
+STOCKS: Final = {  # shares that are left → what of
+    "quota_left": "its quota",
+    "budget_left": "its error budget",
+    "disk_left": "the disk",
+    "memory_left": "the memory of one of its processes",
+    "connections_left": "a pool of its connections",
+    "workers_left": "its workers",
+}
+OWN: Final = ("memory_left", "connections_left", "workers_left")  # said by the service itself
+_TREND_MIN: Final = 15
+_SPENT: Final = 1e-4  # less left than this is nothing
+_ENDS_MIN_MIN: Final = 1.0  # nearer is no difference to those who depend on it
+
+
+@cache
+def lasts(column: str) -> Formula:
+    """Minutes until nothing is left if it goes on as in the last quarter or hour, whichever is quicker; up to a day.
+
+    By least squares: a sample alone is off by what the last collection of garbage has just freed.
+    """
+
+    def compute(f: Frame) -> Floats:
+        quick, slow = f.line(column, _TREND_MIN), f.line(column, WINDOW_MINUTES)
+        now, pace = quick[:, 0], -np.minimum(quick[:, 1], slow[:, 1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left = np.where(pace > 0, now / pace, LASTS_MIN_MAX)
+        left = np.where(now <= _SPENT, 0, left)
+        return bounded(np.where(np.isnan(now), np.nan, left), 0, LASTS_MIN_MAX)
+
+    return once(compute)
+
+
+def _lasts_sentence(column: str) -> Sentence:
+    left, what = lasts(column), STOCKS[column]
+
+    def sentence(f: Frame, i: int) -> str:
+        share, time = percent(max(0.0, float(f.line(column, _TREND_MIN)[i, 0]))), float(left(f)[i])
+        if time >= LASTS_MIN_MAX:
+            return f"{share} of {what} is left, enough for a day and more"
+        return f"{share} of {what} is left, gone in {minutes(time)} at this pace"
+
+    return sentence
+
+
+def _left(column: str) -> Formula:
+    return lambda f: bounded(f.mean(column, 5), 0, 1)
+
+
+def _left_sentence(column: str) -> Sentence:
+    return lambda f, i: f"{percent(float(f.mean(column, 5)[i]))} of {STOCKS[column]} is left, mean of 5 minutes"
+
+
+@once
+def certificate(f: Frame) -> Floats:
+    """Minutes until the first certificate in use expires, up to a week; 0 afterwards."""
+    return bounded(f.latest("cert_left_s") / np.float32(60), 0, 7 * LASTS_MIN_MAX)
+
+
+@once
+def ends_per_h(f: Frame) -> Floats:
+    """1 / the hours until the first of all these ends: for those who depend on it. NaN where nothing is known."""
+    parts = [lasts(column)(f) for column in STOCKS if column != "budget_left"]  # spending a budget stops nobody
+    first = np.fmin.reduce([*parts, certificate(f)])
+    return bounded(np.float32(60) / np.maximum(first, np.float32(_ENDS_MIN_MIN)), 0, 60)
+
+
+def _of_limit(metric: str) -> Formula:
+    """The last five minutes as a share of the time that the gateway waits for one attempt."""
+
+    @once
+    def compute(f: Frame) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = f.level(metric, 5) / f.latest("time_limit_ms")
+        return bounded(share, 0, 2)
+
+    return compute
+
+
+def _of_limit_sentence(metric: str, what: str) -> Sentence:
+    share = _of_limit(metric)
+
+    def sentence(f: Frame, i: int) -> str:
+        now, limit = ms(float(f.level(metric, 5)[i])), ms(float(f.latest("time_limit_ms")[i]))
+        return f"{what} latency of 5 minutes is {now}, {percent(float(share(f)[i]))} of the time limit of {limit}"
+
+    return sentence
+
+
+@once
+def _limit_reached(f: Frame) -> Floats:
+    """Minutes until the p95 reaches the time limit by its trend of a quarter of an hour, up to a day."""
+    line = f.line("p95_ms", _TREND_MIN)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = (f.latest("time_limit_ms") - line[:, 0]) / line[:, 1]
+        left = np.where(line[:, 1] > 0, left, LASTS_MIN_MAX)
+    return bounded(np.where(np.isnan(f.latest("time_limit_ms") + line[:, 0]), np.nan, left), 0, LASTS_MIN_MAX)
+
+
+def _limit_reached_sentence(f: Frame, i: int) -> str:
+    limit, time = ms(float(f.latest("time_limit_ms")[i])), float(_limit_reached(f)[i])
+    if time >= LASTS_MIN_MAX:
+        return f"p95 latency is not on its way to the time limit of {limit}"
+    return f"p95 latency reaches the time limit of {limit} in {minutes(time)} at this pace"
+
+
+EXHAUSTION: Final = (
+    *(
+        Feature(f"{column}_min", "min", "exhaustion", -1, lasts(column), _lasts_sentence(column))
+        for column in STOCKS
+    ),
+    *(Feature(f"{column}_5m", "share", "exhaustion", -1, _left(column), _left_sentence(column)) for column in OWN),
+    Feature(
+        "certificate_left_min", "min", "exhaustion", -1, certificate,
+        lambda f, i: f"a certificate in use expires in {minutes(float(certificate(f)[i]))}",
+    ),
+    *(
+        Feature(f"{name}_of_limit_5m", "share", "time limit", 1, _of_limit(metric), _of_limit_sentence(metric, name))
+        for name, metric in (("mean", "mean_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"))
+    ),
+    Feature("limit_reached_min", "min", "time limit", -1, _limit_reached, _limit_reached_sentence),
+)  # fmt: skip
