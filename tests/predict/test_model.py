@@ -15,7 +15,7 @@ from tests.predict.making import PAY, T0, Shape, frame_of, minutes, panel_of, ti
 from foregate.predict import ModelError, load_model
 from foregate.predict.explain import contributions, reasons
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, matrix
-from foregate.predict.models.calibration import Calibration, fit_platt
+from foregate.predict.models.calibration import Calibration, fit_platt, sigmoid
 from foregate.predict.models.model import decode_model
 
 CONTENT = toy_content()
@@ -37,6 +37,22 @@ def test_contributions_sum_to_the_log_odds_of_the_score_that_is_shown() -> None:
     assert scored.shap.shape == (50, len(FEATURE_NAMES) + 1)
     log_odds = np.log(scored.probability / (1 - scored.probability))[:, 1]
     assert scored.shap.sum(axis=1) == pytest.approx(log_odds, abs=1e-4)
+
+
+def test_a_certificate_that_ends_within_the_horizon_is_foretold_whatever_was_learned() -> None:
+    model = toy_model()
+    rows = np.full((4, len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+    rows[:, FEATURE_NAMES.index("p95_ratio")] = 1.0
+    left = FEATURE_NAMES.index("certificate_left_min")
+    rows[:, left] = np.nan, 0.0, 10.0, 40.0  # not known, ended already, within 15 minutes, within an hour
+    scored = model.score(rows)
+    learned = model.score(rows[:1]).probability[0]
+    assert scored.probability[:2].tolist() == [learned.tolist()] * 2
+    assert scored.probability[2].tolist() == pytest.approx([learned[0], 0.95, 0.95])
+    assert scored.probability[3].tolist() == pytest.approx([*learned[:2], 0.95])
+    log_odds = np.log(scored.probability[:, 1] / (1 - scored.probability[:, 1]))
+    assert scored.shap.sum(axis=1) == pytest.approx(log_odds)  # the shares are still exact
+    assert int(np.argmax(scored.shap[2, :-1])) == left
 
 
 def test_beyond_the_bound_the_highest_scores_are_explained() -> None:
@@ -162,7 +178,7 @@ def test_calibration_of_separable_margins_stays_finite_and_of_none_is_refused() 
 def test_a_calibrated_score_is_a_probability_that_rises_with_the_margin(
     scale: float, shift: float, margins: list[float]
 ) -> None:
-    scores = Calibration(scale, shift).apply(np.sort(margins))
+    scores = sigmoid(Calibration(scale, shift).log_odds(np.sort(margins)))
     assert (np.diff(scores) >= 0).all()
     assert scores.min() >= 0
     assert scores.max() <= 1

@@ -16,8 +16,9 @@ from foregate.predict.evaluate.system import System
 from foregate.predict.examples import Examples, examples
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, FEATURES
-from foregate.predict.models.calibration import fit_platt
+from foregate.predict.models.calibration import fit_platt, sigmoid
 from foregate.predict.models.model import HORIZONS_S, Header, Horizon, Model, decode_model, encode_model
+from foregate.predict.models.rules import ruled
 from foregate.predict.moments import Recorded
 
 ROUNDS_MAX: Final = 400
@@ -79,7 +80,8 @@ def fit(
         margins = np.asarray(booster.inplace_predict(asked, predict_type="margin"), dtype=np.float64)
         calibration = fit_platt(margins, exam.label.astype(np.float64))
         raw = bytes(booster.save_raw("ubj"))
-        curve = budget_curve(exam, calibration.apply(margins))
+        said = sigmoid(ruled(calibration.log_odds(margins), asked, horizon_s))
+        curve = budget_curve(exam, said)
         horizons.append(Horizon(horizon_s, len(raw), booster.num_boosted_rounds(), calibration, curve))
         boosters.append(raw)
         if horizon_s == HORIZON_S:

@@ -29,10 +29,11 @@ class Calibration(msgspec.Struct, frozen=True):
     def log_odds(self, margins: Floats) -> Floats:
         return self.scale * margins + self.shift
 
-    def apply(self, margins: Floats) -> Floats:
-        """Probabilities, shape as given."""
-        result: Floats = 1.0 / (1.0 + np.exp(-self.log_odds(margins)))
-        return result
+
+def sigmoid(log_odds: Floats) -> Floats:
+    """From log-odds to probabilities."""
+    result: Floats = 1.0 / (1.0 + np.exp(-log_odds))
+    return result
 
 
 def fit_platt(margins: Floats, labels: Floats) -> Calibration:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
-from foregate.predict.models.calibration import Calibration
+from foregate.predict.models.calibration import Calibration, sigmoid
 from foregate.predict.models.library import xgboost
+from foregate.predict.models.rules import CERTIFICATE, ruled
 from foregate.predict.models.shares import Shares
 from foregate.wire.budget import score_for
 
@@ -42,6 +43,10 @@ class Horizon(msgspec.Struct, frozen=True):
     calibration: Calibration
     curve: tuple[tuple[float, float], ...]
 
+    def probabilities(self, margins: Floats, rows: NDArray[np.floating]) -> Floats:
+        """From what its booster says of rows (n, F) to an answer, (n,): calibrated, and as the rules have it."""
+        return sigmoid(ruled(self.calibration.log_odds(margins), rows, self.horizon_s))
+
     def threshold(self, per_day: float) -> float | None:
         """See `score_for`."""
         return score_for(self.curve, per_day)
@@ -60,7 +65,7 @@ class Scored:
     """For n entities: `probability` (n, horizons), never falling from a horizon to a longer one.
 
     For the `explained` (k row numbers) also `shap` (k, F+1), of the horizon that alerts are raised for: exact shares of
-    its log-odds, the bias last; a row sums to ln(p / (1 − p)) of the model's own answer to that question.
+    its log-odds, the bias last; a row sums to ln(p / (1 − p)) of the answer to that question.
     """
 
     probability: Floats
@@ -91,8 +96,11 @@ class Model:
         if not len(explained):
             return Scored(probability, explained, np.zeros((0, rows.shape[1] + 1)))
         calibration = self.alerting.calibration
-        shap = calibration.scale * self._contributions(rows[explained])
+        chosen = rows[explained]
+        shap = calibration.scale * self._contributions(chosen)
         shap[:, -1] += calibration.shift
+        learned = shap.sum(axis=1)
+        shap[:, CERTIFICATE] += ruled(learned, chosen, self.alerting.horizon_s) - learned
         return Scored(probability, explained, shap)
 
     def _contributions(self, rows: NDArray[np.floating]) -> Floats:
@@ -114,12 +122,10 @@ class Model:
 
     def probabilities(self, rows: NDArray[np.floating]) -> Floats:
         """The probabilities alone, shape (n, horizons)."""
-        columns = [
-            horizon.calibration.apply(
-                np.asarray(booster.inplace_predict(rows, predict_type="margin"), dtype=np.float64)
-            )
-            for booster, horizon in zip(self._boosters, self.header.horizons, strict=True)
-        ]
+        columns = []
+        for booster, horizon in zip(self._boosters, self.header.horizons, strict=True):
+            margins = np.asarray(booster.inplace_predict(rows, predict_type="margin"), dtype=np.float64)
+            columns.append(horizon.probabilities(margins, rows))
         # What fails within five minutes fails within an hour, whatever three boosters think of it.
         rising: Floats = np.maximum.accumulate(np.stack(columns, axis=1), axis=1)
         return rising

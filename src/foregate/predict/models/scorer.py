@@ -50,9 +50,10 @@ class _Answers:
 
 
 def _probabilities(model: Model, system: System) -> Floats:
-    entities, minutes = len(system.entities), system.minutes.shape[2]
-    rows = Recorded(system).rows(np.arange(minutes)).reshape(entities * minutes, -1)
-    probability = model.probabilities(rows).reshape(entities, minutes, -1)
-    unknown = rows[:, _KNOWN].reshape(entities, minutes) < REFERENCE_MINUTES_MIN
-    probability[unknown | np.isnan(system.of("requests"))] = np.nan
+    recorded = ~np.isnan(system.of("requests"))
+    probability = np.full((*recorded.shape, len(model.header.horizons)), np.nan)
+    for minutes, rows in Recorded(system).blocks():
+        said = recorded[:, minutes] & (rows[..., _KNOWN] >= REFERENCE_MINUTES_MIN)
+        if said.any():
+            probability[:, minutes][said] = model.probabilities(rows[said])
     return probability
