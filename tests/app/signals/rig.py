@@ -12,7 +12,7 @@ from foregate.app.config import load
 from foregate.app.config.verify import verified
 from foregate.app.paths import DataDir
 from foregate.app.reload import store
-from foregate.app.signals import ChangeWatch, Signals, open_signals
+from foregate.app.signals import ChangeWatch, Resources, Signals, open_signals
 from foregate.kernel.clock import ManualClock
 from foregate.wire.entity import Entity
 from foregate.wire.objective import ObjectiveState
@@ -38,6 +38,7 @@ class SignalsRig:
         self.clock = ManualClock(T0 + 65.0)
         self.data = DataDir(folder / "data")
         self.data.create()
+        self.resources = Resources()
         self.states: Sequence[ObjectiveState] = ()
         self.log = CapturingLogger()
         self.put(text)
@@ -50,7 +51,7 @@ class SignalsRig:
         self.signals, self.watch = self.open(), ChangeWatch(self.data, EmbeddedChanges(self.data.changes), self.clock)
 
     def open(self) -> Signals:
-        return open_signals(self.data, self.clock, lambda: self.states, self.log)  # type: ignore[arg-type]
+        return open_signals(self.data, self.clock, lambda: self.states, self.resources, self.log)  # type: ignore[arg-type]
 
     def put(self, text: str) -> None:
         """Have a configuration, as the supervisor puts it in force."""

@@ -36,7 +36,7 @@ NOTHING = [(0.0, 0.0), (0.0, 0.0), (0.0, None)]
 
 def test_what_is_said_has_names_that_a_minute_knows(rig: SignalsRig) -> None:
     said = rig.minute()
-    assert set(said[PAY]) == {"deploys", "config_changes", "disk_left"}
+    assert set(said[PAY]) == {"deploys", "config_changes", "disk_left", "time_limit_ms"}
     assert {name for values in said.values() for name in values} <= set(SIGNALS)
     assert 0.0 < said[PAY]["disk_left"] < 1.0
     assert said[THEIRS] == {"deploys": 0.0}  # their disk is not ours

@@ -27,7 +27,7 @@ from foregate.app.paths import DataDir
 from foregate.app.roles.lifetime import stop_event
 from foregate.app.roles.options import RoleOptions
 from foregate.app.runtime import Runtime, read_runtime
-from foregate.app.signals import ChangeWatch, open_signals
+from foregate.app.signals import ChangeWatch, Resources, ResourceWatch, open_signals
 from foregate.app.stores import open_series
 from foregate.kernel.clock import Clock, SystemClock
 from foregate.kernel.limits import OPEN_ALERTS_MAX
@@ -43,6 +43,7 @@ STEP_S = 0.5
 ABUSE_STEP_S = 0.25
 CANARY_STEP_S = 1.0
 CHANGES_STEP_S = 1.0
+RESOURCES_STEP_S = 1.0
 RETRY_S = 2.0
 EXIT_RUNTIME = 3
 GC_THRESHOLDS = 100_000, 20, 50  # windows are many objects and no cycles: looking for these took more than half
@@ -76,7 +77,8 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         log,
         budget=thresholds.budget,
     )
-    signals = open_signals(data, clock, findings.objectives, log)
+    resources = Resources()
+    signals = open_signals(data, clock, findings.objectives, resources, log)
     analysis = Analysis(
         bus=bus,
         series=series,
@@ -97,7 +99,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
     log.info("analyzing", threshold=runtime.alert_threshold, false_alarms_per_day=runtime.false_alarms_per_day)
     watching = [
         spawn(keep_watching(make, step_s, data, runtime.bus, clock, stop, log.bind(watch=name)), name=f"watch {name}")
-        for name, (make, step_s) in _watches(data, clock, analysis, log).items()
+        for name, (make, step_s) in _watches(data, clock, analysis, resources, log).items()
     ]
     while not stop.is_set():
         try:
@@ -118,12 +120,13 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
 
 
 def _watches(
-    data: DataDir, clock: Clock, analysis: Analysis, log: structlog.typing.FilteringBoundLogger
+    data: DataDir, clock: Clock, analysis: Analysis, resources: Resources, log: structlog.typing.FilteringBoundLogger
 ) -> dict[str, tuple[Make, float]]:
     """What looks beside the windows, by name, and every how many seconds."""
     return {
         "abuse": (lambda bus, store: AbuseWatch(bus, store, data, clock, log), ABUSE_STEP_S),
         "canaries": (lambda bus, store: Canaries(bus, store, data, clock, log, lambda: analysis.risks), CANARY_STEP_S),
+        "resources": (lambda bus, _store: ResourceWatch(bus, resources, clock), RESOURCES_STEP_S),
         "changes": (lambda _bus, _store: ChangeWatch(data, EmbeddedChanges(data.changes), clock), CHANGES_STEP_S),
     }
 

@@ -6,6 +6,8 @@ is missing from the answer and said once in the log, it never ends judgement. `d
 """
 
 from foregate.app.signals.changes import ChangeWatch
+from foregate.app.signals.resource_watch import ResourceWatch
+from foregate.app.signals.resources import Resources
 from foregate.app.signals.signals import Signals, open_signals
 
-__all__ = ["ChangeWatch", "Signals", "open_signals"]
+__all__ = ["ChangeWatch", "ResourceWatch", "Resources", "Signals", "open_signals"]

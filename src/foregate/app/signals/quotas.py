@@ -4,20 +4,19 @@ A quota `by` all, route or service runs out for everybody at once, and says some
 address or header runs out for one client, which is that client's business; it says nothing here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from foregate.adapters.embedded.limits.reader import LimitsReader
+from foregate.app.signals.places import Pair, Place, services_of
 from foregate.kernel.clock import Clock
 from foregate.ports.limits import CalendarWindow, Rule, named, named_of_tokens
 from foregate.wire.ai import TokenLimit
-from foregate.wire.policies import Policies, Quota
+from foregate.wire.policies import Quota
 from foregate.wire.snapshot import Route, Snapshot
 
 SUBJECTS_MAX = 20_000  # quotas of a configuration that are looked at, some 10 µs each; of one with more none is known
 
-Pair = tuple[str, str]  # route and service, as in an entity
 Counted = tuple[Rule, bytes]  # a quota, and whose
-Place = tuple[str, Policies]
 
 
 class Quotas:
@@ -61,7 +60,7 @@ def shared_quotas(snapshot: Snapshot) -> dict[Pair, list[Counted]]:
     services = {service.name: service.policies for service in snapshot.services}
     found: dict[Pair, list[Counted]] = {}
     for route in snapshot.routes:
-        for service in _services_of(route):
+        for service in services_of(route):
             places: list[Place] = [("", snapshot.policies)]
             if service in services and route.ai is None:
                 places.append((f"service:{service}", services[service]))
@@ -70,12 +69,6 @@ def shared_quotas(snapshot: Snapshot) -> dict[Pair, list[Counted]]:
             if counted := [*_requests(places, route.name, asked), *_tokens(places, route)]:
                 found[route.name, service] = counted
     return found
-
-
-def _services_of(route: Route) -> Sequence[str]:
-    if route.ai is not None:
-        return ("", *route.ai.services)  # which answers is known only when it has
-    return [each.service for each in route.services] or ("",)
 
 
 def _requests(places: Iterable[Place], route: str, service: str) -> Iterable[Counted]:

@@ -14,6 +14,8 @@ from foregate.app.signals.changes import MINUTE_S, changes_of_minute
 from foregate.app.signals.current import CurrentSnapshot
 from foregate.app.signals.disk import DiskLeft
 from foregate.app.signals.quotas import Quotas
+from foregate.app.signals.resources import Resources
+from foregate.app.signals.time_limits import TimeLimits
 from foregate.kernel.clock import Clock
 from foregate.ports.changes import ChangeStore
 from foregate.wire.change import BY_CONFIGURATION, DEPLOYS, Change
@@ -41,6 +43,7 @@ class Signals:
         certificates: Certificates,
         disk: DiskLeft,
         calls: Calls,
+        resources: Resources,
         objectives: Callable[[], Sequence[ObjectiveState]],
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
@@ -51,6 +54,8 @@ class Signals:
         self._certificates = certificates
         self._disk = disk
         self._calls = calls
+        self._resources = resources
+        self._time_limits = TimeLimits()
         self._objectives = objectives
         self._clock = clock
         self._log = log
@@ -59,10 +64,12 @@ class Signals:
 
     def minute(self, start_s: float, entities: Sequence[Entity]) -> Mapping[Entity, Mapping[str, float]]:
         """Of the minute that began at `start_s` and is over: names of `wire.minutes.SIGNALS`; what is not known is
-        absent. What is left of anything is as of now. An entity without an entry has no signal."""
+        absent. What is left of anything is as of now, but for what services say of themselves, which is of that minute.
+        An entity without an entry has no signal."""
         snapshot = self._from("configuration", self._snapshot.read)
         found = self._changed(start_s, entities, snapshot)
         self._add_budgets(found)
+        self._add_resources(found, start_s)
         if snapshot is not None:
             self._add_own(found, snapshot, start_s + MINUTE_S)
         self._edges = self._from("calls", lambda: self._calls.read(self._clock.now())) or frozenset()
@@ -90,6 +97,7 @@ class Signals:
         disk_left = self._from("disk", self._disk.read)
         shares = self._from("quotas", lambda: self._quotas.read(snapshot)) or {}
         expiries = self._from("certificates", lambda: self._expiries(snapshot)) or _NO_EXPIRIES
+        limits_ms = self._from("time limits", lambda: self._time_limits.read(snapshot)) or {}
         ours = own_apis(snapshot)
         for entity, values in found.items():
             if not ours(entity):
@@ -98,6 +106,8 @@ class Signals:
                 values["disk_left"] = disk_left
             if (share := shares.get((entity.route, entity.service))) is not None:
                 values["quota_left"] = share
+            if (limit_ms := limits_ms.get((entity.route, entity.service))) is not None:
+                values["time_limit_ms"] = limit_ms
             ends = (expiries.own_s, expiries.services.get(entity.service))
             if known := [until_s for until_s in ends if until_s is not None]:
                 values["cert_left_s"] = min(known) - now_s
@@ -116,6 +126,18 @@ class Signals:
             values = found.get(state.entity)
             if values is not None and state.budgets and state.time_s >= oldest_s:
                 values["budget_left"] = min(budget.left for budget in state.budgets)
+
+    def _add_resources(self, found: Mapping[Entity, dict[str, float]], start_s: float) -> None:
+        """Whoever sends metrics of a service says it of all its routes."""
+        left_out = self._resources.left_out
+        left = self._from("resources", lambda: self._resources.left(start_s)) or {}
+        for entity, values in found.items():
+            if (said := left.get((entity.org, entity.environment, entity.service))) is not None:
+                values |= said
+        if left_out:
+            self._say("some resources", "more series than are held: what came first is known")
+        else:
+            self._known_again("some resources")
 
     def _from(self, source: str, read: Callable[[], _T]) -> _T | None:
         """What a source says; None while it cannot."""
@@ -168,9 +190,10 @@ def open_signals(
     data: DataDir,
     clock: Clock,
     objectives: Callable[[], Sequence[ObjectiveState]],
+    resources: Resources,
     log: structlog.typing.FilteringBoundLogger,
 ) -> Signals:
-    """Of a data directory. Raises OSError when the store of changes cannot be opened."""
+    """Of a data directory; `resources` is fed by somebody else. Raises OSError when changes cannot be opened."""
     return Signals(
         snapshot=CurrentSnapshot(data.snapshot),
         changes=EmbeddedChanges(data.changes),
@@ -178,6 +201,7 @@ def open_signals(
         certificates=Certificates(),
         disk=DiskLeft(data.root, clock),
         calls=Calls(data.journeys),
+        resources=resources,
         objectives=objectives,
         clock=clock,
         log=log,
