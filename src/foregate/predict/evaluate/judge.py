@@ -83,7 +83,10 @@ def evaluate(
         horizons=tuple(
             HorizonResult(
                 horizon_s,
-                tuple(part_result(s.part.name, s.exam, marks.get((horizon_s, i), [])) for i, s in enumerate(of)),
+                tuple(
+                    part_result(s.part.name, s.part.systems, s.exam, marks.get((horizon_s, i), []), s.draws)
+                    for i, s in enumerate(of)
+                ),
             )
             for horizon_s, of in sittings.items()
         ),

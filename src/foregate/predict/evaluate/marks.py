@@ -8,10 +8,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from foregate.predict.evaluate.baselines import LEARNED
 from foregate.predict.evaluate.contenders import Contender
 from foregate.predict.evaluate.exam import Exam, Floats
 from foregate.predict.evaluate.intervals import Resamples, interval
-from foregate.predict.evaluate.paging import Paging, Sweep, paging, threshold_for
+from foregate.predict.evaluate.measured import measured_results
+from foregate.predict.evaluate.paging import DETAIL_AT, Paging, Sweep, paging, threshold_for
 from foregate.predict.evaluate.results import AtBudget, Difference, PartResult, Points, ScorerResult
 from foregate.predict.evaluate.scores import (
     RARE,
@@ -21,6 +23,7 @@ from foregate.predict.evaluate.scores import (
     reliability,
     thinned_curve,
 )
+from foregate.predict.evaluate.system import System
 
 FIXED: Final = (0.5, 0.8)  # thresholds on probabilities that people set by hand
 WITHIN_FACTOR: Final = 1.25
@@ -30,11 +33,12 @@ _CURVE_POINTS: Final = 101
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """A contender's result, not yet compared; and its numbers in every resample, for that."""
+    """A contender's result, not yet compared; its numbers in every resample, for that; and what it did."""
 
     result: ScorerResult
     pr_auc: Floats
     recall: tuple[Floats, ...]  # per budget
+    pages: Mapping[float, Paging]  # by budget
 
 
 def mark(
@@ -47,11 +51,11 @@ def mark(
 ) -> Marks:
     """`thresholds`: budget → one per system; `here`: the same score swept on the exam itself, for the plot."""
     pr_auc = draws.average_precision(exam, scores)
-    pages = [paging(exam, scores, threshold[exam.system[exam.row]]) for threshold in thresholds.values()]
-    recalls = tuple(draws.ratio(_foreseen_by_row(exam, at), exam.events.astype(np.float64)) for at in pages)
+    pages = {budget: paging(exam, scores, of[exam.system[exam.row]]) for budget, of in thresholds.items()}
+    recalls = tuple(draws.ratio(_foreseen_by_row(exam, at), exam.events.astype(np.float64)) for at in pages.values())
     budgets = tuple(
         msgspec.structs.replace(_at(exam, at, budget, threshold, interval_of), matched_recall=_matched(here, budget))
-        for at, (budget, threshold), interval_of in zip(pages, thresholds.items(), recalls, strict=True)
+        for at, (budget, threshold), interval_of in zip(pages.values(), thresholds.items(), recalls, strict=True)
     )
     mine = contender.probability and not contender.baseline
     said = np.isfinite(scores)
@@ -76,7 +80,7 @@ def mark(
             for rate, recall in zip(here.rate, here.recall, strict=True)
         ),
     )
-    return Marks(result, pr_auc, recalls)
+    return Marks(result, pr_auc, recalls, pages)
 
 
 def _matched(here: Sweep, budget: float) -> float:
@@ -133,8 +137,11 @@ def _curve(exam: Exam, scores: Floats) -> Points:
     return tuple(thinned_curve(*precision_recall(exam.label, scores), _CURVE_POINTS))
 
 
-def part_result(name: str, exam: Exam, marks: Sequence[Marks]) -> PartResult:
+def part_result(
+    name: str, systems: Sequence[System], exam: Exam, marks: Sequence[Marks], draws: Resamples
+) -> PartResult:
     """All contenders of a part, each compared with the best baseline that it is not itself."""
+    learned = [each for each in marks if not each.result.baseline or each.result.name in LEARNED]
     return PartResult(
         name=name,
         systems=len(exam.names),
@@ -147,6 +154,9 @@ def part_result(name: str, exam: Exam, marks: Sequence[Marks]) -> PartResult:
         first_failures=int((exam.counted & exam.first).sum()),
         causes=dict(sorted(Counter(_named(exam, exam.counted)).items())),
         scorers=tuple(_compared(each, marks) for each in marks),
+        by_measured=measured_results(
+            systems, exam, {each.result.name: each.pages[DETAIL_AT] for each in learned}, draws
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from foregate.predict.evaluate.exam import Exam, Floats
 from foregate.predict.evaluate.truth import LEAD_MIN, Bools, Ints
 
 BUDGETS: Final = (0.1, 0.5, 2.0)  # false alarms per API and day
+DETAIL_AT: Final = 0.5  # of these, at which failures are told apart by their causes and by what was measured
 CANDIDATES: Final = 96  # thresholds that are tried
 RATE_MAX: Final = 10.0  # false alarms per API and day; thresholds beyond are not tried
 

@@ -1,10 +1,13 @@
 """What an evaluation found, as values: for the table, the plots and report.json."""
 
+from typing import Literal
+
 import msgspec
 
 from foregate.predict.evaluate.intervals import Interval
 
 Points = tuple[tuple[float, float], ...]
+Which = Literal["none", "any", "all"]  # of some signals
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -69,8 +72,35 @@ class ScorerResult(msgspec.Struct, frozen=True):
     alarms: Points
 
 
+class ForeseenResult(msgspec.Struct, frozen=True):
+    """One score in some systems of a part, by its threshold for the whole part. `recall`: None without failures."""
+
+    name: str
+    foreseen: int
+    recall: float | None
+    recall_interval: Interval | None
+    false_per_day: float
+
+
+class MeasuredResult(msgspec.Struct, frozen=True):
+    """The systems of a part that measure none, any or all of some signals, at half a false alarm per API and day.
+
+    `scorers`: what the evaluation is about, and the learned baselines.
+    """
+
+    signals: tuple[str, ...]
+    measured: Which
+    systems: int
+    api_days: float
+    failures: int
+    scorers: tuple[ForeseenResult, ...]
+
+
 class PartResult(msgspec.Struct, frozen=True):
-    """All scores on one group of systems, e.g. "unseen". `first_base_rate` belongs to `first_pr_auc`."""
+    """All scores on one group of systems, e.g. "unseen". `first_base_rate` belongs to `first_pr_auc`.
+
+    `by_measured`: empty in older reports.
+    """
 
     name: str
     systems: int
@@ -83,6 +113,7 @@ class PartResult(msgspec.Struct, frozen=True):
     first_failures: int
     causes: dict[str, int]
     scorers: tuple[ScorerResult, ...]
+    by_measured: tuple[MeasuredResult, ...] = ()
 
 
 class HorizonResult(msgspec.Struct, frozen=True):

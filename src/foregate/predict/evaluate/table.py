@@ -1,18 +1,31 @@
 """A report for people, as Markdown."""
 
 from foregate.predict.evaluate.intervals import Interval
-from foregate.predict.evaluate.results import AtBudget, Difference, PartResult, Report, ScorerResult
+from foregate.predict.evaluate.paging import DETAIL_AT
+from foregate.predict.evaluate.results import (
+    AtBudget,
+    Difference,
+    ForeseenResult,
+    MeasuredResult,
+    PartResult,
+    Report,
+    ScorerResult,
+)
 
 _NONE = "–"
-CAUSES_AT = 0.5  # the budget for which causes are shown
 _HOW_TO_READ = (
     "Recall at a budget of false alarms per API and day (those realised, precision of the pages); “exactly”: at the "
     "threshold that would have met the budget here, known only afterwards."
 )
+_HOW_TO_READ_MEASURED = (
+    "Recall, and false alarms per API and day, by the same thresholds in the systems that measure something at any API "
+    "and in those that do not. These systems differ in other things too: the learned baselines read none of these "
+    "signals, so what they gain or lose between two rows is not the signal's doing."
+)
 
 
 def table(report: Report) -> str:
-    """Every part of every horizon: one row per score, then failures foreseen by cause."""
+    """Every part of every horizon: one row per score, then failures foreseen by cause and by what is measured."""
     lines = [f"# {report.title}" if report.title else "# Evaluation", ""]
     lines.append(
         "A hit is a page at least two minutes before the first bad minute; a page is valid for one horizon, then pages "
@@ -40,14 +53,15 @@ def _scores(part: PartResult) -> list[str]:
     budgets = [at.budget for at in part.scorers[0].budgets] if part.scorers else []
     head = ["score", "PR-AUC", "ahead", "first failures", "Brier (base)"]
     head += [f"recall at {budget:g}" for budget in budgets] + [
-        f"ahead at {CAUSES_AT:g}",
-        f"recall at exactly {CAUSES_AT:g}",
+        f"ahead at {DETAIL_AT:g}",
+        f"recall at exactly {DETAIL_AT:g}",
         "lead",
     ]
     lines = _grid(head, [_cells(scorer) for scorer in part.scorers])
     lines += ["", _HOW_TO_READ, ""]
     lines += _fixed(part)
-    return lines + _causes(part)
+    blocks = [block for block in (_causes(part), *_measured(part)) if block]
+    return lines + [line for block in blocks for line in (*block, "")][:-1]
 
 
 def _cells(scorer: ScorerResult) -> list[str]:
@@ -64,7 +78,7 @@ def _cells(scorer: ScorerResult) -> list[str]:
 def _recall(at: AtBudget) -> str:
     over = "" if at.within else "!"
     precision = _NONE if at.precision is None else f"{at.precision:.2f}"
-    shown = _bracket(at.recall_interval) if at.budget == CAUSES_AT else ""
+    shown = _bracket(at.recall_interval) if at.budget == DETAIL_AT else ""
     return f"{at.recall:.2f}{shown} ({at.false_per_day:.2f}{over}, {precision})"
 
 
@@ -84,7 +98,7 @@ def _fixed(part: PartResult) -> list[str]:
 def _causes(part: PartResult) -> list[str]:
     if not part.causes or set(part.causes) == {"unknown"}:
         return []
-    head = [f"foreseen at {CAUSES_AT:g}, by cause", *(f"{cause} ({n})" for cause, n in part.causes.items())]
+    head = [f"foreseen at {DETAIL_AT:g}, by cause", *(f"{cause} ({n})" for cause, n in part.causes.items())]
     rows = []
     for scorer in part.scorers:
         at = _half(scorer)
@@ -93,13 +107,51 @@ def _causes(part: PartResult) -> list[str]:
     return _grid(head, rows)
 
 
+def _measured(part: PartResult) -> list[list[str]]:
+    """A row for each group that is neither empty nor the whole part; what all or none measure is a sentence."""
+    rows = [
+        [_group(group), str(group.systems), f"{group.failures:,}", *(_foreseen(scorer) for scorer in group.scorers)]
+        for group in part.by_measured
+        if 0 < group.systems < part.systems
+    ]
+    if not rows:
+        return [_by_all_or_none(part)]
+    names = [scorer.name for scorer in part.by_measured[0].scorers]
+    head = [f"foreseen at {DETAIL_AT:g}, by what is measured", "systems", "failures", *names]
+    return [_grid(head, rows), [_HOW_TO_READ_MEASURED], _by_all_or_none(part)]
+
+
+def _by_all_or_none(part: PartResult) -> list[str]:
+    said = []
+    for which, who in (("all", "Every"), ("none", "No")):
+        names = [
+            group.signals[0]
+            for group in part.by_measured
+            if len(group.signals) == 1 and group.measured == which and group.systems == part.systems
+        ]
+        said += [f"{who} system here measures {', '.join(names)}."] if names else []
+    return [" ".join(said)] if said else []
+
+
+def _group(of: MeasuredResult) -> str:
+    names = ", ".join(of.signals)
+    if len(of.signals) == 1:
+        return names if of.measured == "all" else f"no {names}"
+    return {"none": "none of ", "any": "at least one of ", "all": "all of "}[of.measured] + names
+
+
+def _foreseen(of: ForeseenResult) -> str:
+    recall = _NONE if of.recall is None else f"{of.recall:.2f}{_bracket(of.recall_interval)}"
+    return f"{recall} ({of.false_per_day:.2f})"
+
+
 def _grid(head: list[str], rows: list[list[str]]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _half(scorer: ScorerResult) -> AtBudget | None:
-    return next((at for at in scorer.budgets if at.budget == CAUSES_AT), None)
+    return next((at for at in scorer.budgets if at.budget == DETAIL_AT), None)
 
 
 def _lead(at: AtBudget | None) -> str:
