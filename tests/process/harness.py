@@ -19,7 +19,16 @@ from foregate.wire.ask import Filter
 
 KEY = "fg_test_0123456789abcdefghij"
 START_TIMEOUT_S = 40.0
+BACK_TIMEOUT_S = 60.0  # of a child that was killed: the pause before it is started again, and its start
 STOP_TIMEOUT_S = 30.0
+# What a child says when it has begun its work, by the beginning of its name. A courier says nothing.
+BEGINS = {
+    "gateway": "serving",
+    "control": "console_listening",
+    "analyzer": "analyzing",
+    "keeper": "keeping",
+    "ingest": "taking_in",
+}
 
 
 @dataclass
@@ -50,6 +59,30 @@ class Foregate:
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def wait_until_back(self, name: str, gone: int) -> None:
+        """Until another process than `gone` does the child's work. A process id alone does not say so: to import and
+        to listen takes seconds on a busy machine, and who kills the next worker meanwhile leaves nobody to answer."""
+        begins = BEGINS.get(name.partition("-")[0], "")
+        deadline = time.monotonic() + BACK_TIMEOUT_S
+        while self.pid(name) == gone or (begins and begins not in self._said_since_death(name)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} is not at work again:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.05)
+
+    def _said_since_death(self, name: str) -> set[str]:
+        """The events that a child has logged since the supervisor saw it die last."""
+        said: set[str] = set()
+        for line in self.log.read_text().splitlines():
+            try:
+                told = json.loads(line)
+            except ValueError:  # what is said to people, or half a line
+                continue
+            if told.get("event") == "child_died" and told.get("child") == name:
+                said.clear()
+            elif told.get("process") == name:
+                said.add(told["event"])
+        return said
 
     def api(self, path: str, body: Any = None) -> Any:
         """A GET of the console's API with the token; a POST when there is a body."""

@@ -96,19 +96,6 @@ def command(running: Foregate, *arguments: str) -> str:
     return done.stdout
 
 
-def listens(running: Foregate) -> None:
-    """A successor takes connections."""
-    end_s = time.monotonic() + 20
-    while True:
-        try:
-            with connections(running) as clients:
-                clients[0].connect()
-                return
-        except ConnectionRefusedError:
-            assert time.monotonic() < end_s
-            time.sleep(0.05)
-
-
 def settled(running: Foregate, objects: int) -> None:
     """What was stored has come to the disk: so many at least, and no more are coming (some may be of before)."""
     end_s, rest_s, seen = time.monotonic() + 10, 0.0, -1
@@ -143,10 +130,7 @@ def kept_over_kill_9(running: Foregate, origin: Origin) -> dict[int, int]:
         there = {number: ask(clients[0], f"/a/{number}")[0] for number in range(20)}
     settled(running, 20)
     for name in ("gateway-0", "gateway-1"):
-        before = running.kill(name)
-        while running.pid(name) == before:
-            time.sleep(0.05)
-    listens(running)
+        running.wait_until_back(name, running.kill(name))
     with connections(running) as clients:
         for client in clients:
             assert {number: ask(client, f"/a/{number}") for number in there} == {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.process.harness import Foregate, foregate, upstream
-from tests.process.test_reload import config, rewrite, status_at, wait_for
+from tests.process.test_reload import config, rewrite, wait_for
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "extensions.md"
 
@@ -21,14 +21,6 @@ def ask(running: Foregate, drink: str) -> int:
     except urllib.error.HTTPError as refused:
         refused.close()
         return refused.code
-
-
-def serves(running: Foregate) -> bool:
-    """Whether somebody listens again, and what no policy guards is answered."""
-    try:
-        return status_at(running, "/free") == 200
-    except urllib.error.URLError:
-        return False
 
 
 @pytest.fixture
@@ -80,8 +72,7 @@ def test_a_worker_that_starts_without_the_module_shuts_what_it_guards_and_serves
             (site / "teapot.py").rename(site / "away")
             shutil.rmtree(site / "__pycache__", ignore_errors=True)
             killed = running.kill("gateway-0")
-            wait_for(lambda: running.pid("gateway-0") != killed, 40)
-            wait_for(lambda: serves(running), 40)
+            running.wait_until_back("gateway-0", killed)
             assert [ask(running, drink) for drink in ("tea", "coffee")] == [500, 500]
             assert "extension_missing" in running.log.read_text()
             assert running.api("/config/reload", {})["settled"] is False

@@ -67,10 +67,9 @@ async def kill_all_under_load(running: Foregate) -> Load:
     running_load = asyncio.get_running_loop().create_task(load.run())
     await asyncio.sleep(1.5)
     for name in ("gateway-0", "analyzer", "courier", "keeper", "gateway-1", "control", "gateway-0", "analyzer"):
-        before = await asyncio.to_thread(running.kill, name)
-        while await asyncio.to_thread(running.pid, name) == before:
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
+        killed = await asyncio.to_thread(running.kill, name)
+        await asyncio.to_thread(running.wait_until_back, name, killed)  # else nobody serves when its fellow is killed
+        await asyncio.sleep(0.5)
     load.stop = True
     await running_load
     return load

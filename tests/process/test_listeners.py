@@ -62,7 +62,7 @@ routes: [{{path: /a, service: a, auth: none}}]
                 local.settimeout(10)
                 local.connect(str(unix))
                 assert b" 200 " in status_line(local)
-            wait_for(lambda: running.pid("gateway-0") != killed, 40)  # each has sockets of its own for TCP
+            running.wait_until_back("gateway-0", killed)  # each has sockets of its own for TCP
             wait_for(lambda: config(running)["settled"])
             one, two = presented(secure, "one.example"), presented(secure, "two.example")
             assert one == ssl.PEM_cert_to_DER_cert(Path(first.certificate).read_text())
@@ -75,7 +75,7 @@ routes: [{{path: /a, service: a, auth: none}}]
 
             # Even a worker that is started now: it has what was verified last.
             killed = running.kill("gateway-1")
-            wait_for(lambda: running.pid("gateway-1") != killed, 40)
+            running.wait_until_back("gateway-1", killed)
             wait_for(lambda: config(running)["settled"])
             assert {presented(secure, "one.example") for _ in range(8)} == {one}
             assert '"exit": 3' not in running.log.read_text()

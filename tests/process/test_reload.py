@@ -204,9 +204,9 @@ def test_the_api_answers_once_every_worker_serves_by_the_new_configuration(runni
 def test_a_worker_that_is_born_after_a_reload_serves_by_it(running: Foregate) -> None:
     add_route(running, "/late")
     wait_for(lambda: status_at(running, "/late") == 200)
-    old = running.kill("gateway-0")
-    wait_for(lambda: running.pid("gateway-0") != old, 40)
-    wait_for(lambda: config(running)["settled"])
+    killed = running.kill("gateway-0")
+    running.wait_until_back("gateway-0", killed)
+    assert config(running)["settled"]
     assert [status_at(running, "/late") for _ in range(8)] == [200] * 8
 
 
@@ -227,7 +227,7 @@ def test_a_worker_that_hangs_is_named_and_replaced(running: Foregate) -> None:
     assert "gateway-0" in done.stderr
     assert "gateway-1" not in done.stderr
     assert config(running)["settled"] is False
-    wait_for(lambda: running.pid("gateway-0") != stopped, 60)
+    running.wait_until_back("gateway-0", stopped)
     assert "child_hung" in running.log.read_text()
     wait_for(lambda: bool(config(running)["settled"]), 40)
     assert [status_at(running, "/while") for _ in range(8)] == [200] * 8
