@@ -28,6 +28,26 @@ def test_a_recorded_run_holds_the_minutes_that_closed() -> None:
     assert np.nanmax(system.minutes[:, COLUMN["p95_ms"]]) > 0
 
 
+def test_a_recorded_run_holds_what_its_services_say_of_their_resources() -> None:
+    """Each leak takes what it leaks from its own service, and the gateway's limit stands beside it."""
+    faults = (Fault("memory_leak", "payments", 60.0, 600.0, 1.0), Fault("pool_exhaustion", "users", 60.0, 600.0, 1.0))
+    system = record("r", Scenario(seed=11, duration_s=480.0, rate=8.0, faults=faults))
+    rows = {entity.route: row for row, entity in enumerate(system.entities)}
+    memory, connections = system.of("memory_left"), system.of("connections_left")
+    leaking, exhausted, other = rows["/payments"], rows["/users"], rows["/search"]
+    assert memory[leaking, 0] > 0.5 > 0.05 > np.min(memory[leaking]) >= 0.0
+    assert connections[exhausted, 0] > 0.8 > 0.05 > connections[exhausted, -1] >= 0.0
+    assert np.all(memory[[exhausted, other]] > 0.5)
+    assert np.all(connections[[leaking, other]] > 0.5)
+    workers = system.of("workers_left")[[leaking, exhausted, other]]
+    assert np.all((0.0 <= workers) & (workers <= 1.0))
+    assert np.any(workers < 0.9)
+    assert {route: system.of("time_limit_ms")[row, 0] for route, row in rows.items()} == {
+        "/payments": 3_000.0, "/search": 2_000.0, "/partner": 2_000.0, "/users": 2_000.0, "/orders": 5_000.0,
+        "/ai": 15_000.0, "/ai/chat": 15_000.0,
+    }  # fmt: skip
+
+
 def test_minutes_and_ticks_do_not_depend_on_how_the_events_were_cut() -> None:
     """The analyzer gets its events in batches of another size than the lab's chunks; the verdicts must not notice."""
     run = list(moments(replace(WORLD, duration_s=600.0)))

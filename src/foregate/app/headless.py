@@ -3,7 +3,8 @@
 The windows and the features are made by the code that makes them live; nothing here computes any of them.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -13,6 +14,9 @@ import numpy as np
 
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.catalogue import KINDS
+from foregate.lab.gateway_settings import SETTINGS
+from foregate.lab.model.readings import Reading, left_of, readings
+from foregate.lab.model.world import World
 from foregate.predict import Analyst, Models, Thresholds, load_model
 from foregate.predict.evaluate.demonstration import Demonstration
 from foregate.predict.evaluate.system import System
@@ -23,41 +27,83 @@ from foregate.wire.entity import Entity
 from foregate.wire.minutes import COLUMNS, FaultNote, row_of
 from foregate.wire.window import Tick, WindowStats
 
-TICK_S = 10
+TICK_S = 10  # so often the analyzer judges, and the processes say how full they are
 CLOSE_LAG_S = 10.0  # a minute is learned so long after its end, when its last events have surely arrived
 RUN_S = 3600.0
 
 
 class Moment(NamedTuple):
-    """One judgement: `minutes` that closed since the last one, then the ticks at `time_s`."""
+    """One judgement: `minutes` that closed since the last one, then the ticks at `time_s`.
+
+    `beside`: what stands beside these minutes, as the analyzer's signals would say it.
+    """
 
     time_s: float
     minutes: list[tuple[Entity, WindowStats]]
     ticks: list[Tick]
+    beside: Mapping[Entity, Mapping[str, float]]
+
+
+class _Said:
+    """What the processes of a world said of themselves lately, and how long its gateway waits for them.
+
+    A reading counts for the minute that it was made in, as a metric's point does. Memory is that of the minute's last
+    reading, of connections and workers it is the mean of the six (`left_of`). A minute in which no process of a
+    service was up has none of the three.
+    """
+
+    def __init__(self, epoch_s: float) -> None:
+        self._epoch_s = epoch_s
+        self._samples: deque[tuple[float, dict[str, list[Reading]]]] = deque(maxlen=3 * 60 // TICK_S)
+
+    def look(self, at_s: float, world: World) -> None:
+        self._samples.append((self._epoch_s + at_s, {name: readings(each) for name, each in world.services.items()}))
+
+    def beside(self, minutes: Iterable[tuple[Entity, WindowStats]]) -> dict[Entity, dict[str, float]]:
+        """By entity; all routes of a service have the same."""
+        known: dict[tuple[str, float], dict[str, float]] = {}
+        found = {}
+        for entity, stats in minutes:
+            place = entity.service, stats.start_s
+            if place not in known:
+                known[place] = self._of(*place)
+            found[entity] = known[place]
+        return found
+
+    def _of(self, service: str, start_s: float) -> dict[str, float]:
+        samples = [said[service] for time_s, said in self._samples if start_s <= time_s < start_s + 60]
+        return {**left_of(samples), "time_limit_ms": SETTINGS[service].timeout_s * 1e3}
 
 
 def moments(scenario: Scenario) -> Iterator[Moment]:
     """What the analyst would be given every 10 s: the minutes that closed, and the ticks."""
     windower = Windower(keep_dirty=False)
-    for chunk, events in enumerate(run_headless(scenario, chunk_s=float(TICK_S)), start=1):
+    said = _Said(scenario.epoch_s)
+    for chunk, events in enumerate(run_headless(scenario, chunk_s=float(TICK_S), look=said.look), start=1):
         now_s = scenario.epoch_s + chunk * TICK_S
         windower.add(events, now_s)
         tick_s = now_s // TICK_S * TICK_S
-        yield Moment(tick_s, windower.closed_minutes(tick_s - CLOSE_LAG_S), windower.ticks(tick_s))
+        minutes = windower.closed_minutes(tick_s - CLOSE_LAG_S)
+        yield Moment(tick_s, minutes, windower.ticks(tick_s), said.beside(minutes))
 
 
 def record(name: str, scenario: Scenario) -> System:
     """One run as recorded minutes, with the faults that were in it."""
     start_s = scenario.epoch_s // 60 * 60
-    closed = [(e, stats) for moment in moments(scenario) for e, stats in moment.minutes if stats.start_s >= start_s]
-    entities = tuple(sorted({entity for entity, _ in closed}))
+    closed = [
+        (entity, stats, moment.beside[entity])
+        for moment in moments(scenario)
+        for entity, stats in moment.minutes
+        if stats.start_s >= start_s
+    ]
+    entities = tuple(sorted({entity for entity, _, _ in closed}))
     rows = {entity: row for row, entity in enumerate(entities)}
     count = int(scenario.duration_s // 60)
     minutes = np.full((len(entities), len(COLUMNS), count), np.nan, dtype=np.float32)
-    for entity, stats in closed:
+    for entity, stats, beside in closed:
         at = int((stats.start_s - start_s) // 60)
         if at < count:
-            minutes[rows[entity], :, at] = row_of(stats)
+            minutes[rows[entity], :, at] = row_of(stats, beside)
     notes = tuple(
         FaultNote(
             f.kind, f.service, scenario.epoch_s + f.start_s, f.duration_s, f.severity, f.heals, KINDS[f.kind].benign
@@ -111,7 +157,7 @@ def judge_run(seed: int, scenario: Scenario, model_path: Path, threshold: float 
             onset_s = failures.observe(entity, minute)
             if onset_s is not None:
                 onsets.setdefault(entity, onset_s)
-        analyst.learn(moment.minutes)
+        analyst.learn(moment.minutes, moment.beside)
         alerts |= {alert.id: alert for alert in analyst.judge(moment.ticks).alerts}
     return _summary(seed, scenario, list(alerts.values()), onsets)
 

@@ -11,14 +11,16 @@ from foregate.lab.virtual import virtual_loop
 from foregate.wire.event import RequestEvent
 
 MakeFront = Callable[[World, Callable[[RequestEvent], None]], Front]
+Look = Callable[[float, World], None]  # seconds into the run, and the inside of the world then
 
 
 def run_headless(
-    scenario: Scenario, *, chunk_s: float = 10.0, front: MakeFront | None = None
+    scenario: Scenario, *, chunk_s: float = 10.0, front: MakeFront | None = None, look: Look | None = None
 ) -> Iterator[list[RequestEvent]]:
     """The events of `scenario`, one list per `chunk_s` of virtual time, in the order in which requests end.
 
-    The same scenario gives the same events, byte for byte. `front` makes the gateway's stand-in (default: PlainFront).
+    The same scenario gives the same events, byte for byte. `front` makes the gateway's stand-in (default: PlainFront);
+    `look` is called at the end of each chunk, to see and not to touch.
     Raises whatever a service raised that is not a failure of the model.
     """
     run = _Run(scenario, front)
@@ -26,7 +28,10 @@ def run_headless(
         until_s = 0.0
         while until_s < scenario.duration_s:
             until_s = min(until_s + chunk_s, scenario.duration_s)
-            yield run.until(until_s)
+            events = run.until(until_s)
+            if look is not None and run.world is not None:
+                look(until_s, run.world)
+            yield events
     finally:
         run.loop.close()
 
@@ -39,10 +44,11 @@ class _Run:
         self._events: list[RequestEvent] = []
         self._errors: list[BaseException] = []
         self._front: Front | None = None
+        self.world: World | None = None  # from its first moment on
         self.loop.call_soon(self._start)
 
     def _start(self) -> None:
-        world = World(self._scenario)
+        self.world = world = World(self._scenario)
         self._front = self._make_front(world, self._emit)
         Heart(self._scenario, self._send, world).start()
 
