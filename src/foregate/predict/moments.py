@@ -5,14 +5,14 @@ before it, what is usual as it was when the present minute began, and what stand
 minute before left it, because live it is read once a minute.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foregate.predict.evaluate.system import System
-from foregate.predict.features import Frame, Neighbourhood, health, matrix
+from foregate.predict.features import FEATURES, Frame, Neighbourhood, health, matrix
 from foregate.predict.features.around import AROUND, Call
 from foregate.predict.features.frame import WINDOW_MINUTES
 from foregate.predict.panel import MINUTE_S, Panel
@@ -79,10 +79,18 @@ class Recorded:
 
     def rows(self, minutes: NDArray[np.intp]) -> Floats:
         """The features of every entity at the end of each of `minutes` (J,): (E, J, F)."""
+        parts = [rows for _, rows in self._blocks(minutes)]
+        return np.concatenate(parts, axis=1) if parts else np.empty((self._entities, 0, len(FEATURES)), np.float32)
+
+    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Those of every minute, (E, J, F) of J minutes in a row at a time: all at once may be more than fits."""
+        return self._blocks(np.arange(self._minutes.shape[2] - _PAD))
+
+    def _blocks(self, minutes: NDArray[np.intp]) -> Iterator[tuple[slice, Floats]]:
         size = max(1, MOMENTS_AT_ONCE // max(self._entities, 1))
-        parts = [matrix(self.frame(minutes[at : at + size])) for at in range(0, len(minutes), size)]
-        width = parts[0].shape[1] if parts else 0
-        return np.concatenate([p.reshape(self._entities, -1, width) for p in parts], axis=1)
+        for at in range(0, len(minutes), size):
+            rows = matrix(self.frame(minutes[at : at + size]))
+            yield slice(at, at + size), rows.reshape(self._entities, -1, rows.shape[1])
 
     def frame(self, minutes: NDArray[np.intp]) -> Frame:
         """The moments of all entities at these minutes; entity by entity, E · J of them."""

@@ -81,11 +81,12 @@ def make(of: Companies, *, command: str, jobs: int, bar: Bar) -> Made:
         seed=of.seed,
         learned=_from(parts["train"], of.days, fitted.moments, fitted.failing),
         chosen=_from(parts["validation"], of.days, 0, 0.0),
-        shuffled=fitted.shuffled,
+        shuffled=(fitted.random_labels.pr_auc, fitted.random_labels.base_rate),
         foreseeable=foreseeable(report),
         command=command,
         versions=_versions(),
         report=report,
+        random_labels=fitted.random_labels,
     )
     return Made(fitted, ModelTools().reference(fitted.content, parts["validation"]), card)
 

@@ -21,6 +21,17 @@ def average_precision(labels: Labels, scores: Floats) -> float:
     return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 
+def roc_auc(labels: Labels, scores: Floats) -> float:
+    """Chance that a positive is ranked above a negative, ties counting half; 0.5 where one of them is missing."""
+    positive = labels.astype(bool)
+    _, of, times = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(times) - (times - 1) / 2)[of]  # the mean rank of each run of equal scores
+    hits, misses = int(positive.sum()), int((~positive).sum())
+    if not hits or not misses:
+        return 0.5
+    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
 def precision_recall(labels: Labels, scores: Floats) -> tuple[Floats, Floats]:
     """(recall, precision) at every distinct score, from the highest down; ties count as one step."""
     order = np.argsort(-scores, kind="stable")

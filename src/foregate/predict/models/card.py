@@ -7,6 +7,7 @@ import msgspec
 from foregate.predict.evaluate.results import PartResult, Report, ScorerResult
 from foregate.predict.evaluate.table import table
 from foregate.predict.failures import HORIZON_S
+from foregate.predict.random_labels import RandomLabels
 
 CAUSE_EVENTS_MIN: Final = 5  # with fewer failures of a kind no word is said about whether it can be foreseen
 FORESEEABLE_RECALL: Final = 0.5
@@ -34,8 +35,9 @@ class HorizonCard(msgspec.Struct, frozen=True):
 class Card(msgspec.Struct, frozen=True):
     """Lies beside the model file; `model_version` and `sha256` tie the two together.
 
-    `shuffled`: PR-AUC and base rate of trees that learned labels dealt out at random. `foreseeable`: the kinds of
-    failure of which at least half were foreseen at half a false alarm per API and day, on systems never seen.
+    `shuffled`: PR-AUC and base rate of trees that learned labels dealt out at random; `random_labels` says more of
+    them, None where only the PR-AUC was measured. `foreseeable`: the kinds of failure of which at least half were
+    foreseen at half a false alarm per API and day, on systems never seen.
     """
 
     model_version: str
@@ -52,6 +54,7 @@ class Card(msgspec.Struct, frozen=True):
     command: str
     versions: dict[str, str]
     report: Report
+    random_labels: RandomLabels | None = None
 
 
 def encode_card(card: Card) -> bytes:
@@ -129,7 +132,19 @@ def _data(card: Card) -> str:
         f"{learned.moments:,} moments of them, {learned.failing:.1%} with a failure ahead.\n"
         f"- To choose the number of trees, the calibration and the thresholds: {chosen.systems} others, "
         f"{chosen.apis:,} APIs, {chosen.days:,.0f} API days.\n"
-        f"- Labels dealt out at random give PR-AUC {card.shuffled[0]:.4f} at a base rate of {card.shuffled[1]:.4f}."
+        f"- {_by_chance(card)}"
+    )
+
+
+def _by_chance(card: Card) -> str:
+    pr_auc, base_rate = card.shuffled
+    found = card.random_labels
+    if found is None:
+        return f"Labels dealt out at random give PR-AUC {pr_auc:.4f} at a base rate of {base_rate:.4f}."
+    return (
+        f"Leakage test: trees that learned labels tossed like a coin rank the real failures with ROC-AUC "
+        f"{found.roc_auc:.3f} ± {found.spread:.3f} ({found.draws} draws; chance is 0.5) and PR-AUC {pr_auc:.4f} (base "
+        f"rate {base_rate:.4f}); the same trees with the true labels reach ROC-AUC {found.true_roc_auc:.3f}."
     )
 
 
