@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final
 
 from foregate.app.signals.resource_names import MEANINGS, RESOURCES, UNLIMITED, Meaning, Resource, Role
-from foregate.app.signals.resource_shares import ROLES, Part, shares_left
+from foregate.app.signals.resource_shares import Part, shares_left
 from foregate.wire.point import Point
 
 MINUTE_S: Final = 60
@@ -65,7 +65,7 @@ class _Series:
         return average if mean else last
 
 
-Series = dict[tuple[int, Role], dict[Part, _Series]]  # of a process, by the resource's number
+Series = dict[int, dict[Role, dict[Part, _Series]]]  # of a process, by the resource's number
 
 
 class Resources:
@@ -91,14 +91,14 @@ class Resources:
     def _take(self, point: Point, meaning: Meaning, time_s: float) -> None:
         whose, process = _whose(point, meaning.resource)
         part = _part(point.attributes, meaning)
-        key = meaning.number, meaning.metric.role
-        series = self._of.get(whose, {}).get(process, {}).get(key, {}).get(part)
+        number, role = meaning.number, meaning.metric.role
+        series = self._of.get(whose, {}).get(process, {}).get(number, {}).get(role, {}).get(part)
         if series is None:
             if not self._has_room(whose, process):
                 self.left_out += 1
                 return
-            series = _Series()
-            self._of.setdefault(whose, {}).setdefault(process, {}).setdefault(key, {})[part] = series
+            roles = self._of.setdefault(whose, {}).setdefault(process, {}).setdefault(number, {})
+            series = roles.setdefault(role, {})[part] = _Series()
             self._count(whose[0], 1)
         series.add(time_s, point.value)
 
@@ -112,7 +112,7 @@ class Resources:
         processes = self._of.get(whose, {})
         if process not in processes:
             return len(processes) < PROCESSES_MAX
-        return sum(map(len, processes[process].values())) < SERIES_OF_PROCESS_MAX
+        return _held(processes[process]) < SERIES_OF_PROCESS_MAX
 
     def left(self, start_s: float) -> Mapping[Whose, Left]:
         """Of the minute that began then, and is over; what nobody says is absent. Forgets who fell silent."""
@@ -127,21 +127,31 @@ class Resources:
         oldest, newest = minute - REPEATED_MINUTES, minute + AHEAD_MINUTES_MAX
         self._held, self._series = {}, 0
         for whose, processes in list(self._of.items()):
-            for process, of_process in list(processes.items()):
-                for key, parts in list(of_process.items()):
-                    kept = {part: series for part, series in parts.items() if oldest <= series.minute <= newest}
-                    _put(of_process, key, kept)
-                    self._count(whose[0], len(kept))
-                _put(processes, process, of_process)
-            _put(self._of, whose, processes)
+            for process, series in list(processes.items()):
+                _forget(series, oldest, newest)
+                if series:
+                    self._count(whose[0], _held(series))
+                else:
+                    del processes[process]
+            if not processes:
+                del self._of[whose]
 
 
-def _put(into: dict, key: object, value: dict) -> None:  # type: ignore[type-arg]
-    """Nothing empty is kept."""
-    if value:
-        into[key] = value
-    else:
-        del into[key]
+def _held(series: Series) -> int:
+    return sum([len(parts) for roles in series.values() for parts in roles.values()])
+
+
+def _forget(series: Series, oldest: int, newest: int) -> None:
+    """Parts whose newest minute is not one of these, and what has no parts any more."""
+    for number, roles in list(series.items()):
+        for role, parts in list(roles.items()):
+            gone = [part for part, one in parts.items() if not oldest <= one.minute <= newest]
+            for part in gone:
+                del parts[part]
+            if not parts:
+                del roles[role]
+        if not roles:
+            del series[number]
 
 
 def _says(point: Point, meaning: Meaning) -> bool:
@@ -188,20 +198,24 @@ def _scarcest(processes: Iterable[Series], minute: int) -> Left:
     return found
 
 
-def _of_process(process: Series, minute: int) -> Iterator[tuple[str, float]]:
+def _of_process(series: Series, minute: int) -> Iterator[tuple[str, float]]:
     """The least of every resource; of memory the first that is known alone."""
     remembers = False
-    for number in sorted({number for number, _ in process}):
-        resource = RESOURCES[number]
-        memory = resource.signal == "memory_left"
+    for number in sorted(series):
+        signal = RESOURCES[number].signal
+        memory = signal == "memory_left"
         if memory and remembers:
             continue
-        values = {role: _values(process.get((number, role), {}), minute, mean=not memory) for role in ROLES}
+        values = {role: _values(parts, minute, mean=not memory) for role, parts in series[number].items()}
         if left := shares_left(values, summed=memory):
-            yield resource.signal, min(left)
+            yield signal, min(left)
             remembers = remembers or memory
 
 
 def _values(parts: Mapping[Part, _Series], minute: int, *, mean: bool) -> dict[Part, float]:
-    values = ((part, series.of(minute, mean=mean)) for part, series in parts.items())
-    return {part: value for part, value in values if value is not None}
+    found = {}
+    for part, series in parts.items():
+        value = series.of(minute, mean=mean)
+        if value is not None:
+            found[part] = value
+    return found
