@@ -9,6 +9,8 @@ ASSETS := src/foregate/control/console/assets/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 ARGS ?=
 TESTERS ?= 2
+# Many images set it. A foregate is eight processes: each would compile what it imports anew, half of every start.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this help.
 	@echo "foregate: an API gateway that sees failures coming."; echo
