@@ -1,12 +1,16 @@
 """Recordings, the lab's worlds and the model joined with the protocol, which knows none of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from foregate.adapters.embedded.recorded import read_recorded
 from foregate.adapters.embedded.recorded.write import Written
@@ -21,8 +25,11 @@ from foregate.predict.evaluate.contenders import (
 from foregate.predict.evaluate.judge import Part, evaluate
 from foregate.predict.evaluate.results import Report
 from foregate.predict.evaluate.system import System
-from foregate.predict.models.model import Model
+from foregate.predict.models.model import Model, decode_model
+from foregate.predict.models.scorer import Answers, probabilities
 
+K = TypeVar("K")
+T = TypeVar("T")
 Step = Callable[[int, int], None]
 MODEL_NAME = "foregate"  # among the scores of a report
 
@@ -39,25 +46,26 @@ def recorded_systems(files: Sequence[Path]) -> list[System]:
 
 def lab_systems(part: WorldPart, worlds: int, days: float, seed: int, *, jobs: int = 1, step: Step) -> list[System]:
     """Worlds 0 … of a part of the lab, in the order of their numbers whatever order they were finished in."""
-    of = partial(_world, part, seed, days)
+    return [as_system(each) for each in dealt_out(partial(_world, part, seed, days), range(worlds), jobs, step)]
+
+
+def dealt_out(work: Callable[[K], T], items: Sequence[K], jobs: int, step: Step) -> Iterator[T]:
+    """The results in the order of the items, made by so many processes; with one job, here."""
+    total = len(items)
     if jobs == 1:
-        made = []
-        for number in range(worlds):
-            step(number, worlds)
-            made.append(as_system(of(number)))
-        step(worlds, worlds)
-        return made
+        for done, item in enumerate(items):
+            step(done, total)
+            yield work(item)
+        step(total, total)
+        return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return [_told(as_system(each), i + 1, worlds, step) for i, each in enumerate(pool.map(of, range(worlds)))]
+        for done, found in enumerate(pool.map(work, items), start=1):
+            step(done, total)
+            yield found
 
 
 def _world(part: WorldPart, seed: int, days: float, number: int) -> Telemetry:
     return generate(plan(part, number, seed, days))
-
-
-def _told(system: System, done: int, total: int, step: Step) -> System:
-    step(done, total)
-    return system
 
 
 def judge_recorded(
@@ -151,14 +159,25 @@ def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Cont
     return contenders_of(loaded, horizons_s)
 
 
-def contenders_of(model: Model, horizons_s: Sequence[int]) -> list[Contender]:
-    """A model at each of the horizons."""
-    from foregate.predict.models.scorer import model_scorers
-
-    scorers = model_scorers(model, tuple(horizons_s))
+def contenders_of(model: Model, horizons_s: Sequence[int], answers: Answers | None = None) -> list[Contender]:
+    """A model at each of the horizons. `answers`: its own, where some were asked for ahead."""
+    answers = answers or Answers(model)
     return [
-        Contender(MODEL_NAME, scorers[each], baseline=False, probability=True, horizon_s=each) for each in horizons_s
+        Contender(MODEL_NAME, answers.at(each), baseline=False, probability=True, horizon_s=each) for each in horizons_s
     ]
+
+
+def answers_ahead(content: bytes, systems: Sequence[System], *, jobs: int, step: Step) -> Answers:
+    """A model asked about systems in so many processes, as it will be when it is judged. Raises ModelError."""
+    answers = Answers(decode_model(content))
+    shown = [replace(system, faults=()) for system in systems]
+    for system, said in zip(shown, dealt_out(partial(_said, content), shown, jobs, step), strict=True):
+        answers.remember(system, said)
+    return answers
+
+
+def _said(content: bytes, system: System) -> NDArray[np.float64]:
+    return probabilities(decode_model(content), system)
 
 
 def _minutes(horizons_s: Sequence[int]) -> str:

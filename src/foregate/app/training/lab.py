@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foregate.app.evaluation import Step, contenders_of, judge_lab, lab_systems
+from foregate.app.evaluation import Step, answers_ahead, contenders_of, judge_lab, lab_systems
 from foregate.app.training.tools import ModelTools
 from foregate.predict.evaluate.system import System
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
@@ -67,10 +67,12 @@ def make(of: Companies, *, command: str, jobs: int, bar: Bar) -> Made:
             parts[part] = lab_systems(part, number, of.days, of.seed, jobs=jobs, step=step)  # type: ignore[arg-type]
     with bar("learning") as step:
         fitted = fit(parts["train"], parts["validation"], seed=of.seed, step=step)
+    with bar("scoring") as step:
+        asked = [system for part, systems in parts.items() if part != "train" for system in systems]
+        answers = answers_ahead(fitted.content, asked, jobs=jobs, step=step)
     with bar("judging") as step:
-        report = judge_lab(
-            parts, contenders_of(fitted.model, HORIZONS_S), horizons_s=HORIZONS_S, seed=of.seed, step=step
-        )
+        models = contenders_of(fitted.model, HORIZONS_S, answers)
+        report = judge_lab(parts, models, horizons_s=HORIZONS_S, seed=of.seed, step=step)
     card = Card(
         model_version=fitted.model.version,
         sha256=hashlib.sha256(fitted.content).hexdigest(),

@@ -26,30 +26,45 @@ def model_scorer(model: Model, horizon_s: int = HORIZON_S) -> Scorer:
 
 def model_scorers(model: Model, horizons_s: tuple[int, ...]) -> dict[int, Scorer]:
     """The same for several horizons, which share the work."""
-    known = [h.horizon_s for h in model.header.horizons]
-    answers = _Answers(model)
-    return {horizon_s: answers.of(known.index(horizon_s)) for horizon_s in horizons_s}
+    answers = Answers(model)
+    return {horizon_s: answers.at(horizon_s) for horizon_s in horizons_s}
 
 
-class _Answers:
+class Answers:
+    """What a model says of systems, of each at all horizons at once: it is remembered of the last it was asked for."""
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._known: OrderedDict[int, tuple[System, Floats]] = OrderedDict()
 
-    def of(self, number: int) -> Scorer:
-        return lambda system: self._all(system)[..., number]
+    def at(self, horizon_s: int) -> Scorer:
+        """Raises ValueError for a horizon it does not know."""
+        number = [h.horizon_s for h in self._model.header.horizons].index(horizon_s)
+        return lambda system: self.of(system)[..., number]
 
-    def _all(self, system: System) -> Floats:
+    def of(self, system: System) -> Floats:
         """(E, N, horizons)"""
-        found = self._known.get(id(system))
-        if found is None:
-            found = self._known[id(system)] = (system, _probabilities(self._model, system))
-            if len(self._known) > REMEMBERED_MAX:
-                self._known.popitem(last=False)
-        return found[1]
+        found = self._known.get(id(system.minutes))
+        if found is not None and _same(found[0], system):
+            return found[1]
+        return self.remember(system, probabilities(self._model, system))
+
+    def remember(self, system: System, said: Floats) -> Floats:
+        """Take over what the same model said of this system elsewhere."""
+        self._known[id(system.minutes)] = (system, said)
+        if len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+        return said
 
 
-def _probabilities(model: Model, system: System) -> Floats:
+def _same(one: System, other: System) -> bool:
+    """To the model, which knows nothing of names and faults."""
+    same = one.minutes is other.minutes and one.entities is other.entities and one.calls is other.calls
+    return same and one.start_s == other.start_s
+
+
+def probabilities(model: Model, system: System) -> Floats:
+    """(E, N, horizons): as `model_scorer`, nothing remembered."""
     recorded = ~np.isnan(system.of("requests"))
     probability = np.full((*recorded.shape, len(model.header.horizons)), np.nan)
     for minutes, rows in Recorded(system).blocks():

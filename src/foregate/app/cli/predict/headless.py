@@ -1,5 +1,7 @@
 """`foregate predict headless`: what the model foresees in runs without sockets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +10,7 @@ import msgspec
 import typer
 
 from foregate.app.cli.predict.parallel import Jobs, in_parallel
+from foregate.app.cli.refusal import EXIT_RUNTIME, EXIT_USAGE
 
 ModelFile = Annotated[Path | None, typer.Option("--model", help="A model file; default: the bundled one.")]
 
@@ -24,7 +27,7 @@ def headless(
     ] = None,
     model: ModelFile = None,
     jobs: Jobs = 2,
-    out: Annotated[Path | None, typer.Option(help="Write the result as JSON here.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the result as JSON here.")] = None,
 ) -> None:
     """Show, without sockets and in virtual time, which gradual faults are foreseen, and what is alarmed for nothing."""
     from foregate.app.headless import RUN_S, demonstrate
@@ -36,7 +39,10 @@ def headless(
         version = load_model(path).version
     except ModelError as error:
         typer.echo(f"foregate predict: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(EXIT_USAGE) from error
+    if out is not None:
+        with _refusal(EXIT_USAGE):
+            out.parent.mkdir(parents=True, exist_ok=True)  # not after the runs
     numbers = range(first, first + seeds)
     run = partial(demonstrate, model_path=path, threshold=threshold)
     faulty = in_parallel(partial(run, calm=False), numbers, jobs, "runs with a gradual fault")
@@ -44,4 +50,14 @@ def headless(
     result = showing(version, threshold, list(faulty.values()), list(calm.values()), RUN_S)
     typer.echo(table(result))
     if out is not None:
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+        with _refusal(EXIT_RUNTIME):
+            out.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+
+
+@contextmanager
+def _refusal(status: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        typer.echo(f"foregate predict headless: {error}", err=True)
+        raise typer.Exit(status) from error
