@@ -25,7 +25,14 @@ from foregate.app.listeners import free_ports
 from foregate.kernel.secrets import new_key
 from foregate.lab import LabConfig
 from foregate.lab.live.config import instance_names
-from foregate.lab.live.demo import VISITOR_VARIABLE, key_variable, service_name, worlds_config
+from foregate.lab.live.demo import (
+    INGEST,
+    TELEMETRY_VARIABLE,
+    VISITOR_VARIABLE,
+    key_variable,
+    service_name,
+    worlds_config,
+)
 from foregate.lab.traffic.visits import CLIENTS, ROUTES
 
 PROCESSES = 2  # of worlds: one per core
@@ -121,14 +128,15 @@ def run_batch(runs: Sequence[Planned], settings: Settings, folder: Path) -> Batc
 @contextmanager
 def _stage(runs: Sequence[Planned], settings: Settings, folder: Path) -> Iterator[Stage]:
     names = instance_names()
-    gateway, console, *ports = free_ports(2 + len(runs) * len(names))
+    gateway, console, ingest, *ports = free_ports(3 + len(runs) * len(names))
     places = {
         run.world: dict(zip(names, ports[n * len(names) : (n + 1) * len(names)], strict=True))
         for n, run in enumerate(runs)
     }
     keys = {client.key_id: new_key("demo") for client in CLIENTS}
-    variables = {key_variable(name): key for name, key in keys.items()} | {VISITOR_VARIABLE: new_key("demo")}
-    listen = {"gateway": f"127.0.0.1:{gateway}", "console": f"127.0.0.1:{console}"}
+    variables = {key_variable(name): key for name, key in keys.items()}
+    variables |= {VISITOR_VARIABLE: new_key("demo"), TELEMETRY_VARIABLE: new_key("demo")}
+    listen = {"gateway": f"127.0.0.1:{gateway}", "console": f"127.0.0.1:{console}", INGEST: f"127.0.0.1:{ingest}"}
     file = folder / "foregate.yaml"
     file.write_text(yaml.safe_dump({**worlds_config(places, listen=listen), **settings.config()}))
     command = [sys.executable, "-m", "foregate.app.cli", "up", "-c", str(file), "--workers", "1"]
@@ -138,7 +146,15 @@ def _stage(runs: Sequence[Planned], settings: Settings, folder: Path) -> Iterato
     try:
         _wait_until_up(foregate)
         configs = {
-            run.world: LabConfig(f"http://127.0.0.1:{gateway}/{run.world}", keys, run.scenario, places[run.world])
+            run.world: LabConfig(
+                f"http://127.0.0.1:{gateway}/{run.world}",
+                keys,
+                run.scenario,
+                places[run.world],
+                telemetry_url=f"http://127.0.0.1:{ingest}",
+                telemetry_key=variables[TELEMETRY_VARIABLE],
+                world=run.world,
+            )
             for run in runs
         }
         for number in range(PROCESSES):

@@ -40,7 +40,7 @@ def test_a_recorded_run_holds_what_its_services_say_of_their_resources() -> None
     assert np.all(memory[[exhausted, other]] > 0.5)
     assert np.all(connections[[leaking, other]] > 0.5)
     workers = system.of("workers_left")[[leaking, exhausted, other]]
-    assert np.all((0.0 <= workers) & (workers <= 1.0))
+    assert np.all((workers >= 0.0) & (workers <= 1.0))
     assert np.any(workers < 0.9)
     assert {route: system.of("time_limit_ms")[row, 0] for route, row in rows.items()} == {
         "/payments": 3_000.0, "/search": 2_000.0, "/partner": 2_000.0, "/users": 2_000.0, "/orders": 5_000.0,

@@ -3,8 +3,7 @@
 The windows and the features are made by the code that makes them live; nothing here computes any of them.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -12,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from foregate.app.signals.resources import Resources
 from foregate.lab import Fault, Scenario, random_scenario, run_headless
 from foregate.lab.catalogue import KINDS
 from foregate.lab.gateway_settings import SETTINGS
-from foregate.lab.model.readings import Reading, left_of, readings
+from foregate.lab.headless.front import ENVIRONMENT, ORG
+from foregate.lab.metrics import points
 from foregate.lab.model.world import World
 from foregate.predict import Analyst, Models, Thresholds, load_model
 from foregate.predict.evaluate.demonstration import Demonstration
@@ -27,7 +28,7 @@ from foregate.wire.entity import Entity
 from foregate.wire.minutes import COLUMNS, FaultNote, row_of
 from foregate.wire.window import Tick, WindowStats
 
-TICK_S = 10  # so often the analyzer judges, and the processes say how full they are
+TICK_S = 10
 CLOSE_LAG_S = 10.0  # a minute is learned so long after its end, when its last events have surely arrived
 RUN_S = 3600.0
 
@@ -45,34 +46,31 @@ class Moment(NamedTuple):
 
 
 class _Said:
-    """What the processes of a world said of themselves lately, and how long its gateway waits for them.
+    """What the services of a world say of themselves, and how long its gateway waits for them, minute by minute.
 
-    A reading counts for the minute that it was made in, as a metric's point does. Memory is that of the minute's last
-    reading, of connections and workers it is the mean of the six (`left_of`). A minute in which no process of a
-    service was up has none of the three.
+    The services' metrics go through the code that reads those of real ones: `app.signals.resources` says what a minute
+    of them comes to. They are sampled at the end of each ten seconds.
     """
 
     def __init__(self, epoch_s: float) -> None:
         self._epoch_s = epoch_s
-        self._samples: deque[tuple[float, dict[str, list[Reading]]]] = deque(maxlen=3 * 60 // TICK_S)
+        self._resources = Resources()
 
     def look(self, at_s: float, world: World) -> None:
-        self._samples.append((self._epoch_s + at_s, {name: readings(each) for name, each in world.services.items()}))
+        now_s = self._epoch_s + at_s
+        for name, service in world.services.items():
+            self._resources.learn(points(service, name, now_s, org=ORG, environment=ENVIRONMENT), now_s)
 
-    def beside(self, minutes: Iterable[tuple[Entity, WindowStats]]) -> dict[Entity, dict[str, float]]:
+    def beside(self, minutes: Sequence[tuple[Entity, WindowStats]]) -> dict[Entity, dict[str, float]]:
         """By entity; all routes of a service have the same."""
-        known: dict[tuple[str, float], dict[str, float]] = {}
-        found = {}
-        for entity, stats in minutes:
-            place = entity.service, stats.start_s
-            if place not in known:
-                known[place] = self._of(*place)
-            found[entity] = known[place]
-        return found
-
-    def _of(self, service: str, start_s: float) -> dict[str, float]:
-        samples = [said[service] for time_s, said in self._samples if start_s <= time_s < start_s + 60]
-        return {**left_of(samples), "time_limit_ms": SETTINGS[service].timeout_s * 1e3}
+        left = {start_s: self._resources.left(start_s) for start_s in sorted({each.start_s for _, each in minutes})}
+        return {
+            entity: {
+                **left[stats.start_s].get((entity.org, entity.environment, entity.service), {}),
+                "time_limit_ms": SETTINGS[entity.service].timeout_s * 1e3,
+            }
+            for entity, stats in minutes
+        }
 
 
 def moments(scenario: Scenario) -> Iterator[Moment]:

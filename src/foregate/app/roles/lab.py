@@ -34,6 +34,8 @@ async def _main(options: RoleOptions, order: LabOrder, log: structlog.typing.Fil
         scenario=Scenario.demo(order.seed),
         ports=order.ports,
         control_port=order.control_port,
+        telemetry_url=order.telemetry_url,
+        telemetry_key=order.telemetry_key,
     )
 
     def ready(addresses: LabAddresses) -> None:

@@ -23,7 +23,8 @@ def default_ports(first: int = 9101) -> dict[str, int]:
 class LabConfig:
     """`keys` maps each client ("web", "mobile", "partner") to its API key. Port 0, or none, means a free one.
 
-    Without `gateway_url` the services run, but nobody asks them.
+    Without `gateway_url` the services run, but nobody asks them. With `telemetry_url`, an intake of foregate's, they
+    send their metrics there with `telemetry_key`; `world` is part of the names by which the gateway knows them.
     """
 
     gateway_url: str = ""
@@ -31,6 +32,9 @@ class LabConfig:
     scenario: Scenario = field(default_factory=Scenario.demo)
     ports: Mapping[str, int] = field(default_factory=default_ports)
     control_port: int = 0
+    telemetry_url: str = ""
+    telemetry_key: str = ""
+    world: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,17 @@ from foregate.lab.traffic.visits import CLIENTS, ROUTES, Route
 
 VISITOR = "demo"  # the key that a newcomer's curl uses …
 VISITOR_VARIABLE = "FOREGATE_DEMO_KEY"  # … and where it is
+TELEMETRY_KEY = "lab"
+INGEST = "ingest"
+TELEMETRY_VARIABLE = "FOREGATE_DEMO_TELEMETRY_KEY"  # what the services send their metrics with
 
 
 def demo_config(ports: Mapping[str, int], *, listen: Mapping[str, str] | None = None) -> dict[str, Any]:
     """foregate.yaml for a lab whose instances listen on `ports` (instance name → port).
 
     Each key refers to an environment variable: `FOREGATE_DEMO_KEY` for the visitor, `FOREGATE_DEMO_WEB_KEY`,
-    `FOREGATE_DEMO_MOBILE_KEY` and `FOREGATE_DEMO_PARTNER_KEY` for the clients of the traffic generator.
+    `FOREGATE_DEMO_MOBILE_KEY` and `FOREGATE_DEMO_PARTNER_KEY` for the clients of the traffic generator; where `listen`
+    names an `ingest`, `FOREGATE_DEMO_TELEMETRY_KEY` for the metrics of the services.
     """
     return worlds_config({"": ports}, listen=listen)
 
@@ -28,7 +32,10 @@ def worlds_config(
     """
     config: dict[str, Any] = {"org": "demo", "environment": "demo"}
     if listen is not None:
-        config["listen"] = dict(listen)
+        config["listen"] = {name: [at] if name == INGEST else at for name, at in listen.items()}
+        if INGEST in listen:
+            secret = "${env:" + TELEMETRY_VARIABLE + "}"
+            config["telemetry"] = {"ingest_keys": [{"name": TELEMETRY_KEY, "secret": secret}]}
     config["services"] = {
         service_name(name, world): _service(name, ports) for world, ports in worlds.items() for name in SETTINGS
     }

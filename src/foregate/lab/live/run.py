@@ -10,9 +10,12 @@ from foregate.lab.heart import Heart
 from foregate.lab.live.ballast import Ballast
 from foregate.lab.live.config import HOST, LabAddresses, LabConfig
 from foregate.lab.live.control import Control
+from foregate.lab.live.demo import service_name
+from foregate.lab.live.exporter import Exporter
 from foregate.lab.live.instances import InstanceServer, Report
 from foregate.lab.live.peer import HttpPeer
 from foregate.lab.live.sender import Sender
+from foregate.lab.metrics import EVERY_S
 from foregate.lab.model.world import World
 from foregate.lab.services.orders import Orders
 from foregate.lab.traffic.visits import Visit
@@ -60,7 +63,16 @@ class Lab:
         self._ballasts = [Ballast(server.instance) for server in self._servers]
         control = Control(self.heart, clock, self._extra_state())
         self._control = Server(control.handle, clock)
-        self._ballast: asyncio.Task[None] | None = None
+        self._exporter = Exporter(
+            self._outside,
+            config.telemetry_url,
+            config.telemetry_key,
+            world.services.values(),
+            lambda name: service_name(name, config.world),
+            clock.now,
+            report,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _extra_state(self) -> dict[str, Callable[[], object]]:
         return {
@@ -97,9 +109,12 @@ class Lab:
         )
 
     def begin(self) -> None:
-        """Let time run: traffic and faults."""
+        """Let time run: traffic, faults and metrics."""
         self.heart.start()
-        self._ballast = spawn(self._weigh(), name="ballast", on_error=self._report)
+        self._tasks.append(spawn(self._weigh(), name="ballast", on_error=self._report))
+        if self._config.telemetry_url:
+            first_s = EVERY_S * (1.0 + self._config.scenario.seed % 100 / 100)  # worlds side by side take turns
+            self._tasks.append(spawn(self._exporter.run(first_s), name="lab metrics", on_error=self._report))
 
     def rest(self) -> None:
         """No more traffic and no more faults; the services stay."""
@@ -114,8 +129,8 @@ class Lab:
     async def close(self) -> None:
         """Stop the traffic, then the listeners."""
         self.heart.stop()
-        if self._ballast is not None:
-            self._ballast.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self._outside.close()
         await self._control.close(0.0)
         for server in self._servers:
