@@ -15,7 +15,7 @@ from foregate.adapters.embedded.verdicts import EmbeddedVerdicts
 from foregate.app.analysis import Analysis
 from foregate.app.roles.analyzer import _watches
 from foregate.app.signals import Resources, resource_watch, resources
-from foregate.app.signals.resource_names import MEANINGS
+from foregate.app.signals.resource_names import MEANINGS, RESOURCES
 from foregate.kernel.clock import ManualClock
 from foregate.wire import TOPIC_POINTS
 
@@ -99,10 +99,10 @@ def test_memory_is_as_a_minute_ended_and_of_the_process_with_the_least(world: Wo
 
 
 def test_a_pool_is_as_full_as_on_average_and_the_scarcest_counts(world: World) -> None:
-    for at_s, used in ((1.0, 0.0), (11.0, 20.0), (21.0, 10.0), (61.0, 20.0)):
+    for at_s, used in ((1.0, 20.0), (11.0, 20.0), (21.0, 5.0), (61.0, 20.0)):
         world.otlp("p1", pool(used), at_s)
         world.otlp("p2", {"hikaricp.connections.active": 6, "hikaricp.connections.max": 10}, at_s)
-    assert world.left(0) == {"connections": 0.4}
+    assert world.left(0) == {"connections": 0.25}
     assert world.left(1) == {"connections": 0.0}
 
 
@@ -281,3 +281,9 @@ def test_names_are_found_as_both_ways_of_writing_them_have_it() -> None:
     written = {"jvm.memory.used", "jvm_memory_used_bytes", "hikaricp_connections_max", "executor_pool_max_threads"}
     written |= {"k8s_pod_memory_limit_utilization_ratio", "service_workers_utilization", "jvm_gc_max_data_size_bytes"}
     assert written <= MEANINGS.keys()
+
+
+def test_the_guide_has_every_name() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "deployments.md").read_text()
+    named = [metric.name for resource in RESOURCES for metric in resource.metrics if f"`{metric.name}`" not in guide]
+    assert named == []
