@@ -18,7 +18,7 @@ from foregate.ports.archive import PAGE_ITEMS_MAX, ArchiveReader
 from foregate.wire.ask import Filter
 
 KEY = "fg_test_0123456789abcdefghij"
-START_TIMEOUT_S = 40.0
+START_TIMEOUT_S = 60.0
 BACK_TIMEOUT_S = 60.0  # of a child that was killed: the pause before it is started again, and its start
 STOP_TIMEOUT_S = 30.0
 # What a child says when it has begun its work, by the beginning of its name. A courier says nothing.
@@ -90,7 +90,7 @@ class Foregate:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.console}/api/v1{path}", data, headers)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 
     def stop(self) -> int:

@@ -1,8 +1,6 @@
 """kill -9 of each child under load: traffic goes on, and no event of an answered request is missing or double."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter
 from contextlib import closing
@@ -124,14 +122,3 @@ def test_kill_9_of_each_child_under_load_loses_no_event_and_traffic_goes_on(tmp_
             while (archived := events_in_archive(running.data)) != on_bus and time.monotonic() < deadline:
                 time.sleep(0.5)
             assert archived == on_bus, "the archive has every event exactly once"
-
-
-def test_children_leave_when_their_supervisor_is_killed(tmp_path: Path) -> None:
-    with foregate(tmp_path, "services: {}", workers=1) as running:
-        pids = [row["pid"] for row in running.children().values()]
-        os.kill(running.process.pid, signal.SIGKILL)
-        running.process.wait()
-        deadline = time.monotonic() + 15
-        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
