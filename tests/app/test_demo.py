@@ -32,8 +32,15 @@ def test_the_lab_may_send_its_services_metrics_as_those_of_the_services_behind_t
     assert order.telemetry_key not in file.read_text()
 
 
-def test_another_demo_begins_anew_with_what_its_intake_has_counted(tmp_path: Path) -> None:
+def test_another_demo_begins_anew_and_keeps_its_secrets(tmp_path: Path) -> None:
+    """Who kept a place on the bus, or counted what came, must not outlive the bus."""
     data = DataDir(tmp_path)
-    data.ingest_counts.write_bytes(b"counted")
+    pepper = data.pepper()
+    stores = [data.bus, data.series, data.findings, data.journeys, data.logs, data.changes, data.abuse]
+    recorded = [*stores, data.counters, data.ingest_counts, data.archive / "points.parquet", data.spool(0) / "1.seg"]
+    for file in recorded:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"recorded")
     forget(data)
-    assert not data.ingest_counts.exists()
+    assert [file for file in recorded if file.exists()] == []
+    assert data.pepper() == pepper
