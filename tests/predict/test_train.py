@@ -11,7 +11,7 @@ from tests.predict.evaluate.making import noisy, system
 from foregate.predict.asked import Asked
 from foregate.predict.evaluate.exam import exam_of
 from foregate.predict.evaluate.scores import average_precision
-from foregate.predict.examples import examples
+from foregate.predict.examples import TELLING_MIN, examples, telling_examples
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES
 from foregate.predict.models.model import HORIZONS_S
@@ -55,6 +55,31 @@ def test_the_same_input_and_seed_give_the_same_bytes(fitted: Fitted) -> None:
     assert again.content == fitted.content
 
 
+def _likes(feature: int, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """A scout that is sure where the feature is high, and thinks nothing of the rest."""
+    return np.where(rows[:, feature] > 1.5, 20.0, -20.0)
+
+
+def test_the_moments_that_a_scout_thinks_something_of_are_all_learned_from_and_few_of_the_others() -> None:
+    p95 = FEATURE_NAMES.index("p95_ratio")
+    exams = [exam_of(TRAIN, horizon_s) for horizon_s in HORIZONS_S]
+    counted = [np.logical_and.reduce(chosen) for chosen in zip(*(exam.chosen for exam in exams), strict=True)]
+    rows = np.concatenate([Recorded(s).rows(np.arange(720))[kept] for s, kept in zip(TRAIN, counted, strict=True)])
+    high = rows[:, p95] > 1.5
+    learned = telling_examples(TRAIN, HORIZONS_S, partial(_likes, p95), seed=4)
+    assert int((learned.rows[:, p95] > 1.5).sum()) == int(high.sum()) > 50
+    others = int((learned.rows[:, p95] <= 1.5).sum())
+    assert others == pytest.approx(TELLING_MIN * int((~high).sum()), rel=0.5)
+    assert telling_examples(TRAIN, HORIZONS_S, partial(_likes, p95), seed=4).rows.tobytes() == learned.rows.tobytes()
+
+
+def test_no_more_moments_are_learned_from_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foregate.predict.examples.EXAMPLES_MAX", 150)
+    learned = examples(TRAIN, HORIZONS_S, seed=4)
+    assert len(learned) == len(learned.labels) == 150
+    assert 0 < len(telling_examples(TRAIN, HORIZONS_S, partial(_likes, 0), seed=4)) <= 150
+
+
 def test_trees_that_learn_labels_tossed_like_a_coin_know_nothing_of_real_failures(fitted: Fitted) -> None:
     """Whatever they knew would come from a leak: from the features knowing the label without learning it."""
     found = fitted.random_labels
@@ -95,7 +120,6 @@ def test_what_is_learned_from_are_healthy_moments_and_most_calm_ones_are_left_ou
     made = examples(TRAIN, HORIZONS_S, seed=1)
     assert 0.02 < made.failing[1] < 0.6
     assert (made.rows[:, FEATURE_NAMES.index("bad_minutes_1h")] <= 60).all()
-    assert set(np.unique(made.group)) == set(range(len(TRAIN)))
     assert len(made) < sum(exam_of([s], 300).label.size for s in TRAIN)
 
 

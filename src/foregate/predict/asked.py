@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from foregate.predict.evaluate.exam import Exam
 from foregate.predict.evaluate.system import System
+from foregate.predict.examples import Each
 from foregate.predict.features import FEATURES
 from foregate.predict.models.rules import ruled
 from foregate.predict.moments import Recorded
@@ -29,10 +30,10 @@ class Asked:
     kept: tuple[Bools, ...]
 
     @classmethod
-    def of(cls, systems: Sequence[System], exams: Sequence[Exam]) -> "Asked":
+    def of(cls, systems: Sequence[System], exams: Sequence[Exam], each: Each = map) -> "Asked":
         """`exams`: of these systems, one per horizon."""
         kept = tuple(np.logical_or.reduce(chosen) for chosen in zip(*(exam.chosen for exam in exams), strict=True))
-        return cls(tuple(_rows_at(system, moments) for system, moments in zip(systems, kept, strict=True)), kept)
+        return cls(tuple(each(_rows_at, list(zip(systems, kept, strict=True)))), kept)
 
     def parts(self, exam: Exam) -> Iterator[tuple[slice, Rows]]:
         """Of each system: where its moments stand among the exam's n, and their rows."""
@@ -59,8 +60,9 @@ class Asked:
         return np.concatenate(parts)
 
 
-def _rows_at(system: System, kept: Bools) -> Rows:
+def _rows_at(asked: tuple[System, Bools]) -> Rows:
     """The features of the kept moments (E, N), made of some minutes at a time."""
+    system, kept = asked
     place = np.cumsum(kept).reshape(kept.shape) - 1
     made = np.empty((int(kept.sum()), len(FEATURES)), dtype=np.float32)
     for minutes, rows in Recorded(system).blocks():

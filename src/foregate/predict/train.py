@@ -1,7 +1,7 @@
 """Fit the predictor: boosted trees on relative features, one per horizon, chosen and calibrated on systems that the
 trees have not seen."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from foregate.predict.asked import Asked
 from foregate.predict.evaluate.exam import Exam, exam_of
 from foregate.predict.evaluate.paging import sweep
 from foregate.predict.evaluate.system import System
-from foregate.predict.examples import Examples, examples
+from foregate.predict.examples import Each, Examples, examples, telling_examples
 from foregate.predict.failures import HORIZON_S
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION, FEATURES
 from foregate.predict.models.calibration import fit_platt, sigmoid
@@ -56,22 +56,45 @@ class Fitted:
     random_labels: RandomLabels
 
 
+@dataclass(frozen=True, slots=True)
+class Scout:
+    """The booster that looks for what is worth learning; its bytes travel to other processes."""
+
+    content: bytes
+
+    def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(self.content))
+        return np.asarray(booster.inplace_predict(rows, predict_type="margin"), dtype=np.float64)
+
+
 def fit(
-    train: Iterable[System], validation: Sequence[System], *, seed: int, threads: int = 1, step: Step | None = None
+    train: Sequence[System],
+    validation: Sequence[System],
+    *,
+    seed: int,
+    threads: int = 1,
+    each: Each = map,
+    step: Step | None = None,
 ) -> Fitted:
     """Learn on some systems; number of trees, calibration and thresholds come from others. Same input, same bytes.
 
-    Raises ValueError when either holds no failure.
+    `each`: how the work on single systems is done; neither it nor `threads` changes the bytes. Raises ValueError when
+    either part holds no failure.
     """
     told = step or (lambda done, total: None)
-    total = 3 + len(HORIZONS_S)
-    learned = examples(train, HORIZONS_S, seed=seed)
+    total = 5 + len(HORIZONS_S)
+    first = examples(train, HORIZONS_S, seed=seed, each=each)
     told(1, total)
     exams = [exam_of(validation, horizon_s) for horizon_s in HORIZONS_S]
-    if not learned.labels.any(axis=0).all() or not all(exam.label.any() for exam in exams):
+    if not first.labels.any(axis=0).all() or not all(exam.label.any() for exam in exams):
         raise ValueError("the recordings hold no failure to learn from, or none to choose by: more are needed")
-    asked = Asked.of(validation, exams)
+    asked = Asked.of(validation, exams, each)
     told(2, total)
+    scout = _boost(first, _ALERTING, exams[_ALERTING], asked, seed, threads)
+    told(3, total)
+    learned = telling_examples(train, HORIZONS_S, Scout(bytes(scout.save_raw("ubj"))), seed=seed, each=each)
+    told(4, total)
     horizons, boosters = [], []
     for number, (horizon_s, exam) in enumerate(zip(HORIZONS_S, exams, strict=True)):
         booster = _boost(learned, number, exam, asked, seed, threads)
@@ -82,8 +105,8 @@ def fit(
         curve = budget_curve(exam, said)
         horizons.append(Horizon(horizon_s, len(raw), booster.num_boosted_rounds(), calibration, curve))
         boosters.append(raw)
-        told(3 + number, total)
-    chance = _with_random_labels(learned, exams[_ALERTING], asked, seed)
+        told(5 + number, total)
+    chance = _with_random_labels(first, exams[_ALERTING], asked, seed)
     told(total, total)
     content = encode_model(boosters, Header(FEATURE_VERSION, FEATURE_NAMES, tuple(horizons)))
     return Fitted(decode_model(content), content, len(learned), float(learned.failing[_ALERTING]), chance)

@@ -2,14 +2,16 @@
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from foregate.app.evaluation import Step, answers_ahead, contenders_of, judge_lab, lab_systems
+from foregate.app.evaluation import Step, answers_ahead, contenders_of, dealt_out, judge_lab, lab_systems
 from foregate.app.training.tools import ModelTools
 from foregate.predict.evaluate.system import System
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
@@ -27,6 +29,8 @@ from foregate.predict.train import Fitted, fit
 
 REFERENCE_FILE = "reference.json"
 Bar = Callable[[str], AbstractContextManager[Step]]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ def make(of: Companies, *, command: str, jobs: int, bar: Bar) -> Made:
         with bar(f"{part} worlds") as step:
             parts[part] = lab_systems(part, number, of.days, of.seed, jobs=jobs, step=step)  # type: ignore[arg-type]
     with bar("learning") as step:
-        fitted = fit(parts["train"], parts["validation"], seed=of.seed, step=step)
+        each = partial(_each, jobs)
+        fitted = fit(parts["train"], parts["validation"], seed=of.seed, threads=jobs, each=each, step=step)
     with bar("scoring") as step:
         asked = [system for part, systems in parts.items() if part != "train" for system in systems]
         answers = answers_ahead(fitted.content, asked, jobs=jobs, step=step)
@@ -91,6 +96,10 @@ def make(of: Companies, *, command: str, jobs: int, bar: Bar) -> Made:
         random_labels=fitted.random_labels,
     )
     return Made(fitted, ModelTools().reference(fitted.content, parts["validation"]), card)
+
+
+def _each(jobs: int, work: Callable[[T], R], items: Sequence[T]) -> Iterable[R]:
+    return dealt_out(work, items, jobs, lambda done, total: None)
 
 
 def _from(systems: list[System], days: float, moments: int, failing: float) -> LearnedFrom:
