@@ -20,7 +20,7 @@ run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services wit
 	@$(BIN)/foregate demo $(ARGS)
 
 test: $(BIN)/.dev $(ASSETS) tests/node/node_modules/.installed ## Run all tests: real sockets, processes, stores and a real browser.
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --max-worker-restart 0 $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 check: $(BIN)/.dev web/node_modules/.installed ## Lint, types, import contracts and house rules (under a minute).
 	$(BIN)/ruff format --check

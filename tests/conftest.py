@@ -1,5 +1,5 @@
-"""For all tests: what was imported and collected lives to the end, so the collector need not look at it each time; and
-a test that hangs ends, whatever it hangs in."""
+"""For all tests: what was imported and collected lives to the end, so the collector need not look at it each time; the
+slow ones are spread among the others; and a test that hangs ends, whatever it hangs in."""
 
 import faulthandler
 import gc
@@ -7,17 +7,20 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
+from itertools import chain, groupby
 
 import pytest
 import pytest_timeout
 from tests.ports.kafka_server import REAL_BROKERS, KafkaServer, kafka_server
 from tests.ports.postgres_server import PostgresServer, postgres_server
+from tests.spreading import spread
 
 _ADAPTERS = {
     "embedded": "SQLite and files",
     "postgres": "PostgreSQL",
     "kafka": f"Kafka ({'a real broker' if REAL_BROKERS else 'the mock cluster of the client library'})",
 }
+WHOLE = ("process", "e2e")  # folders
 _GRACE_S = 60.0  # for pytest-timeout to end a test its own way
 _STDERR = pytest.StashKey[int]()
 
@@ -49,6 +52,15 @@ def _watch(item: pytest.Item) -> None:
     bound_s = pytest_timeout._get_item_settings(item).timeout
     if bound_s:
         faulthandler.dump_traceback_later(bound_s + _GRACE_S, exit=True, file=item.config.stash[_STDERR])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole foregate start eight processes and wait for them: two testers should not do so at once, and
+    the last to be given out should be short, or one tester waits for the other."""
+    files = {path: list(group) for path, group in groupby(items, lambda item: item.path)}
+    whole = [path for path in files if path.parent.name in WHOLE]
+    items[:] = chain.from_iterable(files[path] for path in spread([path for path in files if path not in whole], whole))
 
 
 def pytest_collection_finish() -> None:
