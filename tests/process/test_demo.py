@@ -49,4 +49,10 @@ def test_the_demo_carries_traffic_judges_it_and_takes_faults(tmp_path: Path) -> 
 
         assert eventually(users_fail, 30), "a crashed service answers 5xx through the gateway"
         assert running.api("/status")["accounts"]["accepted"] > 100
+
+        def points() -> int:
+            by_kind = {each["kind"]: each for each in running.api("/telemetry/accounts")["accounts"]}
+            return int(by_kind["points"]["received"])
+
+        assert eventually(lambda: points() > 0, 30), "the services send metrics of their own"
         assert running.api("/status")["model_version"] == running.api("/model")["version"] != ""
