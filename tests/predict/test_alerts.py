@@ -1,5 +1,7 @@
 """The alert book: one alarm per entity and horizon, hysteresis, an outcome that does not flatter, bounded."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.predict.making import PAY, T0
@@ -161,3 +163,23 @@ def test_the_book_pages_when_the_evaluation_says_it_does(scores: list[float]) ->
         if score >= THRESHOLD and (not expected or time_s >= expected[-1] + HORIZON):
             expected.append(time_s)
     assert pages == expected
+
+
+def test_another_models_threshold_decides_when_an_open_alert_is_over() -> None:
+    b = book()
+    first = raised(b)
+    careful = [b.offer(replace(candidate(T0 + 10 * i, 0.3), threshold=0.25)) for i in range(1, 20)]
+    assert careful == [None] * 19, "0.3 is an alarm by the model that judges now"
+    bold = [b.offer(replace(candidate(T0 + 10 * i, 0.4), threshold=0.95)) for i in range(20, 26)]
+    assert [(one.id, one.state) for one in bold if one] == [(first.id, "closed")]
+
+
+def test_of_two_restored_alerts_of_an_api_the_earlier_ends_and_the_later_goes_on() -> None:
+    first, second = raised(book()), book().offer(candidate(T0 + 300, 0.9))
+    assert second is not None
+    b = book()
+    b.restore([second, first])
+    [over] = b.expire(T0 + 310, {})
+    assert (over.id, over.state, over.outcome) == (first.id, "closed", "no_failure")
+    assert [one.id for one in b.unresolved()] == [second.id]
+    assert b.expire(T0 + 320, {}) == []

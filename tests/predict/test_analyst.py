@@ -9,8 +9,11 @@ from tests.predict.making import PAY, T0, Shape, minutes, tick, toy_model, windo
 
 from foregate.predict import Analyst, Models, Thresholds
 from foregate.predict.analyst import JUDGED_A_TICK, Verdicts
+from foregate.predict.evaluate.system import System
 from foregate.predict.features import FEATURE_NAMES
+from foregate.predict.moments import Recorded
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import row_of
 from foregate.wire.risk import Risk
 from foregate.wire.window import Tick, WindowStats
 
@@ -281,3 +284,75 @@ def test_an_empty_tick_is_no_trouble() -> None:
         analyst().judge([Tick(T0, PAY, *(WindowStats(T0 - s, s) for s in (60, 300, 900)), 0.0)]).risks[0].state
         == "quiet"
     )
+
+
+def around(*, other: Shape, service: str = "ledger", crowd: int = 0) -> np.ndarray:
+    """The features by which PAY is judged when what it calls, or another route of its own, has this shape now."""
+    shown: list[np.ndarray] = []
+    a = Analyst(Models(toy_model()), Thresholds(), observer=lambda org, version, rows, time_s: shown.append(rows))
+    called = Entity(PAY.org, service, "/book", PAY.environment)
+    a.connect({(PAY.org, PAY.environment, PAY.service, "ledger")})
+    for i in range(4):
+        a.learn([(entity, window(T0 + 60 * i, 60, CALM)) for entity in (PAY, called)])
+    many = [Entity("a crowd", "s", f"/{i}", "e") for i in range(crowd)]
+    for i in range(6):  # everybody has had a turn
+        time_s = T0 + 240 + 10 * i
+        a.judge([tick(time_s, CALM), tick(time_s, other, entity=called), *(tick(time_s, CALM, entity=e) for e in many)])
+    rows = shown[-1]
+    assert len(rows) == 1 + (not crowd and other is CALM)
+    return rows[0]
+
+
+@pytest.mark.parametrize("crowd", [0, JUDGED_A_TICK + 10])
+@pytest.mark.parametrize(("service", "feature"), [("ledger", "dependency"), (PAY.service, "service")])
+def test_who_fails_already_or_has_another_turn_is_still_somebodys_neighbour(
+    service: str, feature: str, crowd: int
+) -> None:
+    burning = Shape(error_share=lambda m: 0.5, p50_ms=lambda m: 900.0)
+    row = around(other=burning, service=service, crowd=crowd)
+    assert row[FEATURE_NAMES.index(f"{feature}_error_rate")] == pytest.approx(0.1)  # one of five minutes
+    assert row[FEATURE_NAMES.index(f"{feature}_p95_ratio")] > 2
+
+
+def test_nobody_hears_of_another_organisations_neighbour_of_the_same_name() -> None:
+    shown: list[np.ndarray] = []
+    a = Analyst(Models(toy_model()), Thresholds(), observer=lambda org, version, rows, time_s: shown.append(rows))
+    theirs = Entity("others", PAY.service, PAY.route, PAY.environment)
+    a.learn(minutes(4, CALM) + minutes(4, CALM, entity=theirs))
+    a.judge([tick(T0 + 240, CALM), tick(T0 + 240, Shape(error_share=lambda m: 0.5), entity=theirs)])
+    assert shown[0][0, FEATURE_NAMES.index("service_error_rate")] == 0
+
+
+def test_after_hours_of_silence_it_is_learned_again_and_no_model_is_missed() -> None:
+    a, other = analyst(), Entity("demo", "search", "/search", "test")
+    a.judge([], T0)
+    a.learn(minutes(60, CALM))
+    for i in range(290, 301):
+        a.learn(minutes(1, CALM, entity=other, start_s=T0 + 60 * i))
+    risk = judge_one(a, tick(T0 + 60 * 301, CALM))
+    assert (risk.state, risk.minutes_seen, risk.note) == ("learning", 0, "learning: 0 of 2 min")
+
+
+def test_what_an_analyst_judges_by_is_what_a_recording_gives() -> None:
+    """Zero skew through the whole of it: who fails is in the recording, and so it must be in the live rows."""
+    count, called = 45, Entity(PAY.org, "ledger", "/book", PAY.environment)
+    rng, shown = random.Random(4), dict[float, np.ndarray]()
+    shapes = {PAY: CALM, called: Shape(error_share=lambda m: 0.3 if m > 40 else 0.0, p50_ms=lambda m: 50.0 + 3 * m)}
+    closed = {entity: minutes(count, shape, rng, entity=entity) for entity, shape in shapes.items()}
+    a = Analyst(
+        Models(toy_model()), Thresholds(), explain=False, observer=lambda o, v, rows, t: shown.__setitem__(t, rows[0])
+    )
+    a.connect({(PAY.org, PAY.environment, PAY.service, "ledger")})
+    for i in range(count):
+        now = [(entity, closed[entity][i][1]) for entity in shapes]
+        time_s = T0 + 60 * (i + 1)
+        a.judge([Tick(time_s, e, w, replace(w, span_s=300), replace(w, span_s=900), 15.0) for e, w in now], time_s)
+        a.learn(now)
+    table = np.array([[row_of(w) for _, w in closed[entity]] for entity in shapes], dtype=np.float32)
+    recorded = System(PAY.org, T0, tuple(shapes), table.transpose(0, 2, 1), frozenset({(PAY.service, "ledger")}))
+    learned = Recorded(recorded).rows(np.arange(count))[0]
+    judged = {round((time_s - T0) / 60) - 1: row for time_s, row in shown.items()}
+    assert len(judged) > 40
+    for minute, row in judged.items():
+        same = np.isclose(row, learned[minute], rtol=1e-5, atol=1e-6, equal_nan=True)
+        assert same.all(), (minute, [FEATURE_NAMES[f] for f in np.flatnonzero(~same)])

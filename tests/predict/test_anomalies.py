@@ -103,3 +103,23 @@ def test_an_open_anomaly_is_the_same_one_after_a_restart() -> None:
     after.restore([opened])
     [worse] = after.observe(T0 + 20, PAY, [reading(12)])
     assert worse.id == opened.id
+
+
+def test_an_anomaly_that_has_not_changed_for_an_hour_goes_on_after_a_restart() -> None:
+    before, after = Spells(), Spells()
+    before.observe(T0, PAY, [reading(9)])
+    [opened] = before.observe(T0 + 10, PAY, [reading(9)])
+    after.restore([opened])
+    assert after.expire(T0 + 3_600) == []
+    [worse] = after.observe(T0 + 3_610, PAY, [reading(12)])
+    assert (worse.id, worse.ended_s) == (opened.id, None)
+
+
+def test_one_that_nobody_asks_after_a_restart_ends_as_of_when_it_was_heard_of() -> None:
+    after = Spells()
+    before = Spells()
+    before.observe(T0, PAY, [reading(9)])
+    after.restore(before.observe(T0 + 10, PAY, [reading(9)]))
+    assert after.expire(T0 + 3_600) == []
+    [ended] = after.expire(T0 + 3_600 + SILENT_S + 10)
+    assert ended.ended_s == T0 + 10

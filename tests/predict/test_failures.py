@@ -71,3 +71,13 @@ def test_those_that_died_in_a_bad_spell_are_forgotten_at_the_bound_the_oldest_fi
         failures.observe(entity, minute(0, bad=True))
     assert len(failures) == 3
     assert [failures.eligible(entity, T0 + 120) for entity in dying] == [True, True, False, False, False]
+
+
+def test_a_spell_of_before_the_clock_was_set_back_ends_with_the_first_minute_after_it() -> None:
+    failures = Failures()
+    for i in range(3):
+        failures.observe(PAY, minute(i, bad=True))
+    assert not failures.eligible(PAY, T0 - 7_200)
+    failures.observe(PAY, minute(-120, bad=False))
+    assert failures.eligible(PAY, T0 - 7_140)
+    assert (len(failures), failures.suspect_since_s(PAY)) == (0, None)

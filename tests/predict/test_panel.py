@@ -175,3 +175,47 @@ def test_a_quarter_that_is_read_late_pushes_nobody_out_and_empties_nothing() -> 
     panel.learn_quarters(quarter_s - 8 * 86_400, {PAY: (99.0, 99.0, 0.0)})
     assert gone not in panel
     assert panel.season(panel.slots([PAY, other]), T0 + 60)[:, 0].tolist() == [10.0, 7.0]
+
+
+def test_who_is_asked_at_odd_minutes_only_has_quarters_and_levels_too() -> None:
+    sparse, start_s = Panel(), T0 // QUARTER_S * QUARTER_S + 60
+    for i in range(5 * 12):  # the whole gateway is asked every fifth minute, and never when anything is due
+        minute_s = start_s + 300 * i
+        sparse.learn(minute_s, {PAY: row_of(window(minute_s, 60, Shape(p50_ms=lambda m: 50.0 if m < 100 else 500.0)))})
+        sparse.renew(minute_s + 60)
+    slot = sparse.slots([PAY])
+    assert 4.5 <= float(sparse.known_hours(slot, minute_s + 60)[0]) <= 5
+    assert usual_p50(sparse) == pytest.approx(500.0), "of the last four hours"
+
+
+def test_a_late_minute_makes_no_level_older_and_counts_in_the_next_one() -> None:
+    late, run = Entity("o", "late", "/", "e"), minutes(52, Shape(p50_ms=lambda m: 50.0 + m), random.Random(5))
+    panel, prompt = panel_of(run), panel_of(run)
+    before = panel.usual(panel.slots([PAY])).median.tolist()
+    panel.learn(T0 + 60 * 43, {late: row_of(window(T0 + 60 * 43, 60, Shape()))})  # ends at a minute when levels are due
+    panel.renew(T0 + 60 * 44)
+    assert panel.usual(panel.slots([PAY])).median.tolist() == before
+    for i in (52, 53):
+        [(_, minute)] = minutes(1, Shape(), start_s=T0 + 60 * i)
+        for each in (panel, prompt):
+            each.learn(minute.start_s, {PAY: row_of(minute)})
+            each.renew(minute.start_s + 60)
+    assert panel.usual(panel.slots([PAY])).median.tolist() == prompt.usual(prompt.slots([PAY])).median.tolist()
+
+
+def test_whoever_comes_late_for_the_renewal_is_levelled_with_its_next_minute() -> None:
+    run = minutes(60, Shape(p50_ms=lambda m: 50.0 + m), random.Random(5))
+    due = next(i for i in range(50, 60) if (T0 // 60 + i) % 5 == 0)
+    other, late, prompt = Entity("o", "s", "/", "e"), panel_of(run[: due - 1]), panel_of(run[:due])
+    panel_of([(other, window(T0 + 60 * (due - 1), 60, Shape()))], late)
+    panel_of(run[due - 1 : due], late)
+    assert usual_p50(late) == usual_p50(prompt)
+
+
+def test_a_quiet_night_is_no_reason_to_be_learning_again() -> None:
+    panel, quarter_s = Panel(), T0 // QUARTER_S * QUARTER_S
+    for back in (4, 60, 300):
+        panel.learn_quarters(quarter_s - back * QUARTER_S, {PAY: (5.0, 90.0, 0.0)})
+    young = Entity("o", "young", "/", "e")
+    panel.learn_quarters(quarter_s - QUARTER_S, {young: (5.0, 90.0, 0.0)})
+    assert panel.known_hours(panel.slots([PAY, young]), quarter_s + 60).tolist() == [24.0, 0.25]

@@ -6,6 +6,7 @@ from tests.predict.making import T0, Shape, minutes, tick
 
 from foregate.predict import Analyst, Models, Thresholds
 from foregate.wire.anomaly import Anomaly
+from foregate.wire.entity import Entity
 
 
 def slower(from_minute: float, until_minute: float = 1e9) -> Shape:
@@ -50,3 +51,19 @@ def test_a_spell_that_a_young_one_has_over_is_not_told_again_when_it_is_grown_up
 
 def test_one_with_a_past_has_one_anomaly_too_and_a_restart_changes_nothing_of_it() -> None:
     assert anomalies(slower(45), 52) == anomalies(slower(45), 52, restart_at=48) != []
+
+
+def test_a_late_minute_of_one_makes_nobody_else_forget_and_is_judged_itself() -> None:
+    """Two companies on one analyzer; the telemetry of the second comes when others have closed the minute."""
+    rng, of = random.Random(1), Analyst(Models(None), Thresholds(0.99))
+    theirs, told = Entity("other", "bill", "/bill", "test"), []
+    of.judge([], T0)
+    for i in range(60):
+        at_s = T0 + 60 * i
+        of.learn(minutes(1, slower(55), rng, start_s=at_s))
+        of.learn(minutes(1, slower(50), rng, entity=theirs, start_s=at_s - (60 if i > 30 else 0)))
+        told += of.judge([], at_s + 65).anomalies
+    began = {(a.entity.org, a.metric): minute_of(a.started_s) for a in told}
+    assert began.keys() == {("demo", "p95_ms"), ("other", "p95_ms")}
+    assert began["demo", "p95_ms"] == 56
+    assert 50 <= (began["other", "p95_ms"] or 0) <= 53

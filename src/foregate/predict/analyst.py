@@ -11,15 +11,15 @@ from foregate.kernel.limits import ENTITIES_MAX
 from foregate.predict.alerts import AlertBook, Candidate, Thresholds
 from foregate.predict.explain import reasons
 from foregate.predict.failures import HORIZON_S, Failures
-from foregate.predict.features import matrix
+from foregate.predict.features import health, matrix
 from foregate.predict.features.around import Call
 from foregate.predict.features.words import percent
 from foregate.predict.models.model import EXPLAIN_MAX, Model
-from foregate.predict.moments import live_frame
+from foregate.predict.moments import live_frame, live_health
 from foregate.predict.panel import Panel
 from foregate.predict.unusual import Unusual
 from foregate.predict.usual import REFERENCE_MINUTES_MIN, Floats, cleaned
-from foregate.predict.verdict import Answer, Seen, scored, unscored
+from foregate.predict.verdict import NO_MODEL, Answer, Seen, scored, unscored
 from foregate.wire.alert import Alert
 from foregate.wire.anomaly import Anomaly
 from foregate.wire.entity import Entity
@@ -29,7 +29,6 @@ from foregate.wire.window import Tick, WindowStats
 
 LIKELY: Final = 0.5  # a lower score may keep to the budget of false alarms; it is told as "may"
 QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
-NO_MODEL: Final = "off"  # the model version of risks that are made without a model: they are never scored
 JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
 TURNS: Final = (1, 2, 3, 6)  # divisors of a minute's six ticks: nobody comes twice while others come once
 Beside = Mapping[Entity, Mapping[str, float]]
@@ -86,12 +85,18 @@ class Analyst:
         self._explain_max = EXPLAIN_MAX if explain else 0
         self._panel = Panel(entities_max)
         self._calls: Collection[Call] = ()
+        self._health: dict[Entity, Floats] = {}  # of all that are asked now, as of their last turn
         self._judged = False  # anything yet: what is learned before is the stored past
         self._failures = Failures()
         self._unusual = Unusual()
         self._late_anomalies: list[Anomaly] = []  # of closed minutes, handed out likewise
         self._book = AlertBook(horizon_s=HORIZON_S)
         self._late_alerts: list[Alert] = []  # outcomes found while learning, handed out with the next verdicts
+
+    @property
+    def refused(self) -> int:
+        """How many times a score would have raised an alert, had not too many been open."""
+        return self._book.refused
 
     def connect(self, calls: Collection[Call]) -> None:
         """The service map: (org, environment, caller, called)."""
@@ -154,10 +159,13 @@ class Analyst:
         time_s = ticks[0].time_s if ticks else time_s
         if time_s is None:
             return verdicts
-        ticks = self._in_turn(list({tick.entity: tick for tick in ticks}.values()))
+        everybody = {tick.entity: tick for tick in ticks}
+        ticks = self._in_turn(list(everybody.values()))
         slots = self._panel.slots([tick.entity for tick in ticks])
         states, past = self._states(ticks, slots, time_s), self._seen(slots, time_s)
         fit = [i for i, state in enumerate(states) if state == "scored"]
+        self._health = {entity: known for entity in everybody if (known := self._health.get(entity)) is not None}
+        self._look_at([tick for tick, state in zip(ticks, states, strict=True) if state != "scored"], time_s)
         risks = self._scored([ticks[i] for i in fit], [past[i] for i in fit], time_s, verdicts) if fit else {}
         verdicts.anomalies.extend(self._unusual.expire(time_s))
         for tick, state, seen in zip(ticks, states, past, strict=True):
@@ -191,16 +199,26 @@ class Analyst:
     def _seen(self, slots: NDArray[np.intp], time_s: float) -> list[Seen]:
         known = slots >= 0
         minutes, hours = np.zeros(len(slots), dtype=np.int64), np.zeros(len(slots))
-        minutes[known] = self._panel.usable_minutes(slots[known])
+        minutes[known] = self._panel.usable_minutes(slots[known], time_s)
         hours[known] = self._panel.known_hours(slots[known], time_s)
         return [Seen(m, h) for m, h in zip(minutes.tolist(), hours.tolist(), strict=True)]
+
+    def _look_at(self, ticks: Sequence[Tick], time_s: float) -> None:
+        """How those are that get no score: they are around others."""
+        known = [tick for tick in ticks if tick.entity in self._panel]
+        if known:
+            entities, now = [tick.entity for tick in known], _rows([row_of(tick.w1) for tick in known])
+            self._health.update(zip(entities, live_health(self._panel, entities, time_s, now), strict=True))
 
     def _scored(
         self, ticks: Sequence[Tick], seen: Sequence[Seen], time_s: float, verdicts: Verdicts
     ) -> dict[Entity, Risk]:
         entities = [tick.entity for tick in ticks]
         now = _rows([row_of(tick.w1) for tick in ticks])
-        frame = live_frame(self._panel, entities, time_s, now, self._calls)
+        for entity in entities:
+            self._health.pop(entity, None)
+        frame = live_frame(self._panel, entities, time_s, now, self._calls, self._health)
+        self._health.update(zip(entities, health(frame), strict=True))
         verdicts.anomalies.extend(self._unusual.tick(time_s, entities, frame))
         rows = matrix(frame)
         risks: dict[Entity, Risk] = {}

@@ -37,7 +37,8 @@ class FailureTracker:
         """The onset (Unix seconds, start of the first bad minute) when this minute completes a failure, else None."""
         if not minute.bad:
             self._in_a_row = 0
-            if self._last_bad_s is not None and minute.start_s - self._last_bad_s > GOOD_BEFORE_MIN * 60:
+            # A minute from before the last bad one: the clock was set back, and nothing else would end the spell.
+            if self._last_bad_s is not None and not 0 <= minute.start_s - self._last_bad_s <= GOOD_BEFORE_MIN * 60:
                 self._first_bad_s = self._last_bad_s = self.onset_s = None
             return None
         gap_s = None if self._last_bad_s is None else minute.start_s - self._last_bad_s

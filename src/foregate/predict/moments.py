@@ -5,7 +5,7 @@ before it, what is usual as it was when the present minute began, and what stand
 minute before left it, because live it is read once a minute.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -39,13 +39,36 @@ LAGGED: Final = tuple(
     )
 )  # fmt: skip
 MOMENTS_AT_ONCE: Final = 4_096  # frames of so many are made at a time: bounds the memory that takes
+NOBODY: Final[Mapping[Entity, Floats]] = {}
 _PAD: Final = REFERENCE_MINUTES + WINDOW_MINUTES
 
 
 def live_frame(
-    panel: Panel, entities: Sequence[Entity], time_s: float, now: Floats, calls: Collection[Call] = ()
+    panel: Panel,
+    entities: Sequence[Entity],
+    time_s: float,
+    now: Floats,
+    calls: Collection[Call] = (),
+    others: Mapping[Entity, Floats] = NOBODY,
 ) -> Frame:
-    """The moments of one tick. `now` (n, C): the minute that ends at `time_s`; every entity must be in the panel."""
+    """The moments of one tick. `now` (n, C): the minute that ends at `time_s`; every entity must be in the panel.
+
+    `others`: how those are of whom no moments are made, see `live_health`: they are around, too. An API that fails
+    already is not judged, and it is what those who call it must be told of.
+    """
+    frame = _moments(panel, entities, time_s, now)
+    of = np.concatenate([health(frame), *(row[None] for row in others.values())])
+    frame.around[:] = Neighbourhood([*entities, *others], calls).around(of)[: len(entities)]
+    return frame
+
+
+def live_health(panel: Panel, entities: Sequence[Entity], time_s: float, now: Floats) -> Floats:
+    """How each is, (n, len(HEALTH)); arguments as of `live_frame`."""
+    return health(_moments(panel, entities, time_s, now))
+
+
+def _moments(panel: Panel, entities: Sequence[Entity], time_s: float, now: Floats) -> Frame:
+    """With nobody around."""
     slots = panel.slots(entities)
     rows = np.empty((len(slots), now.shape[1], WINDOW_MINUTES), dtype=np.float32)
     # A closed minute that overlaps the present one by more than half says the same thing twice and is left out.
@@ -53,9 +76,7 @@ def live_frame(
     rows[:, :, -1] = cleaned(now[..., None])[..., 0]
     rows[:, LAGGED, -1] = rows[:, LAGGED, -2]
     around = np.full((len(slots), len(AROUND)), np.nan, dtype=np.float32)
-    frame = Frame(rows, panel.usual(slots), panel.season(slots, time_s), np.full(len(slots), time_s), around)
-    frame.around[:] = Neighbourhood(entities, calls).around(health(frame))
-    return frame
+    return Frame(rows, panel.usual(slots), panel.season(slots, time_s), np.full(len(slots), time_s), around)
 
 
 class Recorded:

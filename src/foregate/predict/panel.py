@@ -41,6 +41,7 @@ SLACK: Final = 48  # columns written before the axis is moved on
 SPAN: Final = REFERENCE_MINUTES + RENEWED_MINUTES + SLACK
 SET_BACK_S: Final = 900.0  # a minute older than the newest by more: the clock was set back
 QUARTERS: Final = SEASON_QUARTERS + 6
+_QUARTER_MINUTES: Final = QUARTER_S // MINUTE_S
 _ENTITIES_FIRST: Final = 64
 REQUIRED_COUNTS: Final = COLUMNS[:2]  # requests and errors: they alone decide whether a minute is usable
 T = TypeVar("T", bound=np.generic)
@@ -50,7 +51,7 @@ _CHUNK: Final = 1_024  # entities that are worked on at a time, and room that is
 class Panel:
     """Slots of entities: minutes (slots, C, SPAN), quarters of eight days (slots, 3, QUARTERS), usual levels.
 
-    Some 33 KB per slot: at `entities_max` 20,000 it takes 650 MB, and never more.
+    Some 37 KB per slot: at `entities_max` 20,000 it takes 750 MB, and never more.
     """
 
     def __init__(self, entities_max: int = ENTITIES_MAX) -> None:
@@ -59,6 +60,8 @@ class Panel:
         self._free: list[int] = []
         self._base = 0  # the minute (since the epoch) of column 0
         self._newest = -1  # the newest minute of any entity
+        self._levelled = -1  # the minute as of which the usual levels of all were made the last time
+        self._behind: set[int] = set()  # slots that have learned an earlier minute since then
         self._quarter = -1  # the newest quarter that was closed
         self._minutes: Floats = np.empty((0, len(COLUMNS), SPAN), dtype=np.float32)
         self._quarters: NDArray[np.float16] = np.empty((0, len(SEASONAL), QUARTERS), dtype=np.float16)
@@ -98,6 +101,8 @@ class Panel:
                     continue
                 self._minutes[slot, :, minute - self._base :] = np.nan
             at[entity] = slot
+            if minute < self._levelled:
+                self._behind.add(slot)
         new = [entity for entity in at if entity in self._slots]  # of too many in one minute the first are forgotten
         if new:
             slots = np.array([at[entity] for entity in new], dtype=np.intp)
@@ -132,6 +137,7 @@ class Panel:
             self._minutes[:] = np.nan  # the first minute, or a clock that jumped by hours: nothing left to compare with
             self._median[:] = self._spread[:] = self._calm[:] = self._worst[:] = np.nan
             self._known[:] = 0
+            self._levelled = -1
             self._base = minute - (SPAN - SLACK)
         elif minute >= self._base + SPAN:
             steps = minute - self._base - SPAN + SLACK
@@ -141,19 +147,30 @@ class Panel:
                 some[:, :, :kept] = some[:, :, SPAN - kept :]
             self._minutes[:, :, kept:] = np.nan
             self._base += steps
-        self._newest = minute
+        if (self._newest - minute) * MINUTE_S >= SET_BACK_S:
+            self._newest = self._levelled = -1
+        self._newest = max(self._newest, minute)  # a late minute makes nobody's time earlier
 
     def renew(self, minute_end_s: float) -> None:
-        """Make the usual levels anew that are due when the minute that ends now has been learned."""
-        end = int(minute_end_s // MINUTE_S)
-        self._level([slot for slot in self._slots.values() if self._due(slot, end)], end)
+        """Make the usual levels anew that are due when the minute that ends now has been learned, and add up quarters.
+
+        Nobody need have been asked in the very minute in which that is due: it is made up for, as of then.
+        """
+        self.settle()
         self.close_quarter(minute_end_s)
 
     def settle(self) -> None:
-        """Make the usual levels of all that was learned without `renew`, as of when they were due the last time."""
+        """Make the usual levels anew of all that was learned, as of when they were due the last time."""
         end = self._newest + 1
-        self._level(list(self._slots.values()), end // RENEWED_MINUTES * RENEWED_MINUTES)
-        self._level([slot for slot in self._slots.values() if self._known[slot] < YOUNG_MINUTES], end)
+        due = end // RENEWED_MINUTES * RENEWED_MINUTES
+        if due != self._levelled:
+            self._level(list(self._slots.values()), due)
+            self._levelled = due
+        elif self._behind:
+            self._level(list(self._behind), due)
+        self._behind.clear()
+        if end != due:
+            self._level([slot for slot in self._slots.values() if self._known[slot] < YOUNG_MINUTES], end)
 
     def _level(self, of: Sequence[int], end: int) -> None:
         due = np.array(of, dtype=np.intp)
@@ -163,20 +180,22 @@ class Panel:
             self._median[slots], self._spread[slots] = usual.median, usual.spread
             self._calm[slots], self._worst[slots], self._known[slots] = usual.calm, usual.worst, usual.minutes
 
-    def _due(self, slot: int, end: int) -> bool:
-        return end % RENEWED_MINUTES == 0 or self._known[slot] < YOUNG_MINUTES
-
     def close_quarter(self, minute_end_s: float) -> None:
-        """Add up the quarter of an hour that ends with this minute, if one does."""
+        """Add up the quarters of an hour that are over when this minute is, and were not added up yet.
+
+        One that was is only done again when it ends with this minute: its minutes are learned a second time.
+        """
         end = int(minute_end_s // MINUTE_S)
-        if end % (QUARTER_S // MINUTE_S) or not self._slots:
+        number = end // _QUARTER_MINUTES - 1
+        known = number <= self._quarter
+        if not self._slots or (known and end % _QUARTER_MINUTES):
             return
         slots = np.array(list(self._slots.values()), dtype=np.intp)
-        number = end // (QUARTER_S // MINUTE_S) - 1
+        oldest = number if known or self._quarter < 0 else max(self._quarter + 1, number - SPAN // _QUARTER_MINUTES)
         self._begin_quarter(number)
-        self._quarters[slots, :, number % QUARTERS] = quarter_of(
-            self._trailing(slots, end, QUARTER_S // MINUTE_S, len(TRAFFIC))
-        )
+        for each in range(oldest, number + 1):
+            minutes = self._trailing(slots, (each + 1) * _QUARTER_MINUTES, _QUARTER_MINUTES, len(TRAFFIC))
+            self._quarters[slots, :, each % QUARTERS] = quarter_of(minutes)
 
     def _begin_quarter(self, number: int) -> None:
         """Empty the places of the quarters since the last one: they still hold what was eight days before."""
@@ -238,15 +257,21 @@ class Panel:
         return counted
 
     def known_hours(self, slots: NDArray[np.intp], time_s: float) -> NDArray[np.float64]:
-        """Of how many of the last 24 hours something is known, by quarters, (n,)."""
-        number = int(time_s // QUARTER_S)
-        day = self._quarters[slots[:, None], 0, (number - np.arange(1, DAY_QUARTERS + 1)) % QUARTERS]
-        hours: NDArray[np.float64] = (~np.isnan(day)).sum(axis=1) * (QUARTER_S / 3600)
+        """For how many hours something has been known of each, at most 24, (n,). Quiet nights in between do not count
+        against it."""
+        place = np.arange(QUARTERS)
+        age = ((int(time_s // QUARTER_S) - 1 - place) % QUARTERS + 1).astype(np.int16)  # in quarters, by their place
+        oldest = np.where(np.isnan(self._quarters[slots, 0]), np.int16(0), age).max(axis=1)
+        hours: NDArray[np.float64] = np.minimum(oldest, DAY_QUARTERS) * (QUARTER_S / 3600)
         return hours
 
-    def usable_minutes(self, slots: NDArray[np.intp]) -> NDArray[np.int64]:
-        """How many minutes of the axis could be compared with, (n,)."""
-        counted: NDArray[np.int64] = is_usable(self._minutes[slots, : len(REQUIRED_COUNTS)]).sum(axis=-1)
+    def usable_minutes(self, slots: NDArray[np.intp], until_s: float | None = None) -> NDArray[np.int64]:
+        """How many minutes could be compared with, (n,): of the whole axis, or of those that are at `until_s`."""
+        if until_s is None:
+            minutes = self._minutes[slots, : len(REQUIRED_COUNTS)]
+        else:
+            minutes = self._trailing(slots, int(until_s // MINUTE_S), REFERENCE_MINUTES, len(REQUIRED_COUNTS))
+        counted: NDArray[np.int64] = is_usable(minutes).sum(axis=-1)
         return counted
 
 

@@ -13,6 +13,7 @@ from foregate.wire.entity import Entity
 from foregate.wire.risk import HorizonScore, Risk, RiskState
 
 DAY_H: Final = 24.0
+NO_MODEL: Final = "off"  # the model version of risks that are made without a model: they are never scored
 _BASELINES: Final = {
     "persistence (error rate)": FEATURE_NAMES.index("error_rate_1m"),
     "robust z (p95)": FEATURE_NAMES.index("p95_z"),
@@ -21,7 +22,8 @@ _BASELINES: Final = {
 
 
 class Seen(NamedTuple):
-    """How much of an entity's past is known: minutes of the last four hours to compare with, hours of the last day."""
+    """How much of an entity's past is known: minutes of the last four hours to compare with, and for how many hours
+    something has been known of it, at most a day."""
 
     minutes: int
     hours: float
@@ -61,7 +63,8 @@ def unscored(entity: Entity, time_s: float, state: RiskState, version: str, seen
     note = ""
     if state == "learning":
         lacks = f"learning: {seen.minutes} of {REFERENCE_MINUTES_MIN} min"
-        note = lacks if seen.minutes < REFERENCE_MINUTES_MIN else "no model: nothing is foretold"
+        enough = seen.minutes >= REFERENCE_MINUTES_MIN
+        note = "no model: nothing is foretold" if enough and version == NO_MODEL else lacks
     return Risk(
         time_s=time_s,
         entity=entity,
@@ -82,4 +85,4 @@ def _baselines(row: Floats) -> dict[str, float]:
 def _note(seen: Seen) -> str:
     if seen.hours >= DAY_H:
         return ""
-    return f"learning: {seen.hours:.0f} of {DAY_H:.0f} h: what is usual at this time of day is not known yet"
+    return f"learning: {int(seen.hours)} of {DAY_H:.0f} h: what is usual at this time of day is not known yet"

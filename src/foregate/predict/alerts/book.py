@@ -55,12 +55,16 @@ class AlertBook:
     def __init__(self, *, horizon_s: int, pages_max: int = OPEN_ALERTS_MAX) -> None:
         self._horizon_s, self._pages_max = horizon_s, pages_max
         self._pages: dict[Entity, _Page] = {}
+        self._replaced: list[Alert] = []  # by a later one of the same entity, when both were restored
         self.refused = 0
 
     def restore(self, alerts: list[Alert]) -> None:
         """Take up again the alerts whose outcome was open before a restart."""
         for alert in sorted(alerts, key=lambda a: a.raised_s):
             if alert.kind == "risk" and (alert.outcome == "pending" or alert.state == "open"):
+                before = self._pages.pop(alert.entity, None)
+                if before is not None:
+                    self._replaced.append(before.alert)
                 self._pages[alert.entity] = _Page(alert)
 
     def holds(self, entity: Entity) -> bool:
@@ -98,8 +102,9 @@ class AlertBook:
 
     def _follow(self, page: _Page, c: Candidate) -> Alert | None:
         alert = page.alert
-        page.low_ticks = page.low_ticks + 1 if c.score < alert.threshold * CLOSE_SHARE else 0
-        if alert.state == "closed" and c.score >= alert.threshold and alert.outcome == "pending":
+        # By the threshold of now: when another model or budget has come, that of then says nothing about this score.
+        page.low_ticks = page.low_ticks + 1 if c.score < c.threshold * CLOSE_SHARE else 0
+        if alert.state == "closed" and c.score >= c.threshold and alert.outcome == "pending":
             return self._update(page, c.time_s, state="open", closed_s=None)  # the same alarm, not a second one
         if alert.state == "open" and page.low_ticks >= CLOSE_TICKS:
             return self._update(page, c.time_s, state="closed", closed_s=c.time_s)
@@ -121,16 +126,13 @@ class AlertBook:
     def expire(self, time_s: float, suspects: dict[Entity, float]) -> list[Alert]:
         """Close what is over at `time_s`, or lies ahead of it. `suspects`: first bad minutes that may still turn out to
         be failures."""
-        changed = []
+        changed = [_ended(alert, time_s) for alert in self._replaced]
+        self._replaced = []
         for entity, page in list(self._pages.items()):
             if page.alert.raised_s - _AHEAD_S <= time_s and not self._over(page.alert, time_s, suspects.get(entity)):
                 continue
             del self._pages[entity]
-            outcome = "no_failure" if page.alert.outcome == "pending" else page.alert.outcome
-            closed_s = time_s if page.alert.closed_s is None else page.alert.closed_s
-            changed.append(
-                replace(page.alert, updated_s=time_s, state="closed", outcome=outcome, closed_s=closed_s),
-            )
+            changed.append(_ended(page.alert, time_s))
         return changed
 
     def _over(self, alert: Alert, time_s: float, suspect_s: float | None) -> bool:
@@ -145,3 +147,9 @@ class AlertBook:
 
     def unresolved(self) -> list[Alert]:
         return [page.alert for page in self._pages.values()]
+
+
+def _ended(alert: Alert, time_s: float) -> Alert:
+    outcome = "no_failure" if alert.outcome == "pending" else alert.outcome
+    closed_s = time_s if alert.closed_s is None else alert.closed_s
+    return replace(alert, updated_s=time_s, state="closed", outcome=outcome, closed_s=closed_s)

@@ -24,6 +24,7 @@ class _Spell:
     within: int = 0  # ticks in a row within CLOSE_Z
     worst: Reading | None = None
     anomaly: Anomaly | None = None
+    heard_s: float | None = None  # when it was observed last; None: not since a restart
 
 
 def anomaly_id(entity: Entity, metric: str, started_s: float) -> str:
@@ -78,7 +79,10 @@ class Spells:
         ended = []
         for key, spell in list(self._spells.items()):
             last_s = spell.anomaly.updated_s if spell.anomaly else spell.started_s
-            if abs(time_s - last_s) > SILENT_S:  # far ahead: the clock was set back, and nothing else would end it
+            if spell.heard_s is None and last_s <= time_s:  # stored as of its last change: perhaps long ago
+                spell.heard_s = time_s
+            heard_s = last_s if spell.heard_s is None else spell.heard_s
+            if abs(time_s - heard_s) > SILENT_S:  # far ahead: the clock was set back, and nothing else would end it
                 del self._spells[key]
                 if spell.anomaly is not None:
                     ended.append(msgspec.structs.replace(spell.anomaly, ended_s=last_s))
@@ -86,6 +90,7 @@ class Spells:
 
 
 def _advance(spell: _Spell, time_s: float, entity: Entity, reading: Reading) -> Anomaly | None:
+    spell.heard_s = time_s
     unusual, usual = abs(reading.z) >= OPEN_Z and reading.rare, abs(reading.z) < CLOSE_Z
     spell.beyond = spell.beyond + 1 if unusual else 0
     spell.within = spell.within + 1 if usual else 0
