@@ -1,9 +1,11 @@
 """What an analyzer takes up again from its stores: alerts, the days before, and what stood beside the last minutes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import replace
 from tests.app.signals.rig import SignalsRig
 from tests.app.test_analysis import START_S, Machine
 from tests.app.test_objectives import Told
@@ -11,9 +13,13 @@ from tests.predict.making import toy_model
 
 from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.series import EmbeddedSeries
+from foregate.app.analysis import SEASON_QUARTERS_MAX
 from foregate.predict import Analyst, Models, Thresholds
 from foregate.predict.analyst import Beside
+from foregate.predict.features.around import Call
 from foregate.wire import TOPIC_EVENTS
+from foregate.wire.alert import Alert
+from foregate.wire.anomaly import Anomaly
 from foregate.wire.change import Change
 from foregate.wire.entity import Entity
 from foregate.wire.objective import Budget, Objective, ObjectiveState
@@ -32,6 +38,16 @@ class Watched(Analyst):
         super().__init__(Models(None), Thresholds(0.8))
         self.quarters: list[float] = []
         self.beside: dict[float, dict[str, float]] = {}
+        self.calls: list[Collection[Call]] = []
+        self.taken_up: tuple[list[Alert], list[Anomaly]] = ([], [])
+
+    def connect(self, calls: Collection[Call]) -> None:
+        self.calls.append(calls)
+        super().connect(calls)
+
+    def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly]) -> None:
+        self.taken_up = (list(alerts), list(anomalies))
+        super().restore(alerts, anomalies)
 
     def learn(self, minutes: Iterable[tuple[Entity, WindowStats]], beside: Beside | None = None) -> None:
         minutes = list(minutes)
@@ -115,7 +131,58 @@ def test_minutes_that_are_made_up_for_have_their_deployments_and_no_budget_of_to
         said = [first.beside[START_S + 60.0 * i] for i in range(3)]
         assert [minute["deploys"] for minute in said] == [0.0, 1.0, 0.0]
         assert ["budget_left" in minute for minute in said] == [False, False, True]
+        assert first.calls == [rig.signals.calls()], "who asks whom, as of the newest minute"
         machine.close()
         machine.open()
         assert [second.beside[START_S + 60.0 * i]["deploys"] for i in range(3)] == [0.0, 1.0, 0.0]
     rig.signals.close()
+
+
+def test_all_that_was_open_is_taken_up_again_however_old_and_however_many_came_since(tmp_path: Path) -> None:
+    old = Anomaly("open", START_S - 3 * DAY_S, START_S - 9e3, None, PAY, "p95_ms", 9.0, 1.0, 9.0, "slow")
+    over = [replace(old, id=f"{i}", started_s=START_S - 60.0 - i, ended_s=START_S - 30.0) for i in range(1_100)]
+    watched = Watched()
+    with running(Machine(tmp_path, lambda: Watched())) as machine:
+        machine.findings.put_anomalies([old, *over])
+        machine.findings.put_alerts(
+            [alert("pending", START_S - 2_000.0, state="closed"), alert("open", START_S - 900.0)]
+        )
+        machine.findings.put_alerts([alert(f"burn {i}", START_S - i, kind="burn_rate") for i in range(1_100)])
+        machine.findings.put_alerts([alert("over", START_S - 9e3, state="closed", outcome="no_failure")])
+        machine.close()
+        machine.make_analyst = lambda: watched
+        machine.open()
+    alerts, anomalies = watched.taken_up
+    assert [one.id for one in alerts] == ["pending", "open"]
+    assert [one.id for one in anomalies] == ["open"]
+
+
+def alert(number: str, raised_s: float, **other: Any) -> Alert:
+    made = Alert(number, raised_s, raised_s, PAY, "open", "pending", 0.9, 0.9, 0.8, 900, "v", "title", ())
+    return replace(made, **other)
+
+
+def test_after_the_clock_was_set_back_what_stands_beside_the_minutes_is_known_again(tmp_path: Path) -> None:
+    rig, watched = SignalsRig(tmp_path / "rig"), Watched()
+    with running(Machine(tmp_path, lambda: watched, signals=rig.signals)) as machine:
+        for back_s in (0.0, 7_200.0):
+            machine.clock.jump_to(START_S - back_s)
+            rig.clock.jump_to(START_S - back_s)
+            rig.states = (ObjectiveState(START_S - back_s, PAY, Objective(availability=0.999), (BUDGET,), 30.0),)
+            machine.live(70, judged=False)
+            for _ in range(8):
+                machine.analysis.step()
+                machine.clock.advance(5.0)
+            assert "budget_left" in watched.beside[START_S - back_s]
+        assert len(watched.calls) == 2
+    rig.signals.close()
+
+
+def test_after_a_long_sleep_the_days_before_are_read_in_parts(tmp_path: Path) -> None:
+    store(tmp_path, [NOW_S - 7 * DAY_S + step * QUARTER_S for step in range(2 * 96)])
+    watched = Watched()
+    with running(Machine(tmp_path, lambda: watched)) as machine:
+        begun = len(watched.quarters)
+        machine.clock.advance(DAY_S)
+        machine.analysis.step()
+        assert 0 < len(watched.quarters) - begun <= SEASON_QUARTERS_MAX

@@ -38,6 +38,7 @@ ROWS_MAX: Final = 4_000_000  # of one reading: more than a quarter of an hour of
 RESTORE_STEP_S: Final = 900.0  # the past is read in steps of it: the windows of all entities are many
 DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S
+SEASON_QUARTERS_MAX: Final = 8  # read in one step: after a night asleep the rest comes with the next ticks
 SEASON_AHEAD_S: Final = 2 * HOUR_S  # how far ahead of now's weekday and time the quarters of a week ago are read
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -78,17 +79,13 @@ class Analysis:
         self._newest_s = 0.0  # the start of the newest minute that was learned
         self._owed = Verdicts()  # judged, but not stored yet: the analyst will not say it a second time
         self._last_expire_s = clock.monotonic()
+        self._refused = 0  # alerts, as far as the log has them
         self.risks: Sequence[Risk] = ()  # of the last tick
 
     def restore(self) -> None:
         """Take up what an earlier analyzer knew: its open findings, and each entity's past minutes."""
         now_s = self._clock.now()
-        alerts = self._findings.alerts(state=None, limit=OPEN_ALERTS_MAX, before=None)
-        anomalies = self._findings.anomalies(from_s=now_s - 86_400.0, limit=OPEN_ALERTS_MAX)
-        self._analyst.restore(
-            [each for each in alerts if each.kind == "risk" and (each.state == "open" or each.outcome == "pending")],
-            [anomaly for anomaly in anomalies if anomaly.ended_s is None],
-        )
+        self._analyst.restore(self._findings.unresolved_alerts(), self._findings.open_anomalies())
         # Minutes that the windower will close again itself are the younger ones; both sides know where that begins.
         until_s = (now_s - MINUTE_DELAY_S) // 60 * 60
         self._consumer.windower.closed_minutes(until_s)
@@ -116,7 +113,9 @@ class Analysis:
     def _read_season(self, now_s: float) -> None:
         """The next quarters of a week ago, until it is those that were learned live or at the start."""
         due_s = min(now_s // QUARTER_S * QUARTER_S - WEEK_S + SEASON_AHEAD_S, self._season_known_s)
-        while self._season_until_s < due_s:
+        for _ in range(SEASON_QUARTERS_MAX):
+            if self._season_until_s >= due_s:
+                return
             self._learn_quarter(self._season_until_s)
             self._season_until_s += QUARTER_S
 
@@ -177,11 +176,15 @@ class Analysis:
         lost_before, set_back_before = self._consumer.lost_batches, self._consumer.clock_set_back
         self._consumer.step()
         if self._consumer.clock_set_back != set_back_before:
+            self._newest_s = 0.0  # what comes now is the newest again
             self._log.warning("clock_was_set_back", effect="windows begin anew at the clock's time")
         if lost := self._consumer.lost_batches - lost_before:
             self._log.error("events_lost_unread", batches=lost, reason="the bus was at its bound before they were read")
 
     def _tidy(self, now_s: float) -> None:
+        if (refused := self._analyst.refused - self._refused) > 0:
+            self._refused += refused
+            self._log.error("alerts_refused", count=refused, reason=f"{OPEN_ALERTS_MAX} are open: there is a bound")
         self._consumer.expire()
         self._findings.expire(now_s - FINDINGS_RETENTION_S)
         for topic in (TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS):

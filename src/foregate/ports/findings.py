@@ -48,6 +48,14 @@ class FindingsReader(Protocol):
         """Newest first."""
         ...
 
+    def open_anomalies(self) -> list[Anomaly]:
+        """All that have not ended, whenever they began."""
+        ...
+
+    def unresolved_alerts(self) -> list[Alert]:
+        """All alerts of a risk that are open, or whose outcome is."""
+        ...
+
     def alerts(self, *, state: AlertState | None, limit: int, before: tuple[float, str] | None) -> list[Alert]:
         """Newest first; `before` is the (raised_s, id) of the last one on the page before."""
         ...

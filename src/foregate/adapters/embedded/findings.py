@@ -147,6 +147,16 @@ class EmbeddedFindings(FindingsWriter, FindingsReader):
         query = "SELECT finding FROM anomalies WHERE started_s >= ? ORDER BY started_s DESC, id DESC LIMIT ?"
         return [_decode_anomaly(blob) for blob in self._blobs(query, (from_s, limit))]
 
+    def open_anomalies(self) -> list[Anomaly]:
+        """All that have not ended, whenever they began. Looks at every anomaly that is kept."""
+        query = "SELECT finding FROM anomalies WHERE ended_s IS NULL ORDER BY started_s, id"
+        return [_decode_anomaly(blob) for blob in self._blobs(query, ())]
+
+    def unresolved_alerts(self) -> list[Alert]:
+        """All alerts of a risk that are open, or whose outcome is. Looks at every alert that is kept."""
+        alerts = (_decode_alert(blob) for blob in self._blobs("SELECT finding FROM alerts ORDER BY raised_s, id", ()))
+        return [one for one in alerts if one.kind == "risk" and (one.state == "open" or one.outcome == "pending")]
+
     def alerts(self, *, state: AlertState | None, limit: int, before: tuple[float, str] | None) -> list[Alert]:
         """Newest first; `before` is the (raised_s, id) of the last one on the page before."""
         raised_s, number = before if before is not None else (float("inf"), "")
