@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 from itertools import chain, groupby
 
+import hypothesis
 import pytest
 import pytest_timeout
 from tests.ports.kafka_server import REAL_BROKERS, KafkaServer, kafka_server
@@ -21,6 +22,11 @@ _ADAPTERS = {
     "kafka": f"Kafka ({'a real broker' if REAL_BROKERS else 'the mock cluster of the client library'})",
 }
 WHOLE = ("process", "e2e")  # folders
+# How long an example takes by the clock on the wall says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 _GRACE_S = 60.0  # for pytest-timeout to end a test its own way
 _STDERR = pytest.StashKey[int]()
 
