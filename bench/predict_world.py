@@ -14,6 +14,7 @@ from foregate.predict.models.library import xgboost
 from foregate.predict.models.model import HORIZONS_S, Header, Horizon, decode_model, encode_model
 from foregate.predict.season import QUARTER_S
 from foregate.wire.entity import Entity
+from foregate.wire.minutes import SIGNALS
 from foregate.wire.window import Tick, WindowStats
 
 T0: Final = 1_700_006_400.0  # a whole quarter of an hour, so that the dearest minute is among the first sixteen
@@ -70,11 +71,12 @@ class World:
         return [Tick(time_s, e, a, b, c, 15.0) for e, a, b, c in zip(self.entities, w1, w5, w15, strict=True)]
 
     def beside(self) -> dict[Entity, dict[str, float]]:
-        """What stands beside the windows: quota, budget, disk and certificate of each."""
-        left = self._rng.random((len(self.entities), 3)).tolist()
+        """What stands beside the windows: what is left of everything, the certificate and the time limit of each."""
+        stocks = [name for name in SIGNALS if name.endswith("_left")]
+        left = self._rng.random((len(self.entities), len(stocks))).tolist()
         return {
-            e: {"quota_left": a, "budget_left": b, "disk_left": c, "cert_left_s": 8e6}
-            for e, (a, b, c) in zip(self.entities, left, strict=True)
+            e: {**dict(zip(stocks, of, strict=True)), "cert_left_s": 8e6, "time_limit_ms": 2e3}
+            for e, of in zip(self.entities, left, strict=True)
         }
 
     def live(self, analyst: Analyst, days: float, minutes: int) -> Iterator[str]:
