@@ -192,8 +192,8 @@ def test_a_late_minute_makes_no_level_older_and_counts_in_the_next_one() -> None
     late, run = Entity("o", "late", "/", "e"), minutes(52, Shape(p50_ms=lambda m: 50.0 + m), random.Random(5))
     panel, prompt = panel_of(run), panel_of(run)
     before = panel.usual(panel.slots([PAY])).median.tolist()
-    panel.learn(T0 + 60 * 43, {late: row_of(window(T0 + 60 * 43, 60, Shape()))})  # ends at a minute when levels are due
-    panel.renew(T0 + 60 * 44)
+    panel.learn(T0 + 60 * 45, {late: row_of(window(T0 + 60 * 45, 60, Shape()))})  # ends at a minute when levels are due
+    panel.renew(T0 + 60 * 46)
     assert panel.usual(panel.slots([PAY])).median.tolist() == before
     for i in (52, 53):
         [(_, minute)] = minutes(1, Shape(), start_s=T0 + 60 * i)
