@@ -1,6 +1,6 @@
 # Everything a person does with this checkout. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt web bench cache-tests kafka-test train soak fuzz lock wheel clean
+.PHONY: help run ready test check check-python check-types check-web fmt web bench cache-tests kafka-test train soak fuzz lock wheel clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -19,15 +19,23 @@ help: ## Show this help.
 run: $(BIN)/.run $(ASSETS) ## Start the demo: gateway, console, and services with faults to switch on. Ctrl-C stops it. ARGS="--help" for more.
 	@$(BIN)/foregate demo $(ARGS)
 
-test: $(BIN)/.dev $(ASSETS) tests/node/node_modules/.installed ## Run all tests: real sockets, processes, stores and a real browser.
+ready: $(BIN)/.dev $(ASSETS) tests/node/node_modules/.installed ## Install and build what the tests need.
+
+test: ready ## Run all tests: real sockets, processes, stores and a real browser.
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
-check: $(BIN)/.dev web/node_modules/.installed ## Lint, types, import contracts and house rules (under a minute).
+check: check-python check-types check-web ## Lint, types, import contracts and house rules (under a minute; sooner with -j2).
+
+check-python: $(BIN)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest tests/house
+
+check-types: $(BIN)/.dev
+	$(BIN)/mypy
+
+check-web: web/node_modules/.installed
 	npm --prefix web run --silent check
 
 fmt: $(BIN)/.dev ## Format the Python code.
