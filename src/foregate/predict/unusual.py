@@ -65,7 +65,8 @@ class Unusual:
             for i, entity in enumerate(entities):
                 self._late[entity] = _Late(values[i], floor[i], entity in grown_up)
             return []
-        late = {entity: one for entity, one in self._late.items() if entity not in set(entities)}
+        here = set(entities)
+        late = {entity: one for entity, one in self._late.items() if entity not in here}
         self._late = {}
         if late:
             entities = [*entities, *late]
