@@ -149,6 +149,11 @@ def test_what_its_node_reports_of_a_container_is_its_services(world: World) -> N
     for name, value in (("container_memory_working_set_bytes", 90), ("container_spec_memory_limit_bytes", 100)):
         world.prometheus({name: [(value, named)]}, job="kubelet")
     assert world.left(service="search") == {"memory": 0.1}
+    for name, value in (("container_memory_working_set_bytes", 990), ("container_spec_memory_limit_bytes", 1_000)):
+        world.prometheus(
+            {name: [(value, {"id": "/kubepods"}), (value, {"container": "", "pod": "pay-1"})]}, job="kubelet"
+        )
+    assert world.left(service="") == {}  # of routes without a service it says nothing
 
 
 @pytest.mark.parametrize(
@@ -172,6 +177,14 @@ def test_nonsense_and_half_of_it_say_nothing(world: World, metrics: dict[str, An
     assert world.left() == {}
     world.otlp("p2", heap(600))
     assert world.left() == {"memory": 0.4}  # and cost nothing else
+
+
+def test_what_a_space_of_a_heap_was_given_is_no_limit_by_the_names_of_prometheus_either(world: World) -> None:
+    limit = [(100, {"v8js_heap_space_name": "new_space"})]
+    world.prometheus({"v8js_memory_heap_used_bytes": 90, "v8js_memory_heap_limit_bytes": limit})
+    assert world.left() == {}
+    world.prometheus({"v8js_memory_heap_limit_bytes": 900})
+    assert world.left() == {"memory": 0.9}
 
 
 def test_who_falls_silent_is_believed_for_three_minutes(world: World) -> None:
@@ -198,6 +211,14 @@ def test_after_a_clock_was_set_back_what_was_ahead_is_forgotten(world: World) ->
     world.clock.jump_to(T0 + 60.0)
     world.left(0)
     world.send.resources.learn([], T0)
+    world.send.otlp("payments", "p1", heap(200), T0 + 61.0)
+    assert world.left(1) == {"memory": 0.8}
+
+
+def test_after_a_clock_was_set_back_what_is_sent_is_still_read(world: World) -> None:
+    world.otlp("p1", heap(600), 7_200.0)
+    world.clock.jump_to(T0 + 60.0)
+    world.left(0)
     world.send.otlp("payments", "p1", heap(200), T0 + 61.0)
     assert world.left(1) == {"memory": 0.8}
 

@@ -21,7 +21,7 @@ _SUFFIXES: Final = ("", "_bytes", "_threads", "_connections", "_ratio")
 
 
 class Metric(NamedTuple):
-    """`where`: one of these attributes, and the value that it must have; without one `without` must not be there.
+    """`where`: one of these attributes, and the value that it must have. `without`: none of these must be there.
 
     `positive`: 0 means that nothing was measured yet.
     """
@@ -29,7 +29,7 @@ class Metric(NamedTuple):
     name: str
     role: Role
     where: tuple[tuple[str, ...], str] | None = None
-    without: str = ""
+    without: tuple[str, ...] = ()
     positive: bool = False
 
 
@@ -94,7 +94,7 @@ RESOURCES: Final = (
         "memory_left",
         (
             Metric("v8js.memory.heap.used", "used"),
-            Metric("v8js.memory.heap.limit", "limit", without="v8js.heap.space.name"),
+            Metric("v8js.memory.heap.limit", "limit", without=("v8js.heap.space.name",)),
         ),
     ),
     Resource("memory_left", (Metric("k8s.container.memory_limit_utilization", "share"),)),
@@ -169,10 +169,13 @@ def _meanings() -> dict[str, tuple[Meaning, ...]]:
 
 
 def _with_spellings(metric: Metric) -> Metric:
-    if metric.where is None:
-        return metric
-    names, value = metric.where
-    return metric._replace(where=(tuple(dict.fromkeys(one for name in names for one in spellings(name))), value))
+    without = _spelled(metric.without)
+    where = None if metric.where is None else (_spelled(metric.where[0]), metric.where[1])
+    return metric._replace(where=where, without=without)
+
+
+def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for name in names for one in spellings(name)))
 
 
 MEANINGS: Final[Mapping[str, tuple[Meaning, ...]]] = _meanings()

@@ -25,7 +25,7 @@ class ResourceWatch:
         self.skipped_batches = 0
         self._bus = bus
         self._resources = resources
-        self._since_s = clock.now() - (REPEATED_MINUTES + 1) * 60.0
+        self._clock = clock
         self._first = 0
         self._offsets = {
             partition: max(-1, bus.last_offset(TOPIC_POINTS, partition) - WARM_UP_BATCHES_MAX)
@@ -45,10 +45,11 @@ class ResourceWatch:
     def _read(self, partition: int) -> int:
         after = self._offsets[partition] = self._ahead(partition, self._offsets[partition])
         batches = self._bus.read(TOPIC_POINTS, partition, after, BATCHES_MAX)
+        since_s = self._clock.now() - (REPEATED_MINUTES + 1) * 60.0
         for batch in batches:
             self._offsets[partition] = batch.offset
-            if batch.time_s < self._since_s:
-                continue  # of before the start, and too old to say anything of now
+            if batch.time_s < since_s:
+                continue  # too old to say anything of now
             with suppress(msgspec.DecodeError, UnicodeDecodeError):  # the archive's reader counts what cannot be read
                 self._resources.learn(decode_points(batch.payload), batch.time_s)
         return sum(len(batch.payload) for batch in batches)

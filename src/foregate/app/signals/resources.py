@@ -164,8 +164,10 @@ def _says(point: Point, meaning: Meaning) -> bool:
         return False
     if metric.where is not None and not any(point.attributes.get(name) == metric.where[1] for name in metric.where[0]):
         return False
-    if metric.without and metric.without in point.attributes:
+    if any(name in point.attributes for name in metric.without):
         return False
+    if meaning.resource.named_by and not point.attributes.get(meaning.resource.named_by):
+        return False  # of a whole pod or node: an empty name would be that of routes without a service
     if not isfinite(value) or value < 0.0 or (metric.positive and value == 0.0):
         return False
     if metric.role == "limit":
