@@ -237,6 +237,21 @@ def test_what_stands_beside_the_windows_and_what_a_service_calls_reach_the_featu
     assert np.isnan(rows[1, [quota, worst]]).all()
 
 
+def test_who_is_asked_every_third_minute_is_idle_in_between_unless_nobody_is_heard_of() -> None:
+    def traffic(beside: bool) -> float:
+        shown: list[np.ndarray] = []
+        a = Analyst(Models(toy_model()), Thresholds(), observer=lambda org, version, rows, time_s: shown.append(rows))
+        other = Entity(PAY.org, "ledger", "/book", PAY.environment)
+        for i in range(61):
+            asked = ([PAY] if i % 3 == 0 else []) + ([other] if beside else [])
+            a.learn([(entity, window(T0 + 60 * i, 60, CALM)) for entity in asked])
+        a.judge([tick(T0 + 61 * 60, CALM)])
+        return float(shown[0][0, FEATURE_NAMES.index("rps_ratio_15m")])
+
+    assert traffic(beside=True) == pytest.approx(1 / 3, abs=0.1)
+    assert traffic(beside=False) == pytest.approx(1.0)  # perhaps nothing was recorded
+
+
 def test_a_verdict_has_all_horizons_the_simple_scores_beside_it_and_what_it_lacks() -> None:
     a = analyst()
     a.learn(minutes(20, CALM))

@@ -9,7 +9,7 @@ from foregate.predict.moments import LAGGED, Recorded, live_frame
 from foregate.predict.panel import Panel
 from foregate.predict.usual import LATENCIES
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import COLUMNS
+from foregate.wire.minutes import COLUMNS, COUNTED
 
 ENTITIES = tuple(Entity("o", f"s{i // 2}", f"/{i}", "e") for i in range(5))
 CALLS = frozenset({("s0", "s1"), ("s1", "s2")})
@@ -35,8 +35,8 @@ def recorded(seed: int = 7) -> System:
     return System("made", T0, ENTITIES, minutes, CALLS)
 
 
-def live(system: System, at: set[int]) -> dict[int, np.ndarray]:
-    """What the analyst computes at the end of these minutes."""
+def live(system: System, at: set[int], silent: bool = False) -> dict[int, np.ndarray]:
+    """What the analyst computes at the end of these minutes. `silent`: of minutes without traffic it hears nothing."""
     panel, found = Panel(), {}
     calls = {("o", "e", a, b) for a, b in system.calls}
     for j in range(system.minutes.shape[2]):
@@ -46,7 +46,12 @@ def live(system: System, at: set[int]) -> dict[int, np.ndarray]:
             now[:, LAGGED] = np.nan  # what stands beside the windows is not read yet
             found[j] = matrix(live_frame(panel, ENTITIES, start_s + 60, now, calls))
         here = ~np.isnan(system.minutes[:, 0, j])
-        panel.learn(start_s, {ENTITIES[i]: system.minutes[i, :, j] for i in np.flatnonzero(here)})
+        if silent:
+            here &= system.minutes[:, 0, j] > 0
+        rows = {ENTITIES[i]: system.minutes[i, :, j] for i in np.flatnonzero(here)}
+        panel.learn(start_s, rows)
+        if silent:
+            panel.fall_silent(start_s, rows)
         panel.renew(start_s + 60)
     return found
 
@@ -63,6 +68,23 @@ def test_the_features_of_a_recording_are_those_of_live_judgement() -> None:
         assert same.all(), (j, [FEATURE_NAMES[f] for f in np.unique(np.nonzero(~same)[1])])
     known = ~np.isnan(np.stack(list(served.values()))).all(axis=(0, 1))
     assert known.all(), [name for name, k in zip(FEATURE_NAMES, known, strict=True) if not k]
+
+
+def test_a_minute_in_which_nobody_asked_is_live_what_it_is_in_a_recording() -> None:
+    """There is no window of it: that others of the organisation were asked says that this one was not."""
+    system = recorded()
+    idle = np.isnan(system.minutes[:, :1]) | (system.minutes[:, :1] == 0)
+    idle[3, :, :500] = False  # it was not there yet
+    silent = np.where(idle, np.float32(np.nan), system.minutes)
+    for name in COUNTED:
+        silent[:, COLUMN[name]][idle[:, 0]] = 0
+    system = System("silent", T0, ENTITIES, silent, CALLS)
+    at = np.random.default_rng(2).integers(530, MINUTES, 40)
+    rows, served = Recorded(system).rows(at), live(system, set(at.tolist()), silent=True)
+    for j, values in served.items():
+        learned = rows[:, at.tolist().index(j)]
+        same = np.isclose(values, learned, rtol=1e-5, atol=1e-6, equal_nan=True)
+        assert same.all(), (j, [FEATURE_NAMES[f] for f in np.unique(np.nonzero(~same)[1])])
 
 
 def test_no_feature_of_a_recording_knows_what_comes_later() -> None:

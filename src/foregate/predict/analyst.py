@@ -111,6 +111,7 @@ class Analyst:
         for start_s, stats in sorted(by_start.items()):
             rows = {entity: row_of(one, known.get(entity)) for entity, one in stats.items()}
             new = self._panel.learn(start_s, rows)
+            self._panel.fall_silent(start_s, rows)
             if self._judged:
                 self._panel.renew(start_s + 60)
             else:  # of the stored past levels are made once, at the first judgement

@@ -4,7 +4,7 @@ One array for all, because everything is asked of all at once. Absent minutes ar
 unheard of for longest is forgotten first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from foregate.predict.season import (
     seasonal,
 )
 from foregate.predict.usual import (
+    COLUMN,
     METRICS,
     REFERENCE_MINUTES,
     RENEWED_MINUTES,
@@ -34,7 +35,7 @@ from foregate.predict.usual import (
     usual_of,
 )
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import COLUMNS, TRAFFIC
+from foregate.wire.minutes import COLUMNS, COUNTED, TRAFFIC
 
 MINUTE_S: Final = 60
 SLACK: Final = 48  # columns written before the axis is moved on
@@ -43,6 +44,7 @@ SET_BACK_S: Final = 900.0  # a minute older than the newest by more: the clock w
 QUARTERS: Final = SEASON_QUARTERS + 6
 _QUARTER_MINUTES: Final = QUARTER_S // MINUTE_S
 _ENTITIES_FIRST: Final = 64
+_COUNTED: Final = tuple(COLUMN[name] for name in COUNTED)
 REQUIRED_COUNTS: Final = COLUMNS[:2]  # requests and errors: they alone decide whether a minute is usable
 T = TypeVar("T", bound=np.generic)
 _CHUNK: Final = 1_024  # entities that are worked on at a time, and room that is made at a time: bounds the memory
@@ -110,6 +112,19 @@ class Panel:
             self._minutes[slots, :, minute - self._base] = cleaned(values[..., None])[..., 0]
             self._last[slots] = minute
         return new
+
+    def fall_silent(self, start_s: float, heard: Collection[Entity]) -> None:
+        """Nobody asked those who were not heard of in this minute while others of their organisation were.
+
+        A window is made of requests, so an API without any has none; a recording says 0. Their minute may still come.
+        """
+        at = int(start_s // MINUTE_S) - self._base
+        speaking = {(entity.org, entity.environment) for entity in heard}
+        slots = np.array([s for e, s in self._slots.items() if (e.org, e.environment) in speaking], dtype=np.intp)
+        if 0 <= at < SPAN and len(slots):
+            earlier = self._last[slots] < at + self._base  # who was heard of since was not there yet, or had a gap
+            silent = slots[earlier & np.isnan(self._minutes[slots, COLUMN["requests"], at])]
+            self._minutes[silent[:, None], _COUNTED, at] = 0
 
     def _slot(self, entity: Entity) -> int:
         slot = self._slots.pop(entity, None)

@@ -48,6 +48,8 @@ SIGNALS: Final = (
     "time_limit_ms",  # how long the gateway waits for one attempt
 )
 COLUMNS: Final = TRAFFIC + SIGNALS
+# What is 0, and known to be, in a minute in which nobody asked.
+COUNTED: Final = ("requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "inflight_max")
 REQUIRED: Final = ("requests", "errors", "p95_ms")  # of a recording; the others may be missing
 
 

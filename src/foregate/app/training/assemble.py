@@ -10,10 +10,9 @@ from foregate.adapters.embedded.minutes import MinuteRows
 from foregate.predict.evaluate.system import COLUMN, System
 from foregate.wire.change import BY_CONFIGURATION, DEPLOYS, Change
 from foregate.wire.entity import Entity
-from foregate.wire.minutes import COLUMNS
+from foregate.wire.minutes import COLUMNS, COUNTED
 
 GAP_MINUTES_MIN: Final = 10  # in which nobody asked anything: taken for minutes that were not recorded
-COUNTED: Final = ("requests", "errors", "timeouts", "client_errors", "limited", "broken", "retries", "inflight_max")
 
 
 def assemble(
