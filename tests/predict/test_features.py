@@ -197,6 +197,36 @@ def test_latency_is_seen_against_the_time_that_the_gateway_waits() -> None:
     assert np.isnan(_with(lambda i: {})[1]["p95_of_limit_5m"])
 
 
+def test_what_is_beyond_what_a_feature_can_tell_is_not_said_to_be_there() -> None:
+    def said(name: str, columns: dict[str, float], shape: Shape = STEADY) -> str:
+        return FEATURES[FEATURE_NAMES.index(name)].sentence(_with(lambda i: columns, shape, 20)[0], 0)
+
+    certificates = {
+        -60.0: "has expired",
+        5 * 3600.0: "expires in 5 hours",
+        31e6: "no certificate in use expires within",
+    }
+    for left_s, told in certificates.items():
+        assert told in said("certificate_left_min", {"cert_left_s": left_s})
+    assert said("memory_left_min", {"memory_left": 0.0}) == (
+        "as good as nothing of the memory of one of its processes is left"
+    )
+    slow = {"time_limit_ms": 20.0}  # with retries a request takes longer than one attempt may
+    assert "at least twice the time limit of 20 ms" in said("p95_of_limit_5m", slow)
+    assert said("limit_reached_min", slow) == "p95 latency has reached the time limit of 20 ms"
+
+
+@pytest.mark.parametrize(
+    ("per_h", "told"),
+    [(60 / 1_440, "nothing of a service that it calls runs out within a day"), (60.0, "has run out"),
+     (20.0, "runs out in 3 minutes"), (0.2, "runs out in 5 hours")],
+)  # fmt: skip
+def test_what_runs_out_elsewhere_is_said_in_time(per_h: float, told: str) -> None:
+    frame, _ = _with(lambda i: {}, count=3)
+    frame.around[0, AROUND.index("dependency_ends_per_h")] = per_h
+    assert told in FEATURES[FEATURE_NAMES.index("dependency_ends_per_h")].sentence(frame, 0)
+
+
 def test_who_depends_on_a_service_sees_how_soon_something_of_it_ends() -> None:
     frame, _ = _with(lambda i: {"connections_left": 0.66 - 0.01 * i, "cert_left_s": 86_400.0})
     ends = float(health(frame)[0, HEALTH.index("ends_per_h")])

@@ -7,7 +7,7 @@ import numpy as np
 
 from foregate.predict.features.feature import Feature, Formula, Sentence, bounded, once
 from foregate.predict.features.frame import WINDOW_MINUTES, Frame
-from foregate.predict.features.words import minutes, ms, percent
+from foregate.predict.features.words import ahead, ms, percent
 from foregate.predict.usual import Floats
 
 LASTS_MIN_MAX: Final = 1_440.0  # what lasts longer than a day is no matter of the next hour
@@ -17,11 +17,12 @@ STOCKS: Final = {  # shares that are left → what of
     "disk_left": "the disk",
     "memory_left": "the memory of one of its processes",
     "connections_left": "a pool of its connections",
-    "workers_left": "its workers",
+    "workers_left": "a pool of its workers",
 }
 OWN: Final = ("memory_left", "connections_left", "workers_left")  # said by the service itself
 _TREND_MIN: Final = 15
 _SPENT: Final = 1e-4  # less left than this is nothing
+_OF_LIMIT_MAX: Final = 2.0
 _ENDS_MIN_MIN: Final = 1.0  # nearer is no difference to those who depend on it
 
 
@@ -47,10 +48,13 @@ def _lasts_sentence(column: str) -> Sentence:
     left, what = lasts(column), STOCKS[column]
 
     def sentence(f: Frame, i: int) -> str:
-        share, time = percent(max(0.0, float(f.line(column, _TREND_MIN)[i, 0]))), float(left(f)[i])
+        now, time = float(f.line(column, _TREND_MIN)[i, 0]), float(left(f)[i])
+        if now <= _SPENT:
+            return f"as good as nothing of {what} is left"
+        share = percent(min(now, 1.0))  # a trend may lead beyond all there is
         if time >= LASTS_MIN_MAX:
-            return f"{share} of {what} is left, enough for a day and more"
-        return f"{share} of {what} is left, gone in {minutes(time)} at this pace"
+            return f"{share} of {what} is left, enough for a day and more at this pace"
+        return f"{share} of {what} is left, gone in {ahead(time)} at this pace"
 
     return sentence
 
@@ -69,6 +73,15 @@ def certificate(f: Frame) -> Floats:
     return bounded(f.latest("cert_left_s") / np.float32(60), 0, 7 * LASTS_MIN_MAX)
 
 
+def _certificate_sentence(f: Frame, i: int) -> str:
+    left = float(certificate(f)[i])
+    if left <= 0.0:
+        return "a certificate in use has expired"
+    if left >= 7 * LASTS_MIN_MAX:
+        return "no certificate in use expires within a week"
+    return f"a certificate in use expires in {ahead(left)}"
+
+
 @once
 def ends_per_h(f: Frame) -> Floats:
     """1 / the hours until the first of all these ends: for those who depend on it. NaN where nothing is known."""
@@ -84,7 +97,7 @@ def _of_limit(metric: str) -> Formula:
     def compute(f: Frame) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = f.level(metric, 5) / f.latest("time_limit_ms")
-        return bounded(share, 0, 2)
+        return bounded(share, 0, _OF_LIMIT_MAX)
 
     return compute
 
@@ -94,7 +107,9 @@ def _of_limit_sentence(metric: str, what: str) -> Sentence:
 
     def sentence(f: Frame, i: int) -> str:
         now, limit = ms(float(f.level(metric, 5)[i])), ms(float(f.latest("time_limit_ms")[i]))
-        return f"{what} latency of 5 minutes is {now}, {percent(float(share(f)[i]))} of the time limit of {limit}"
+        told = float(share(f)[i])  # with retries a request may take as long as several attempts
+        of = f"{percent(told)} of" if told < _OF_LIMIT_MAX else "at least twice"
+        return f"{what} latency of 5 minutes is {now}, {of} the time limit of {limit}"
 
     return sentence
 
@@ -110,10 +125,13 @@ def _limit_reached(f: Frame) -> Floats:
 
 
 def _limit_reached_sentence(f: Frame, i: int) -> str:
-    limit, time = ms(float(f.latest("time_limit_ms")[i])), float(_limit_reached(f)[i])
+    limit_ms, time = float(f.latest("time_limit_ms")[i]), float(_limit_reached(f)[i])
+    limit = ms(limit_ms)
+    if float(f.line("p95_ms", _TREND_MIN)[i, 0]) >= limit_ms:
+        return f"p95 latency has reached the time limit of {limit}"
     if time >= LASTS_MIN_MAX:
         return f"p95 latency is not on its way to the time limit of {limit}"
-    return f"p95 latency reaches the time limit of {limit} in {minutes(time)} at this pace"
+    return f"p95 latency reaches the time limit of {limit} in {ahead(time)} at this pace"
 
 
 EXHAUSTION: Final = (
@@ -123,8 +141,7 @@ EXHAUSTION: Final = (
     ),
     *(Feature(f"{column}_5m", "share", "exhaustion", -1, _left(column), _left_sentence(column)) for column in OWN),
     Feature(
-        "certificate_left_min", "min", "exhaustion", -1, certificate,
-        lambda f, i: f"a certificate in use expires in {minutes(float(certificate(f)[i]))}",
+        "certificate_left_min", "min", "exhaustion", -1, certificate, _certificate_sentence
     ),
     *(
         Feature(f"{name}_of_limit_5m", "share", "time limit", 1, _of_limit(metric), _of_limit_sentence(metric, name))

@@ -3,9 +3,10 @@
 from typing import Final
 
 from foregate.predict.features.around import AROUND
+from foregate.predict.features.exhaustion import LASTS_MIN_MAX
 from foregate.predict.features.feature import Feature, Formula, Sentence, Topic, bounded, once, over
 from foregate.predict.features.frame import WINDOW_MINUTES, Frame
-from foregate.predict.features.words import minutes, ms, percent, times
+from foregate.predict.features.words import ahead, minutes, ms, percent, times
 from foregate.predict.usual import Floats
 
 
@@ -18,11 +19,19 @@ def _around_sentence(name: str) -> Sentence:
     who = "a service that it calls" if name.startswith("dependency") else "its service"
     value = _around(name)
     if name == "dependency_ends_per_h":
-        return lambda f, i: f"something of {who} lasts {minutes(60.0 / max(float(value(f)[i]), 1e-3))} at this pace"
+        return lambda f, i: _ends_sentence(who, float(value(f)[i]))
     if name.endswith("error_rate"):
         return lambda f, i: f"the worst error rate of {who} is {percent(float(value(f)[i]))}"
     what = {"p95": "p95 latency", "rps": "traffic", "con": "concurrency"}[name.split("_")[1][:3]]
     return lambda f, i: f"the {what} of {who} is up to {times(float(value(f)[i]))} its usual"
+
+
+def _ends_sentence(who: str, per_h: float) -> str:
+    if per_h * LASTS_MIN_MAX <= 60.5:
+        return f"nothing of {who} runs out within a day"
+    if per_h >= 60.0:
+        return f"something of {who} has run out, or does within a minute"
+    return f"something of {who} runs out in {ahead(60.0 / per_h)} at this pace"
 
 
 def _unit(name: str) -> str:

@@ -37,6 +37,13 @@ def minutes(count: float) -> str:
     return "1 minute" if whole == 1 else f"{whole} minutes"
 
 
+def ahead(count: float) -> str:
+    """How far off something is, given in minutes: "21 minutes", "5 hours", "3 days"."""
+    if count < 119.5:
+        return minutes(count)
+    return f"{count / 60:.0f} hours" if count < 47.5 * 60 else f"{count / 1_440:.0f} days"
+
+
 def against_usual(what: str, value: str, ratio: float, usual: str) -> str:
     """E.g. "p95 latency is 480 ms, 3.2× its usual 150 ms", or "… , near its usual 150 ms"."""
     if 0.87 <= ratio <= 1.15:
