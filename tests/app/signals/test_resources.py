@@ -216,9 +216,9 @@ def test_after_a_clock_was_set_back_what_was_ahead_is_forgotten(world: World) ->
 
 
 def test_after_a_clock_was_set_back_what_is_sent_is_still_read(world: World) -> None:
-    world.otlp("p1", heap(600), 7_200.0)
+    world.clock.jump_to(T0 + 7_200.0)
+    world.send.again()
     world.clock.jump_to(T0 + 60.0)
-    world.left(0)
     world.send.otlp("payments", "p1", heap(200), T0 + 61.0)
     assert world.left(1) == {"memory": 0.8}
 
