@@ -161,7 +161,7 @@ def test_what_runs_out_is_drawn_on_until_nothing_is_left() -> None:
     frame = frame_of(tick(T0 + 50 * 60, Shape()), past)
     at = FEATURE_NAMES.index("quota_left_min")
     assert matrix(frame)[0, at] == pytest.approx(22, abs=2)  # a hundredth a minute, 0.21 is left
-    assert "21 % of its quota is left, gone in 21 minutes" in FEATURES[at].sentence(frame, 0)
+    assert "22 % of its quota is left, gone in 21 minutes" in FEATURES[at].sentence(frame, 0)
 
 
 def _with(
@@ -211,6 +211,9 @@ def test_what_is_beyond_what_a_feature_can_tell_is_not_said_to_be_there() -> Non
     assert said("memory_left_min", {"memory_left": 0.0}) == (
         "as good as nothing of the memory of one of its processes is left"
     )
+    frame, told = _with(lambda i: {"connections_left": 0.9 if i < 50 else 0.6})
+    assert told["connections_left_min"] < 60
+    assert FEATURES[FEATURE_NAMES.index("connections_left_min")].sentence(frame, 0).startswith("60 % of a pool")
     slow = {"time_limit_ms": 20.0}  # with retries a request takes longer than one attempt may
     assert "at least twice the time limit of 20 ms" in said("p95_of_limit_5m", slow)
     assert said("limit_reached_min", slow) == "p95 latency has reached the time limit of 20 ms"

@@ -48,13 +48,14 @@ def _lasts_sentence(column: str) -> Sentence:
     left, what = lasts(column), STOCKS[column]
 
     def sentence(f: Frame, i: int) -> str:
-        now, time = float(f.line(column, _TREND_MIN)[i, 0]), float(left(f)[i])
+        # What was measured, not where the trend stands: after a step they are far apart.
+        now, time = float(f.latest(column)[i]), float(left(f)[i])
         if now <= _SPENT:
             return f"as good as nothing of {what} is left"
-        share = percent(min(now, 1.0))  # a trend may lead beyond all there is
+        share = f"{percent(now)} of {what} is left" if now == now else f"nothing was said of {what} for 5 minutes"
         if time >= LASTS_MIN_MAX:
-            return f"{share} of {what} is left, enough for a day and more at this pace"
-        return f"{share} of {what} is left, gone in {ahead(time)} at this pace"
+            return f"{share}, enough for a day and more at this pace"
+        return f"{share}, gone in {ahead(time)} at this pace"
 
     return sentence
 
