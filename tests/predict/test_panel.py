@@ -219,3 +219,29 @@ def test_a_quiet_night_is_no_reason_to_be_learning_again() -> None:
     young = Entity("o", "young", "/", "e")
     panel.learn_quarters(quarter_s - QUARTER_S, {young: (5.0, 90.0, 0.0)})
     assert panel.known_hours(panel.slots([PAY, young]), quarter_s + 60).tolist() == [24.0, 0.25]
+
+
+def test_the_silence_of_one_whose_minutes_come_late_is_not_believed_for_an_hour() -> None:
+    panel, other = Panel(), Entity(PAY.org, "ledger", "/", PAY.environment)
+    foreign = Entity("another", "ledger", "/", PAY.environment)
+    row = row_of(window(T0, 60, Shape()))
+
+    def hear(minute: int, *entities: Entity) -> None:
+        panel.learn(T0 + 60 * minute, dict.fromkeys(entities, row))
+        panel.fall_silent(T0 + 60 * minute, entities)
+
+    def requests(entity: Entity, minute: int) -> float:
+        rows = panel.trailing(panel.slots([entity]), T0 + 60 * minute + 60, 1)
+        return float(rows[0, COLUMNS.index("requests"), 0])
+
+    hear(0, PAY, other, foreign)
+    hear(1, other)
+    assert requests(PAY, 1) == 0
+    assert np.isnan(requests(foreign, 1))  # nobody of its organisation was heard of
+    hear(2, other)
+    hear(1, PAY)  # late
+    assert requests(PAY, 1) > 0
+    hear(3, other)
+    assert np.isnan(requests(PAY, 3))
+    hear(63, other)
+    assert requests(PAY, 63) == 0

@@ -50,8 +50,8 @@ def test_while_an_entity_is_being_learned_it_gets_no_score(fitted: Fitted) -> No
     assert not np.isnan(said[:, 10:]).any()
 
 
-def test_the_same_input_and_seed_give_the_same_bytes(fitted: Fitted) -> None:
-    again = fit(TRAIN, VALIDATION, seed=4)
+def test_the_same_input_and_seed_give_the_same_bytes_with_any_number_of_threads(fitted: Fitted) -> None:
+    again = fit(TRAIN, VALIDATION, seed=4, threads=2)
     assert again.content == fitted.content
 
 

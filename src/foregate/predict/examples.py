@@ -65,8 +65,9 @@ def telling_examples(
 ) -> Examples:
     """Moments of all systems, the likelier taken the more the scout thinks of them. Deterministic.
 
-    Whether one is taken depends on its features alone, never on what followed: so among moments that look alike
-    failures stay as frequent as they are. Raises ValueError when there are none.
+    Whether one is taken depends on its features alone: so among moments that look alike failures stay as frequent as
+    they are. A scout that learned from these systems knows some of their failures too well; calibration and thresholds
+    come from others. Raises ValueError when there are none.
     """
     return _gathered(each(partial(_telling, horizons_s, scout, seed), list(enumerate(systems))), len(systems), seed)
 

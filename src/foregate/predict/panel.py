@@ -41,6 +41,7 @@ MINUTE_S: Final = 60
 SLACK: Final = 48  # columns written before the axis is moved on
 SPAN: Final = REFERENCE_MINUTES + RENEWED_MINUTES + SLACK
 SET_BACK_S: Final = 900.0  # a minute older than the newest by more: the clock was set back
+TARDY_MINUTES: Final = 60  # for so long after a late minute of its, an API's silence is not believed
 QUARTERS: Final = SEASON_QUARTERS + 6
 _QUARTER_MINUTES: Final = QUARTER_S // MINUTE_S
 _ENTITIES_FIRST: Final = 64
@@ -68,6 +69,7 @@ class Panel:
         self._minutes: Floats = np.empty((0, len(COLUMNS), SPAN), dtype=np.float32)
         self._quarters: NDArray[np.float16] = np.empty((0, len(SEASONAL), QUARTERS), dtype=np.float16)
         self._last: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # each one's newest minute, −1 for none
+        self._tardy: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # the last that came after others' next one
         self._median, self._spread = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(2))
         self._calm, self._worst = (np.empty((0, len(METRICS)), dtype=np.float32) for _ in range(2))
         self._known: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # minutes that its usual levels are made of
@@ -79,6 +81,7 @@ class Panel:
         self._median, self._spread = _grown(self._median, size, np.nan), _grown(self._spread, size, np.nan)
         self._calm, self._worst = _grown(self._calm, size, np.nan), _grown(self._worst, size, np.nan)
         self._last, self._known = _grown(self._last, size, -1), _grown(self._known, size, 0)
+        self._tardy = _grown(self._tardy, size, -1)
         self._free.extend(range(size - 1, before - 1, -1))
 
     def __len__(self) -> int:
@@ -111,19 +114,23 @@ class Panel:
             values = np.array([rows[entity] for entity in new], dtype=np.float64)
             self._minutes[slots, :, minute - self._base] = cleaned(values[..., None])[..., 0]
             self._last[slots] = minute
+            if minute < self._newest:
+                self._tardy[slots] = minute
         return new
 
     def fall_silent(self, start_s: float, heard: Collection[Entity]) -> None:
         """Nobody asked those who were not heard of in this minute while others of their organisation were.
 
-        A window is made of requests, so an API without any has none; a recording says 0. Their minute may still come.
+        A window is made of requests, so an API without any has none; a recording says 0. Of those that were late in the
+        last hour it is not said: their minute may still come.
         """
         at = int(start_s // MINUTE_S) - self._base
         speaking = {(entity.org, entity.environment) for entity in heard}
         slots = np.array([s for e, s in self._slots.items() if (e.org, e.environment) in speaking], dtype=np.intp)
         if 0 <= at < SPAN and len(slots):
             earlier = self._last[slots] < at + self._base  # who was heard of since was not there yet, or had a gap
-            silent = slots[earlier & np.isnan(self._minutes[slots, COLUMN["requests"], at])]
+            prompt = self._tardy[slots] < at + self._base - TARDY_MINUTES
+            silent = slots[earlier & prompt & np.isnan(self._minutes[slots, COLUMN["requests"], at])]
             self._minutes[silent[:, None], _COUNTED, at] = 0
 
     def _slot(self, entity: Entity) -> int:
@@ -142,7 +149,7 @@ class Panel:
         self._free.append(slot)
         self._minutes[slot] = np.nan
         self._quarters[slot] = np.nan
-        self._last[slot] = -1
+        self._last[slot] = self._tardy[slot] = -1
         self._median[slot] = self._spread[slot] = self._calm[slot] = self._worst[slot] = np.nan
         self._known[slot] = 0
 

@@ -164,7 +164,8 @@ def test_what_its_node_reports_of_a_container_is_its_services(world: World) -> N
         (heap(600, 2.0**63), {}),
         ({"jvm.memory.used": [(600, HEAP)]}, {}),
         ({"jvm.memory.used": 600, "jvm.memory.limit": 1_000}, {}),  # of what, is not said
-        ({"executor.active": 3, "executor.pool.max": 2**31 - 1}, {}),
+        ({"tomcat.threads.busy": 3, "tomcat.threads.config.max": 2**31 - 1}, {}),
+        ({"executor.active": 1, "executor.pool.max": 1}, {}),  # a background pool that is busy bounds no request
         ({"service.workers.utilization": 75}, {}),  # in per cent
         ({"service.workers.utilization": -0.5}, {}),
         ({"v8js.memory.heap.used": 90, "v8js.memory.heap.limit": [(100, {"v8js.heap.space.name": "new_space"})]}, {}),
@@ -299,7 +300,12 @@ def test_the_analyzer_watches_them(world: World, tmp_path: Path) -> None:
 
 
 def test_names_are_found_as_both_ways_of_writing_them_have_it() -> None:
-    written = {"jvm.memory.used", "jvm_memory_used_bytes", "hikaricp_connections_max", "executor_pool_max_threads"}
+    written = {
+        "jvm.memory.used",
+        "jvm_memory_used_bytes",
+        "hikaricp_connections_max",
+        "tomcat_threads_config_max_threads",
+    }
     written |= {"k8s_pod_memory_limit_utilization_ratio", "service_workers_utilization", "jvm_gc_max_data_size_bytes"}
     assert written <= MEANINGS.keys()
 

@@ -140,7 +140,6 @@ RESOURCES: Final = (
     _pair("workers_left", "tomcat.threads.busy", "tomcat.threads.config.max"),
     _pair("workers_left", "jetty.thread.busy.count", "jetty.thread.limit"),
     _pair("workers_left", "jetty.threads.busy", "jetty.threads.config.max"),
-    _pair("workers_left", "executor.active", "executor.pool.max"),
     Resource(
         "workers_left",
         (

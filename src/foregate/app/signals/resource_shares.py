@@ -9,11 +9,12 @@ Part = tuple[tuple[str, str], ...]  # the attributes that tell it from others
 Values = Mapping[Part, float]
 _LEVELS: Final[tuple[Role, ...]] = ("used", "free", "limit")
 _NONE: Final[Values] = {}
+_OVER: Final = 1.02  # used and limit are read one after the other: so little more than there is, is all there is
 
 
 def shares_left(values: Mapping[Role, Values], *, summed: bool) -> Sequence[float]:
     """Shares, 0 to 1. `summed`: the parts are one thing together, as the spaces of a heap; else each is one by itself,
-    as are pools. A part of which more is used than there is, is left out."""
+    as are pools. A part of which clearly more is used than there is, is left out."""
     used, free, limit = (values.get(role, _NONE) for role in _LEVELS)
     if free and not limit:
         limit = {part: used[part] + free[part] for part in used.keys() & free}
@@ -21,7 +22,8 @@ def shares_left(values: Mapping[Role, Values], *, summed: bool) -> Sequence[floa
         used = {part: limit[part] - free[part] for part in limit.keys() & free}
     found = [1.0 - share for share in values.get("share", _NONE).values()]
     pairs = _together(used, limit) if summed else _each(used, limit)
-    return found + [1.0 - part / whole for part, whole in pairs if 0.0 <= part <= whole and whole > 0.0]
+    known = [(part, whole) for part, whole in pairs if 0.0 <= part <= _OVER * whole and whole > 0.0]
+    return found + [max(0.0, 1.0 - part / whole) for part, whole in known]
 
 
 def _each(used: Values, limit: Values) -> list[tuple[float, float]]:

@@ -30,7 +30,8 @@ _ENDS_MIN_MIN: Final = 1.0  # nearer is no difference to those who depend on it
 def lasts(column: str) -> Formula:
     """Minutes until nothing is left if it goes on as in the last quarter or hour, whichever is quicker; up to a day.
 
-    By least squares: a sample alone is off by what the last collection of garbage has just freed.
+    By least squares: a sample alone is off by what the last collection of garbage has just freed. NaN where nobody
+    has said anything for five minutes: what fell silent has not run out.
     """
 
     def compute(f: Frame) -> Floats:
@@ -39,7 +40,7 @@ def lasts(column: str) -> Formula:
         with np.errstate(divide="ignore", invalid="ignore"):
             left = np.where(pace > 0, now / pace, LASTS_MIN_MAX)
         left = np.where(now <= _SPENT, 0, left)
-        return bounded(np.where(np.isnan(now), np.nan, left), 0, LASTS_MIN_MAX)
+        return bounded(np.where(np.isnan(f.latest(column)), np.nan, left), 0, LASTS_MIN_MAX)
 
     return once(compute)
 
