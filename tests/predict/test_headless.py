@@ -89,7 +89,7 @@ def test_the_bundled_model_is_the_one_that_its_card_describes() -> None:
     content = bundled_path().read_bytes()
     assert card.sha256 == sha256(content).hexdigest()
     assert card.model_version == load_model(bundled_path()).version
-    assert card.bytes == len(content) < 2_000_000
+    assert card.bytes == len(content) < 2_500_000
     assert (folder / "card.md").read_text() == render(card)
     assert decode_reference((folder / "reference.json").read_bytes()).features == card.features
 
