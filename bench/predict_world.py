@@ -73,7 +73,7 @@ class World:
     def beside(self) -> dict[Entity, dict[str, float]]:
         """What stands beside the windows: what is left of everything, the certificate and the time limit of each."""
         stocks = [name for name in SIGNALS if name.endswith("_left")]
-        left = self._rng.random((len(self.entities), len(stocks))).tolist()
+        left = self._rng.uniform(0.6, 0.65, (len(self.entities), len(stocks))).tolist()  # none runs out
         return {
             e: {**dict(zip(stocks, of, strict=True)), "cert_left_s": 8e6, "time_limit_ms": 2e3}
             for e, of in zip(self.entities, left, strict=True)

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.gateway.world import free_port, gateway, run, service, upstream
+from tests.gateway.world import refusing_port, gateway, run, service, upstream
 
 from foregate.http1 import Request, Response
 from foregate.kernel.clock import SystemClock
@@ -59,7 +59,7 @@ def test_an_open_circuit_answers_503_without_asking_the_upstream_and_recovers() 
 
 def test_a_target_whose_circuit_is_open_is_passed_by() -> None:
     async def main() -> None:
-        async with upstream() as (seen, port), gateway([service(free_port(), port, breaker=SETTINGS)]) as world:
+        async with upstream() as (seen, port), gateway([service(refusing_port(), port, breaker=SETTINGS)]) as world:
             statuses = []
             for _ in range(30):
                 response = await world.client.request("GET", world.url())

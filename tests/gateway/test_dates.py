@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from tests.gateway.world import OPEN, free_port, gateway, raw_upstream, route, run, service, talk
+from tests.gateway.world import OPEN, refusing_port, gateway, raw_upstream, route, run, service, talk
 
 from foregate.gateway.policies.policy import Answer, Policy
 from foregate.http1.date import http_date
@@ -44,7 +44,7 @@ def test_answers_of_our_own_have_one_date() -> None:
             route("/own", auth=(), extensions=(Extension("own"),)),
         ]
         extensions = {"own": lambda settings: OwnDate()}
-        services = [service(free_port())]
+        services = [service(refusing_port())]
         async with gateway(services, routes, extensions=extensions, clock=ManualClock(NOW)) as world:
             for path in ("/fixed", "/moved", "/closed", "/gone", "/down", "/nowhere", "/health", "/metrics"):
                 assert dates(await talk(world.port, asked(path))) == [http_date(NOW)], path

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from tests.gateway.world import free_port, gateway, raw_upstream, run, service, talk
+from tests.gateway.world import refusing_port, gateway, raw_upstream, run, service, talk
 
 from foregate.gateway.match.rewrite import stripped
 
@@ -53,7 +53,7 @@ def test_a_failure_before_the_answer_is_a_problem_with_the_request_id(
 
 def test_nobody_listening_is_502_refused() -> None:
     async def main() -> None:
-        async with gateway([service(free_port())]) as world:
+        async with gateway([service(refusing_port())]) as world:
             response = await world.client.request("GET", world.url())
             assert (response.status, json.loads(await response.read())["code"]) == (502, "upstream_refused")
             assert world.event.error == "upstream_refused"

@@ -4,7 +4,7 @@ import asyncio
 import random
 
 import pytest
-from tests.gateway.world import FAST_RETRY, free_port, gateway, raw_upstream, run, service, talk, upstream
+from tests.gateway.world import FAST_RETRY, refusing_port, gateway, raw_upstream, run, service, talk, upstream
 
 from foregate.gateway.policies.retry import Attempted, decide
 from foregate.http1 import Request, Response
@@ -112,7 +112,7 @@ def test_a_body_too_large_to_keep_is_not_sent_again() -> None:
 
 def test_a_dead_target_is_left_for_a_living_one() -> None:
     async def main() -> None:
-        async with upstream() as (_, port), gateway([service(free_port(), port, retry=FAST_RETRY)]) as world:
+        async with upstream() as (_, port), gateway([service(refusing_port(), port, retry=FAST_RETRY)]) as world:
             statuses = [(await world.client.request("GET", world.url())).status for _ in range(4)]
             assert statuses == [200] * 4
             assert {event.target for event in world.sink.events} == {f"http://127.0.0.1:{port}"}

@@ -6,6 +6,7 @@ import random
 import re
 import socket
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ KEY = "fg_test_0123456789"
 FAST_RETRY = Retry(attempts=3, base_s=0.02, max_s=0.08)
 NO_RETRY = Retry(attempts=0)
 BREAKER = CircuitBreaker()
+_HELD: deque[socket.socket] = deque(maxlen=64)  # bound, but not listening; the oldest are closed
 
 
 def run(main: Callable[[], Awaitable[T]], timeout_s: float = 30.0) -> T:
@@ -133,9 +135,12 @@ def route(
     return Route(name or path, rule or Rule(path), services, True, strip, rewrite, host, auth=tuple(auth), policies=own)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+def refusing_port() -> int:
+    """Where nobody listens, and nobody else will: a port that is merely free may be given to the gateway itself."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    _HELD.append(sock)
+    return int(sock.getsockname()[1])
 
 
 def snapshot(services: Sequence[Service], routes: Sequence[Route], **more: object) -> Snapshot:

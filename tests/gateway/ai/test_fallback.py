@@ -9,7 +9,7 @@ import openai
 import pytest
 from tests.gateway.ai.providers import FakeOpenAI, provider
 from tests.gateway.ai.rig import HELLO, AiWorld, ai_world, openai_service
-from tests.gateway.world import free_port, run
+from tests.gateway.world import refusing_port, run
 
 from foregate.gateway.ai.formats.reading import VALUES_MAX
 from foregate.gateway.ai.formats.same import Same
@@ -86,7 +86,7 @@ def test_a_provider_that_is_gone_or_silent_is_replaced() -> None:
             assert ai.used.attempts.startswith("openai/gpt-5:upstream_timeout ")
         from tests.gateway.ai.rig import openai_service
 
-        gone = openai_service(free_port(), name="gone")
+        gone = openai_service(refusing_port(), name="gone")
         models = {"smart": ModelRoute(to=("gone/gpt-5", "openai/gpt-5"))}
         async with ai_world(services=[gone], models=models) as ai:
             assert await _text(ai, streamed=True, model="smart") == "Hello, world!"

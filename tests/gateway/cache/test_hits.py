@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 from tests.gateway.cache.origin import Asked, Later, Said, cached, get, parsed
-from tests.gateway.world import free_port, route, run, service, target
+from tests.gateway.world import refusing_port, route, run, service, target
 
 from foregate.wire.cache import Cache
 from foregate.wire.policies import Cors, Fallback, ResponseTransform
@@ -295,7 +295,9 @@ def test_what_makes_no_difference_makes_none_to_what_is_void(means: str) -> None
 def test_the_answer_of_a_fallback_is_not_kept_in_the_services_place() -> None:
     async def main() -> None:
         own = [route("/", auth=(), cache=Cache(), fallback=Fallback(service="spare"))]
-        async with cached(fresh, routes=own, services=[service(free_port()), service(free_port(), name="spare")]) as (
+        async with cached(
+            fresh, routes=own, services=[service(refusing_port()), service(refusing_port(), name="spare")]
+        ) as (
             world,
             origin,
         ):

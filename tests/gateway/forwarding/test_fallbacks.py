@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from tests.gateway.world import free_port, gateway, raw_upstream, run, service, upstream
+from tests.gateway.world import refusing_port, gateway, raw_upstream, run, service, upstream
 
 from foregate.gateway import layout
 from foregate.http1 import Request, Response
@@ -16,7 +16,7 @@ ONE_FAILURE = CircuitBreaker(failures=1, open_s=60.0)
 
 def test_a_fixed_answer_stands_for_a_service_that_cannot_be_reached() -> None:
     async def main() -> None:
-        async with gateway([service(free_port(), fallback=FIXED, breaker=ONE_FAILURE)]) as world:
+        async with gateway([service(refusing_port(), fallback=FIXED, breaker=ONE_FAILURE)]) as world:
             for error in ("upstream_refused", "circuit_open"):
                 answer = await world.client.request("GET", world.url())
                 assert (answer.status, await answer.read()) == (200, b'{"items": []}')
@@ -34,7 +34,7 @@ def test_a_fixed_answer_stands_for_a_service_that_cannot_be_reached() -> None:
 def test_another_service_answers_with_the_same_request(method: str) -> None:
     async def main() -> None:
         async with upstream() as (seen, port):
-            services = [service(free_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
+            services = [service(refusing_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
             async with gateway(services) as world:
                 answer = await world.client.request(method, world.url("/a?b"), body=b"the body")
                 assert (answer.status, await answer.read()) == (200, b"/a?b")
@@ -91,8 +91,8 @@ def test_an_upstreams_own_502_can_be_replaced_too() -> None:
 def test_a_fallback_that_fails_is_a_failure_and_not_tried_again() -> None:
     async def main() -> None:
         services = [
-            service(free_port(), fallback=Fallback(service="spare")),
-            service(free_port(), name="spare", fallback=Fallback(service="svc")),
+            service(refusing_port(), fallback=Fallback(service="spare")),
+            service(refusing_port(), name="spare", fallback=Fallback(service="svc")),
         ]
         async with gateway(services) as world:
             answer = await world.client.request("GET", world.url())
@@ -167,7 +167,7 @@ def test_another_service_takes_no_more_than_its_bulkhead_does() -> None:
     async def main() -> None:
         async with upstream(answer) as (seen, port):
             spare = service(port, name="spare", bulkhead=Bulkhead(max=1, queue=5, wait_s=5.0))
-            async with gateway([service(free_port(), fallback=Fallback(service="spare")), spare]) as world:
+            async with gateway([service(refusing_port(), fallback=Fallback(service="spare")), spare]) as world:
                 first = asyncio.get_running_loop().create_task(world.client.request("GET", world.url()))
                 while not seen.requests:
                     await asyncio.sleep(0.01)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.gateway.world import free_port, gateway, raw_upstream, route, run, service, snapshot, talk, upstream
+from tests.gateway.world import refusing_port, gateway, raw_upstream, route, run, service, snapshot, talk, upstream
 
 from foregate.gateway.inner import AnswerHead, Asking, Relay
 from foregate.gateway.policies.policy import Handle, Policy, Verdict
@@ -69,7 +69,7 @@ def test_the_answer_passes_as_if_nobody_had_stood_between_and_leaves_one_event()
 
 def test_a_failure_of_ours_is_told_as_the_problem_that_it_is() -> None:
     async def main() -> None:
-        async with gateway([service(free_port())], [RELAYED], extensions=RELAY) as gate:
+        async with gateway([service(refusing_port())], [RELAYED], extensions=RELAY) as gate:
             answer = await gate.client.request("GET", gate.url())
             assert answer.status == 502
             assert b"upstream_refused" in await answer.read()
@@ -179,7 +179,7 @@ def test_the_way_and_the_bounds_of_an_inner_request_stay_over_a_reload() -> None
 def test_a_fallback_is_said_to_the_client_and_in_the_event(name: str, by: Route) -> None:
     async def main() -> None:
         async with upstream() as (_, port):
-            services = [service(free_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
+            services = [service(refusing_port(), fallback=Fallback(service="spare")), service(port, name="spare")]
             async with gateway(services, [by], extensions=RELAY, cache=CacheStorage()) as gate:
                 answer = await gate.client.request("GET", gate.url("/a"))
                 assert (answer.status, await answer.read()) == (200, b"/a")

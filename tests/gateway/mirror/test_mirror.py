@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 import pytest
-from tests.gateway.world import World, free_port, gateway, route, run, service, upstream
+from tests.gateway.world import World, refusing_port, gateway, route, run, service, upstream
 
 from foregate.http1 import Request, Response
 from foregate.wire.mirror import Mirror
@@ -115,7 +115,7 @@ def test_a_second_service_that_is_gone_or_slow_harms_nobody() -> None:
             return Response(200)
 
         async with upstream() as (_, first), upstream(slow) as (seen, second):
-            gone = service(free_port(), name="next")
+            gone = service(refusing_port(), name="next")
             async with gateway([service(first), gone], mirrored()) as gate:
                 for _ in range(3):
                     assert (await gate.client.request("GET", gate.url())).status == 200
