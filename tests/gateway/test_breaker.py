@@ -2,7 +2,7 @@
 
 import json
 
-from tests.gateway.world import refusing_port, gateway, run, service, upstream
+from tests.gateway.world import gateway, refusing_port, run, service, upstream
 
 from foregate.http1 import Request, Response
 from foregate.kernel.clock import SystemClock

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from tests.gateway.world import OPEN, refusing_port, gateway, raw_upstream, route, run, service, talk
+from tests.gateway.world import OPEN, gateway, raw_upstream, refusing_port, route, run, service, talk
 
 from foregate.gateway.policies.policy import Answer, Policy
 from foregate.http1.date import http_date

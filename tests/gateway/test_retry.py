@@ -4,7 +4,7 @@ import asyncio
 import random
 
 import pytest
-from tests.gateway.world import FAST_RETRY, refusing_port, gateway, raw_upstream, run, service, talk, upstream
+from tests.gateway.world import FAST_RETRY, gateway, raw_upstream, refusing_port, run, service, talk, upstream
 
 from foregate.gateway.policies.retry import Attempted, decide
 from foregate.http1 import Request, Response

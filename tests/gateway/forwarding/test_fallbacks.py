@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from tests.gateway.world import refusing_port, gateway, raw_upstream, run, service, upstream
+from tests.gateway.world import gateway, raw_upstream, refusing_port, run, service, upstream
 
 from foregate.gateway import layout
 from foregate.http1 import Request, Response

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.gateway.world import refusing_port, gateway, raw_upstream, route, run, service, snapshot, talk, upstream
+from tests.gateway.world import gateway, raw_upstream, refusing_port, route, run, service, snapshot, talk, upstream
 
 from foregate.gateway.inner import AnswerHead, Asking, Relay
 from foregate.gateway.policies.policy import Handle, Policy, Verdict

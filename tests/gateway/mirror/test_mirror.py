@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 import pytest
-from tests.gateway.world import World, refusing_port, gateway, route, run, service, upstream
+from tests.gateway.world import World, gateway, refusing_port, route, run, service, upstream
 
 from foregate.http1 import Request, Response
 from foregate.wire.mirror import Mirror
