@@ -168,3 +168,40 @@ def test_a_folder_that_cannot_be_read_keeps_nobody_from_being_judged(tmp_path: P
     (tmp_path / "shop").unlink()
     (tmp_path / "aside").rename(tmp_path / "shop")
     assert (desk.judges(), desk.note()) == ("v1", "")
+
+
+def test_a_model_that_could_not_be_read_judges_once_it_can_and_is_said_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.promote("own-1")
+    [file] = tmp_path.rglob("model.fgm")
+    away = file.rename(file.with_name("away"))
+    with capture_logs() as logs:
+        assert [desk.judges() for _ in range(3)] == ["f1-bundled"] * 3
+        assert "the bundled model judges instead" in desk.note()
+        away.rename(file)
+        assert desk.judges() == "own-1"
+    assert [log["version"] for log in logs if log["event"] == "model_in_force"] == ["f1-bundled", "own-1"]
+    assert desk.note() == ""
+
+
+def test_who_was_one_too_many_is_judged_by_its_own_model_when_there_is_room(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, own_max=1)
+    desk.promote("own-1", org="shop")
+    desk.promote("own-2", org="late")
+    assert (desk.judges("shop"), desk.judges("late")) == ("own-1", "f1-bundled")
+    desk.desk.roll_back("shop", None, "cli")
+    assert (desk.judges("shop"), desk.judges("late")) == ("f1-bundled", "own-2")
+
+
+def test_a_configured_file_that_is_not_there_yet_judges_when_it_is(tmp_path: Path) -> None:
+    there: list[Model] = []
+
+    def fixed() -> Model:
+        if not there:
+            raise FileNotFoundError("model.fgm is not there")
+        return there[0]
+
+    desk = Desk(tmp_path, LOADING._replace(fixed=fixed))
+    assert desk.judges() == "off"
+    there.append(Model("f1-mine"))
+    assert desk.judges() == "f1-mine"

@@ -36,8 +36,11 @@ class Loading(NamedTuple, Generic[M]):
 
 class _Chosen(NamedTuple, Generic[M]):
     model: M | None
-    stamp: object
+    stamp: object  # of what it was chosen by; `AGAIN` where the reason may pass
     in_force: InForce
+
+
+AGAIN: Final = object()  # unlike every stamp: looked for anew at the next look
 
 
 class ModelChoice(Generic[M]):
@@ -61,6 +64,7 @@ class ModelChoice(Generic[M]):
         self._prior: tuple[M | None, str] | None = None
         self._looked_s = -LOOK_EVERY_S
         self._unwritten = False
+        self._passing = False  # whether what is being chosen was chosen for a reason that may pass
 
     def of(self, org: str) -> M | None:
         """The model that judges it; None: none does, and no score is made up."""
@@ -75,26 +79,27 @@ class ModelChoice(Generic[M]):
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = now_s
-        if self._loading.fixed is None:
-            for org, chosen in list(self._chosen.items()):
-                if self._stamp(org) != chosen.stamp:
-                    self._choose(org)
+        for org, chosen in list(self._chosen.items()):
+            if chosen.stamp is AGAIN or (self._loading.fixed is None and self._stamp(org) != chosen.stamp):
+                self._choose(org)
         if self._unwritten:
             self._write()
 
     def _choose(self, org: str) -> _Chosen[M]:
         stamp = self._stamp(org)
+        self._passing = False
         model, note = self._prior_model() if self._loading.fixed is not None else self._own_or_bundled(org)
         version = model.version if model is not None else OFF
         before = self._chosen.get(org)
         since_s = self._clock.now()
         if before is not None and before.in_force.version == version:
             since_s = before.in_force.since_s
-        chosen = _Chosen(model, stamp, InForce(org, version, since_s, note))
+        chosen = _Chosen(model, AGAIN if self._passing else stamp, InForce(org, version, since_s, note))
         self._chosen[org] = chosen
-        self._unwritten = True
-        say = self._log.error if note else self._log.info
-        say("model_in_force", org=org, version=version, note=note)
+        if before is None or before.in_force != chosen.in_force:
+            self._unwritten = True
+            say = self._log.error if note else self._log.info
+            say("model_in_force", org=org, version=version, note=note)
         return chosen
 
     def _stamp(self, org: str) -> object:
@@ -108,10 +113,12 @@ class ModelChoice(Generic[M]):
         try:
             serving = self._registry.serving(org)
         except OSError as error:
+            self._passing = True
             return self._instead(str(error))
         if serving.version == BUNDLED:
             return self._prior_model()
         if self._others_with_own(org) >= self._own_max:
+            self._passing = True
             return self._instead(f"{self._own_max} organisations have models of their own: there is a bound")
         return self._own(org, serving)
 
@@ -126,6 +133,7 @@ class ModelChoice(Generic[M]):
                     self._registry.read(org, version, "model.fgm"), f"model {version} of {org}"
                 )
             except (self._loading.unusable, OSError) as error:
+                self._passing = self._passing or isinstance(error, OSError)
                 failures.append(str(error))
                 continue
             return model, "; ".join(failures) and f"{'; '.join(failures)}: {version} judges instead"
@@ -140,8 +148,11 @@ class ModelChoice(Generic[M]):
         if self._prior is None:
             try:
                 self._prior = (self._loading.fixed or self._loading.bundled)(), ""
-            except (self._loading.unusable, OSError) as error:
+            except self._loading.unusable as error:
                 self._prior = None, f"{error}: nothing is predicted"
+            except OSError as error:
+                self._passing = True
+                return None, f"{error}: nothing is predicted"
         return self._prior
 
     def _others_with_own(self, org: str) -> int:
