@@ -185,6 +185,13 @@ def test_memory_that_garbage_takes_and_gives_back_does_not_run_out() -> None:
     assert leaking["memory_left_min"] == pytest.approx(7, abs=3)
 
 
+def test_who_falls_silent_about_what_is_left_has_not_run_out_of_it() -> None:
+    _, told = _with(lambda i: {"memory_left": 0.9 - 0.01 * i} if i < 49 else {})
+    assert np.isnan(told["memory_left_min"])
+    _, told = _with(lambda i: {"memory_left": 0.9 - 0.01 * i} if i < 58 else {})
+    assert told["memory_left_min"] == pytest.approx(31, abs=3)
+
+
 def test_latency_is_seen_against_the_time_that_the_gateway_waits() -> None:
     slower = Shape(p50_ms=lambda m: 50.0 + max(0, m - 20))
     frame, told = _with(lambda i: {"time_limit_ms": 400.0}, slower)
