@@ -192,6 +192,13 @@ def test_who_falls_silent_about_what_is_left_has_not_run_out_of_it() -> None:
     assert told["memory_left_min"] == pytest.approx(31, abs=3)
 
 
+def test_a_process_that_has_just_begun_to_tell_runs_out_of_nothing_yet() -> None:
+    fills = (0.79, 0.75, 0.70, 0.64)
+    _, told = _with(lambda i: {"memory_left": fills[i - 56]} if i >= 56 else {})
+    assert np.isnan(told["memory_left_min"])
+    assert told["memory_left_5m"] == pytest.approx(0.70, abs=0.06)
+
+
 def test_latency_is_seen_against_the_time_that_the_gateway_waits() -> None:
     slower = Shape(p50_ms=lambda m: 50.0 + max(0, m - 20))
     frame, told = _with(lambda i: {"time_limit_ms": 400.0}, slower)

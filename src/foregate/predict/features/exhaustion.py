@@ -21,6 +21,7 @@ STOCKS: Final = {  # shares that are left → what of
 }
 OWN: Final = ("memory_left", "connections_left", "workers_left")  # said by the service itself
 _TREND_MIN: Final = 15
+_TOLD_MINUTES_MIN: Final = 8  # of these
 _SPENT: Final = 1e-4  # less left than this is nothing
 _OF_LIMIT_MAX: Final = 2.0
 _ENDS_MIN_MIN: Final = 1.0  # nearer is no difference to those who depend on it
@@ -31,7 +32,8 @@ def lasts(column: str) -> Formula:
     """Minutes until nothing is left if it goes on as in the last quarter or hour, whichever is quicker; up to a day.
 
     By least squares: a sample alone is off by what the last collection of garbage has just freed. NaN where nobody
-    has said anything for five minutes: what fell silent has not run out.
+    has said anything for five minutes (what fell silent has not run out), or little in the quarter of an hour: garbage
+    that fills for a few minutes is no trend.
     """
 
     def compute(f: Frame) -> Floats:
@@ -40,7 +42,8 @@ def lasts(column: str) -> Formula:
         with np.errstate(divide="ignore", invalid="ignore"):
             left = np.where(pace > 0, now / pace, LASTS_MIN_MAX)
         left = np.where(now <= _SPENT, 0, left)
-        return bounded(np.where(np.isnan(f.latest(column)), np.nan, left), 0, LASTS_MIN_MAX)
+        told = (~np.isnan(f.column(column, _TREND_MIN))).sum(axis=1) >= _TOLD_MINUTES_MIN
+        return bounded(np.where(told & ~np.isnan(f.latest(column)), left, np.nan), 0, LASTS_MIN_MAX)
 
     return once(compute)
 
