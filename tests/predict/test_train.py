@@ -1,5 +1,6 @@
 """Training: finds a real signal, is calibrated, repeats to the byte, and nothing leaks."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from foregate.predict.models.scorer import model_scorer
 from foregate.predict.moments import Recorded
 from foregate.predict.random_labels import RandomLabels, random_labels
 from foregate.predict.train import PARAMETERS, Fitted, fit
+from foregate.wire.minutes import COLUMNS
 
 FREE = {name: value for name, value in PARAMETERS.items() if name != "monotone_constraints"}
 TRAIN = [noisy(f"t{i}", i, entities=4, minutes=720) for i in range(3)]
@@ -71,6 +73,21 @@ def test_the_moments_that_a_scout_thinks_something_of_are_all_learned_from_and_f
     others = int((learned.rows[:, p95] <= 1.5).sum())
     assert others == pytest.approx(TELLING_MIN * int((~high).sum()), rel=0.5)
     assert telling_examples(TRAIN, HORIZONS_S, partial(_likes, p95), seed=4).rows.tobytes() == learned.rows.tobytes()
+
+
+def test_what_is_learned_from_is_what_the_scout_picked(fitted: Fitted) -> None:
+    natural = exam_of(TRAIN, HORIZON_S)
+    assert fitted.moments not in (len(examples(TRAIN, HORIZONS_S, seed=4)), len(natural.label))
+    assert fitted.failing > 1.2 * natural.base_rate  # a failure looks like one oftener than calm does
+
+
+def test_the_false_alarms_of_a_rule_count_against_the_budget() -> None:
+    """A certificate that everybody watches end, and that never does any harm."""
+    minutes = VALIDATION[0].minutes.copy()
+    minutes[0, COLUMNS.index("cert_left_s")] = 600.0
+    alarming = fit(TRAIN, [replace(VALIDATION[0], minutes=minutes), VALIDATION[1]], seed=4).model.alerting
+    assert alarming.curve[0][1] >= 0.95 - 1e-9
+    assert alarming.threshold(0.5) is None  # ten pages a day are the least there is
 
 
 def test_no_more_moments_are_learned_from_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

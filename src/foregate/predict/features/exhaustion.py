@@ -56,7 +56,7 @@ def _lasts_sentence(column: str) -> Sentence:
         now, time = float(f.latest(column)[i]), float(left(f)[i])
         if now <= _SPENT:
             return f"as good as nothing of {what} is left"
-        share = f"{percent(now)} of {what} is left" if now == now else f"nothing was said of {what} for 5 minutes"
+        share = f"{percent(now)} of {what} is left"
         if time >= LASTS_MIN_MAX:
             return f"{share}, enough for a day and more at this pace"
         return f"{share}, gone in {ahead(time)} at this pace"
