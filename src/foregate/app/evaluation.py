@@ -106,6 +106,15 @@ def judge_recorded(
     return msgspec.structs.replace(report, notes=notes)
 
 
+def lab_contenders(
+    content: bytes, parts: dict[str, list[System]], horizons_s: Sequence[int], *, jobs: int, step: Step
+) -> list[Contender]:
+    """A model that was asked, in so many processes, about all worlds that `judge_lab` will ask it about."""
+    asked = [system for part, systems in parts.items() if part != "train" for system in systems]
+    answers = answers_ahead(content, asked, jobs=jobs, step=step)
+    return contenders_of(decode_model(content), horizons_s, answers)
+
+
 def judge_lab(
     parts: dict[str, list[System]],
     models: Sequence[Contender],
@@ -146,9 +155,15 @@ def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Cont
 
     Raises ModelError; ValueError for a horizon that it has not learned.
     """
+    return contenders_of(decode_model(model_content(model, horizons_s)), horizons_s)
+
+
+def model_content(model: Path | None, horizons_s: Sequence[int]) -> bytes:
+    """A model's file, for processes that are to ask it; the bundled one when none is given. Raises as above."""
     from foregate.predict import bundled_path, load_model
 
-    loaded = load_model(model or bundled_path())
+    path = model or bundled_path()
+    loaded = load_model(path)
     known = [each.horizon_s for each in loaded.header.horizons]
     unknown = [horizon_s for horizon_s in horizons_s if horizon_s not in known]
     if unknown:
@@ -156,7 +171,7 @@ def model_contenders(model: Path | None, horizons_s: Sequence[int]) -> list[Cont
             f"the model answers for {_minutes(known)} minutes, not for {_minutes(unknown)}: "
             "ask for one of these, or judge the simple scores alone with --no-model"
         )
-    return contenders_of(loaded, horizons_s)
+    return path.read_bytes()
 
 
 def contenders_of(model: Model, horizons_s: Sequence[int], answers: Answers | None = None) -> list[Contender]:

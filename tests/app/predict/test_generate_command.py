@@ -27,4 +27,4 @@ def test_what_is_written_is_what_is_generated(tmp_path: Path):
 def test_a_part_that_does_not_exist_is_named(tmp_path: Path):
     done = RUN.invoke(app, ["generate", "--part", "nothing", "--out", str(tmp_path)])
     assert done.exit_code == 2
-    assert "train, validation, unseen, shifted" in done.output
+    assert "train, validation, unseen, shifted, seldom" in done.output

@@ -2,16 +2,20 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
-from foregate.lab.minutes import PARTS, Telemetry, generate, plan, world
+from foregate.app.evaluation import as_system
+from foregate.lab.minutes import PARTS, Part, Telemetry, generate, plan, world
 from foregate.lab.minutes.plan import Spare, Trouble
 from foregate.lab.minutes.settle import callees_first
+from foregate.predict.evaluate.truth import bad_minutes, spells_in
 from foregate.wire.minutes import COLUMNS, REQUIRED
 
 DIGEST = """
@@ -33,6 +37,31 @@ def test_the_same_plan_gives_the_same_bytes_in_any_process():
     environment = os.environ | {"PYTHONHASHSEED": "4242"}
     run = subprocess.run([sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == hashlib.sha256(made.minutes.tobytes() + rest.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("part", "digest"),
+    [
+        ("train", "39b09776ee88ebe4"),
+        ("validation", "ebdede7352872b3c"),
+        ("unseen", "7d25415a0ca1138d"),
+        ("shifted", "ab95e16f22ca661f"),
+    ],
+)
+def test_worlds_that_results_were_published_of_are_drawn_as_they_were(part: Part, digest: str):
+    told = msgspec.json.encode([plan(part, number, 0) for number in range(3)], order="deterministic").decode()
+    rounded = re.sub(r"\d+\.\d+(?:e-?\d+)?", lambda found: f"{float(found[0]):.9g}", told)  # another libm's last digit
+    assert hashlib.sha256(rounded.encode()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize(
+    ("part", "sums"),
+    [("train", (49_838.0, 124.0, 1_867_332.7)), ("unseen", (229_764.0, 182.0, 276_202.71))],
+)
+def test_minutes_that_results_were_published_of_are_what_they_were(part: Part, sums: tuple[float, float, float]):
+    made = world(part, 1, seed=3, days=0.05)
+    found = [np.nansum(column(made, name), dtype=np.float64) for name in ("requests", "errors", "p95_ms")]
+    assert found == pytest.approx(list(sums), rel=1e-4)
 
 
 def test_no_two_worlds_are_the_same():
@@ -103,6 +132,32 @@ def test_the_shifted_part_has_another_mix_and_other_sizes():
     assert share(shifted, "memory_leak") < 0.7 * share(usual, "memory_leak")
     sizes = [np.mean([len(one.services) for one in plans]) for plans in (usual, shifted)]
     assert sizes[1] > sizes[0] + 2
+
+
+def test_seldom_companies_fail_several_times_less_often_than_unseen_ones():
+    def failures(part: Part, companies: int) -> float:
+        """Per API and day."""
+        systems = [as_system(world(part, number, seed=6, days=0.5)) for number in range(companies)]
+        failed = sum(int(spells_in(bad_minutes(one)).failed.sum()) for one in systems)
+        return failed / sum(0.5 * len(one.entities) for one in systems)
+
+    assert 0.0 < 3.0 * failures("seldom", 20) < failures("unseen", 8)  # over many companies four to six times
+
+
+def test_seldom_companies_differ_in_nothing_but_how_many_real_faults_befall_them():
+    def rates(part: Part) -> tuple[float, ...]:
+        """Services; per service and day: real faults, look-alikes, deploys; the share of gradual faults."""
+        plans = [plan(part, number, 7) for number in range(80)]
+        days = sum(len(one.services) * one.days for one in plans)
+        real = [each for one in plans for each in one.troubles if not each.benign]
+        benign = sum(each.benign for one in plans for each in one.troubles)
+        deployed = sum(len(one.deploys) for one in plans)
+        gradual = sum(each.reach_s > 0 for each in real) / len(real)
+        return days / 160, len(real) / days, benign / days, deployed / days, gradual
+
+    services, real, *others = rates("unseen")
+    assert 3.5 < real / rates("seldom")[1] < 6.0  # 1.3 against 0.25, less those that had no peace before them
+    assert rates("seldom") == pytest.approx((services, rates("seldom")[1], *others), rel=0.15)
 
 
 @pytest.mark.parametrize(("part", "days"), [("test", 1.0), ("train", 0.0), ("train", 40.0)])

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from foregate.app.evaluation import Step, answers_ahead, contenders_of, dealt_out, judge_lab, lab_systems
+from foregate.app.evaluation import Step, dealt_out, judge_lab, lab_contenders, lab_systems
 from foregate.app.training.tools import ModelTools
+from foregate.lab.minutes import PARTS
 from foregate.predict.evaluate.system import System
 from foregate.predict.features import FEATURE_NAMES, FEATURE_VERSION
 from foregate.predict.models.card import (
@@ -35,7 +36,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Companies:
-    """How many worlds of each part, and how many days of each."""
+    """How many worlds to learn from, to choose by and of each part to be judged on, and how many days of each."""
 
     learn: int
     choose: int
@@ -66,17 +67,16 @@ class Made:
 def make(of: Companies, *, command: str, jobs: int, bar: Bar) -> Made:
     """Generate, learn, choose, judge. The same arguments give the same bytes. Raises ValueError."""
     parts: dict[str, list[System]] = {}
-    for part, number in (("train", of.learn), ("validation", of.choose), ("unseen", of.judge), ("shifted", of.judge)):
+    for part in PARTS:
+        number = {"train": of.learn, "validation": of.choose}.get(part, of.judge)
         with bar(f"{part} worlds") as step:
-            parts[part] = lab_systems(part, number, of.days, of.seed, jobs=jobs, step=step)  # type: ignore[arg-type]
+            parts[part] = lab_systems(part, number, of.days, of.seed, jobs=jobs, step=step)
     with bar("learning") as step:
         each = partial(_each, jobs)
         fitted = fit(parts["train"], parts["validation"], seed=of.seed, threads=jobs, each=each, step=step)
     with bar("scoring") as step:
-        asked = [system for part, systems in parts.items() if part != "train" for system in systems]
-        answers = answers_ahead(fitted.content, asked, jobs=jobs, step=step)
+        models = lab_contenders(fitted.content, parts, HORIZONS_S, jobs=jobs, step=step)
     with bar("judging") as step:
-        models = contenders_of(fitted.model, HORIZONS_S, answers)
         report = judge_lab(parts, models, horizons_s=HORIZONS_S, seed=of.seed, step=step)
     card = Card(
         model_version=fitted.model.version,

@@ -1,5 +1,6 @@
 """Which worlds there are to learn from, to choose by and to be judged on."""
 
+from dataclasses import replace
 from random import Random
 from typing import Literal, get_args
 
@@ -8,7 +9,7 @@ from foregate.lab.minutes.plan import WorldPlan
 from foregate.lab.minutes.telemetry import Telemetry, generate
 from foregate.lab.minutes.troubles import Mix, config_changes, deploys, gaps, troubles, unknown
 
-Part = Literal["train", "validation", "unseen", "shifted"]
+Part = Literal["train", "validation", "unseen", "shifted", "seldom"]
 PARTS: tuple[Part, ...] = get_args(Part)
 MONDAY_S = 1_767_571_200.0  # 5 January 2026, 0:00 UTC
 DAY_S = 86_400.0
@@ -23,19 +24,23 @@ SHIFTED_MIX = Mix(
 )  # fmt: skip
 USUAL_SIZE = Size()
 USUAL_MIX = Mix(weights={"brownout": 1.4, "retry_storm": 0.7, "certificate": 0.15})
+# Failures as rare as at public endpoints, 0.15 per API and day; the usual mix gives about one. Nothing else differs.
+SELDOM_MIX = replace(USUAL_MIX, real=0.25)
+_DRAWN: dict[Part, tuple[Size, Mix]] = {"shifted": (SHIFTED_SIZE, SHIFTED_MIX), "seldom": (USUAL_SIZE, SELDOM_MIX)}
 
 
 def plan(part: Part, number: int, seed: int, days: float = 2.0) -> WorldPlan:
-    """World `number` of `part`. No world of one part is in another; "shifted" ones differ in kind as well.
+    """World `number` of `part`. No world of one part is in another.
 
-    Raises ValueError for a part that does not exist, or fewer than one minute.
+    "shifted" ones differ from all others in kind as well, "seldom" ones in how rarely they fail. Raises
+    ValueError for a part that does not exist, or fewer than one minute.
     """
     if part not in PARTS:
         raise ValueError(f'"{part}" is not a part; there are {", ".join(PARTS)}')
     if not 1 / 1440 <= days <= 31.0:
         raise ValueError("days is a number from one minute's share to 31")
     rng = Random(f"{seed}/{part}/{number}")  # noqa: S311 - a simulation wants repeatable chance
-    size, mix = (SHIFTED_SIZE, SHIFTED_MIX) if part == "shifted" else (USUAL_SIZE, USUAL_MIX)
+    size, mix = _DRAWN.get(part, (USUAL_SIZE, USUAL_MIX))
     drawn = with_spare_memory(Random(f"{seed}/{part}/{number}/memory"), company(rng, size))  # noqa: S311 - likewise
     start_s = MONDAY_S + DAY_S * rng.randrange(28)
     return WorldPlan(

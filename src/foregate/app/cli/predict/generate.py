@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def generate(
     out: Annotated[Path, typer.Option(help="A folder; one Parquet file and its side files are written there.")],
-    part: Annotated[str, typer.Option(help="train, validation, unseen or shifted.")] = "unseen",
+    part: Annotated[str, typer.Option(help="train, validation, unseen, shifted or seldom.")] = "unseen",
     worlds: Annotated[int, typer.Option(min=1, max=1000, help="Companies; each is a system of its own.")] = 20,
     days: Annotated[float, typer.Option(min=0.01, max=14.0, help="Recorded time of each.")] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other companies.")] = 0,

@@ -10,7 +10,7 @@ import typer
 K = TypeVar("K")
 T = TypeVar("T")
 
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Processes to simulate in; 1: in this one.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Processes to work in; 1: in this one.")]
 
 
 def in_parallel(work: Callable[[K], T], items: Sequence[K], jobs: int, label: str) -> dict[K, T]:

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def train(
     worlds: Annotated[int, typer.Option(min=4, max=1000, help="Companies to learn from.")] = 200,
     choosing: Annotated[int, typer.Option(min=2, max=500, help="Others, to choose trees and thresholds by.")] = 60,
-    judged: Annotated[int, typer.Option(min=2, max=500, help="Others, of either kind, to be judged on.")] = 40,
+    judged: Annotated[int, typer.Option(min=2, max=500, help="Others, of each kind, to be judged on.")] = 40,
     days: Annotated[float, typer.Option(min=0.2, max=14.0, help="Recorded time of each.")] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed takes other companies.")] = 0,
     out: Annotated[

@@ -21,7 +21,7 @@ from foregate.app.cli.predict.evaluate.options import (
 )
 from foregate.app.cli.predict.parallel import Jobs
 
-_SHARES = {"train": 1.0, "validation": 0.5, "unseen": 1.0, "shifted": 1.0}
+_SHARE_CHOOSING = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def lab(
     output: Shown = "table",
     no_plots: NoPlots = False,
 ) -> None:
-    """Judge the model and the simple scores on worlds of the lab: unseen ones, and ones with another mix of faults.
+    """Judge the model and the simple scores on worlds of the lab: unseen ones, other mixes of faults, rarer failures.
 
     Learned baselines learn on the lab's training worlds; thresholds are chosen on its validation worlds.
     """
@@ -51,8 +51,9 @@ def lab(
         need("matplotlib", "drawing (or give --no-plots)")
     import msgspec
 
-    from foregate.app.evaluation import judge_lab, lab_systems, model_contenders
+    from foregate.app.evaluation import judge_lab, lab_contenders, lab_systems, model_content
     from foregate.lab.minutes import PARTS
+    from foregate.predict.evaluate.contenders import Contender
     from foregate.predict.evaluate.judge import HORIZONS_S
     from foregate.predict.evaluate.plots import draw
     from foregate.predict.evaluate.system import System
@@ -60,12 +61,16 @@ def lab(
 
     horizons_s = seconds_of(horizon, HORIZONS_S)
     with refusals():
-        models = [] if no_model else model_contenders(model, horizons_s)
+        content = None if no_model else model_content(model, horizons_s)  # refused before anything is simulated
         parts: dict[str, list[System]] = {}
         for part in PARTS:
             with bar(f"{part} worlds") as step:
-                number = max(2, round(worlds * _SHARES[part]))
+                number = max(2, round(_SHARE_CHOOSING * worlds)) if part == "validation" else worlds
                 parts[part] = lab_systems(part, number, days, seed, jobs=jobs, step=step)
+        models: list[Contender] = []
+        if content is not None:
+            with bar("model") as step:
+                models = lab_contenders(content, parts, horizons_s, jobs=jobs, step=step)
         with bar("scores") as step:
             report = judge_lab(parts, models, horizons_s=horizons_s, seed=seed, step=step)
         publish(out, output, msgspec.json.encode(report), table(report), None if no_plots else partial(draw, report))
