@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from foregate.adapters.embedded.findings import EmbeddedFindings
+from foregate.app.false_alarms import FalseAlarmFile
 from foregate.app.models.choice import ModelChoice
 from foregate.app.models.shifts import Shifts
 from foregate.app.notify import Notifications
@@ -61,7 +62,9 @@ class Analysis:
         models: ModelChoice[Model] | None = None,
         shifts: Shifts | None = None,
         signals: Signals | None = None,
+        false_alarms: FalseAlarmFile | None = None,
     ) -> None:
+        self._false_alarms = false_alarms
         self._models, self._shifts, self._signals = models, shifts, signals
         self._objectives = objectives or ObjectiveWatch(ObjectiveSet(), series, findings, log)
         self._bus = bus
@@ -85,7 +88,8 @@ class Analysis:
     def restore(self) -> None:
         """Take up what an earlier analyzer knew: its open findings, and each entity's past minutes."""
         now_s = self._clock.now()
-        self._analyst.restore(self._findings.unresolved_alerts(), self._findings.open_anomalies())
+        counted = self._false_alarms.read() if self._false_alarms else {}
+        self._analyst.restore(self._findings.unresolved_alerts(), self._findings.open_anomalies(), counted)
         # Minutes that the windower will close again itself are the younger ones; both sides know where that begins.
         until_s = (now_s - MINUTE_DELAY_S) // 60 * 60
         self._consumer.windower.closed_minutes(until_s)
@@ -189,6 +193,14 @@ class Analysis:
         self._findings.expire(now_s - FINDINGS_RETENTION_S)
         for topic in (TOPIC_RISKS, TOPIC_ANOMALIES, TOPIC_ALERTS):
             self._bus.expire(topic, now_s - 3_600.0)
+
+        if self._false_alarms:
+            self._false_alarms.keep(self._analyst.false_alarms, now_s)
+
+    def close(self) -> None:
+        """Keep what the next analyzer goes on from. Raises OSError."""
+        if self._false_alarms:
+            self._false_alarms.keep(self._analyst.false_alarms, self._clock.now(), at_once=True)
 
     def _deliver(self) -> None:
         """Store what was judged, alerts first, publish it, and only then tell people.

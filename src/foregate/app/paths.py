@@ -70,6 +70,10 @@ class DataDir:
         return self.root / "verdicts.json"
 
     @property
+    def false_alarms(self) -> Path:
+        return self.root / "false-alarms.json"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foregate.kernel.limits import ENTITIES_MAX
-from foregate.predict.alerts import AlertBook, Candidate, Thresholds
+from foregate.predict.alerts import AlertBook, Candidate, Counts, OwnRecords, Thresholds
 from foregate.predict.explain import reasons
 from foregate.predict.failures import HORIZON_S, Failures
 from foregate.predict.features import health, matrix
 from foregate.predict.features.around import Call
 from foregate.predict.features.words import percent
-from foregate.predict.models.model import EXPLAIN_MAX, Model
+from foregate.predict.models.model import EXPLAIN_MAX, Horizon, Model
 from foregate.predict.moments import live_frame, live_health
 from foregate.predict.panel import Panel
 from foregate.predict.unusual import Unusual
@@ -31,6 +31,7 @@ LIKELY: Final = 0.5  # a lower score may keep to the budget of false alarms; it 
 QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
 JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
 TURNS: Final = (1, 2, 3, 6)  # divisors of a minute's six ticks: nobody comes twice while others come once
+NO_COUNTS: Final[Mapping[str, Counts]] = {}
 Beside = Mapping[Entity, Mapping[str, float]]
 Observer = Callable[[str, str, NDArray[np.float32], float], None]
 
@@ -91,6 +92,7 @@ class Analyst:
         self._unusual = Unusual()
         self._late_anomalies: list[Anomaly] = []  # of closed minutes, handed out likewise
         self._book = AlertBook(horizon_s=HORIZON_S)
+        self._own = OwnRecords(HORIZON_S)
         self._late_alerts: list[Alert] = []  # outcomes found while learning, handed out with the next verdicts
 
     @property
@@ -133,6 +135,7 @@ class Analyst:
     def _follow(self, entity: Entity, minute: WindowStats) -> None:
         onset_s = self._failures.observe(entity, minute)
         if onset_s is not None:
+            self._own.failed(entity, onset_s)
             alert = self._book.failed(entity, onset_s, minute.start_s + minute.span_s)
             if alert is not None:
                 self._late_alerts.append(alert)
@@ -142,10 +145,18 @@ class Analyst:
         rows = {e: (w.rps, w.p95_ms, w.error_rate) for e, w in windows if w.requests >= QUIET_REQUESTS and not w.bad}
         self._panel.learn_quarters(start_s, rows)
 
-    def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly]) -> None:
-        """Take up the open alerts and anomalies of before a restart; call it before `learn`."""
+    @property
+    def false_alarms(self) -> Mapping[str, Counts]:
+        """What scores have cost each organisation so far: to be kept over a restart."""
+        return self._own.counts
+
+    def restore(
+        self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly], false_alarms: Mapping[str, Counts] = NO_COUNTS
+    ) -> None:
+        """Take up the open alerts and anomalies of before a restart, and what scores had cost; before `learn`."""
         self._book.restore(list(alerts))
         self._unusual.restore(list(anomalies))
+        self._own = OwnRecords(HORIZON_S, false_alarms)
 
     def judge(self, ticks: Sequence[Tick], time_s: float | None = None) -> Verdicts:
         """The verdicts at one moment. One model call for all entities that share a model.
@@ -172,6 +183,7 @@ class Analyst:
         for tick, state, seen in zip(ticks, states, past, strict=True):
             no_model = "learning" if state == "scored" else state
             verdicts.risks.append(risks.get(tick.entity) or self._unscored(tick, no_model, seen))
+        self._own.settle(time_s)
         suspects = {a.entity: s for a in self._book.unresolved() if (s := self._failures.suspect_since_s(a.entity))}
         verdicts.alerts.extend(self._book.expire(time_s, suspects))
         return verdicts
@@ -234,6 +246,7 @@ class Analyst:
                 alert = self._book.offer(self._candidate(risk, risk.score, threshold))
                 if alert is not None:
                     verdicts.alerts.append(alert)
+            self._count([risks[entities[i]] for i in chosen.tolist()], model, time_s)
         return risks
 
     def _show(
@@ -261,9 +274,28 @@ class Analyst:
         horizons = model.header.horizons
         horizons_s = tuple(horizon.horizon_s for horizon in horizons)
         orgs = {entities[i].org for i in chosen.tolist()}
-        thresholds = {org: tuple(self._thresholds.of(horizon, org) for horizon in horizons) for org in orgs}
+        thresholds = {org: tuple(self._threshold(model, horizon, org) for horizon in horizons) for org in orgs}
         for k, (i, probability) in enumerate(zip(chosen.tolist(), result.probability.tolist(), strict=True)):
             yield Answer(probability, horizons_s, thresholds[entities[i].org], shap.get(k), model.version)
+
+    def _threshold(self, model: Model, horizon: Horizon, org: str) -> float:
+        """Of alerts it is the one that keeps the budget on the organisation's own APIs, as far as these are known."""
+        budget = self._thresholds.budget(org)
+        if budget is None or horizon is not model.alerting or not horizon.curve:
+            return self._thresholds.of(horizon, org)
+        return self._own.of(org, model.version, horizon.curve).threshold(budget)
+
+    def _count(self, risks: Iterable[Risk], model: Model, time_s: float) -> None:
+        """What these scores would have cost, whatever the threshold."""
+        by_org: dict[str, tuple[list[Entity], list[float]]] = {}
+        for risk in risks:
+            if risk.score is not None and self._failures.eligible(risk.entity, time_s):
+                entities, scores = by_org.setdefault(risk.entity.org, ([], []))
+                entities.append(risk.entity)
+                scores.append(risk.score)
+        for org, (entities, scores) in by_org.items():
+            if self._thresholds.budget(org) is not None and model.alerting.curve:
+                self._own.of(org, model.version, model.alerting.curve).observe(time_s, entities, np.array(scores))
 
     def _unscored(self, tick: Tick, state: RiskState, seen: Seen) -> Risk:
         model = self._models.of(tick.entity.org)

@@ -13,7 +13,7 @@ from foregate.app.paths import DataDir
 LISTING = "backup.json"  # written last: a backup without it is not complete
 VERSION = 1
 ARCHIVE = "archive"
-_PLAIN = ("pepper", "console.token", "snapshot.json", "limits.bin", "verdicts.json")
+_PLAIN = ("pepper", "console.token", "snapshot.json", "limits.bin", "verdicts.json", "false-alarms.json")
 _READ_BYTES = 1_048_576
 
 

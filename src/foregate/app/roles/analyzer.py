@@ -17,6 +17,7 @@ from foregate.app.analysis import Analysis
 from foregate.app.beside import Watch, keep_watching
 from foregate.app.bus import open_bus
 from foregate.app.canaries import Canaries
+from foregate.app.false_alarms import FalseAlarmFile
 from foregate.app.logs import configure_logs
 from foregate.app.models.bundled import bundled_reference
 from foregate.app.models.choice import Loading, ModelChoice
@@ -92,6 +93,7 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         models=models,
         shifts=shifts,
         signals=signals,
+        false_alarms=FalseAlarmFile(data.false_alarms, log),
     )
     gc.set_threshold(*GC_THRESHOLDS)
     await asyncio.to_thread(analysis.restore)
@@ -113,10 +115,18 @@ async def _main(options: RoleOptions, runtime: Runtime, log: structlog.typing.Fi
         except TimeoutError:
             continue
     await asyncio.gather(*watching)
+    await asyncio.to_thread(_close, analysis, log)
     await asyncio.to_thread(notifications.close)
     for store in (bus, series, findings, signals):
         store.close()
     return 0
+
+
+def _close(analysis: Analysis, log: structlog.typing.FilteringBoundLogger) -> None:
+    try:
+        analysis.close()
+    except OSError as error:
+        log.error("false_alarms_not_kept", error=str(error), effect="those of the last minutes are not counted")
 
 
 def _watches(
