@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from foregate.predict.asked import Asked
 from foregate.predict.evaluate.exam import Exam, exam_of
+from foregate.predict.evaluate.own_budget import budget_curve
 from foregate.predict.evaluate.paging import sweep
 from foregate.predict.evaluate.system import System
 from foregate.predict.examples import Each, Examples, examples, telling_examples
@@ -23,7 +24,6 @@ from foregate.predict.random_labels import RandomLabels, random_labels
 ROUNDS_MAX: Final = 400
 PATIENCE: Final = 40  # trees without a better ranking of unseen systems
 CHOOSING_SHARE: Final = 0.2  # of the calm validation moments that the ranking is looked at on
-CURVE_POINTS: Final = 40
 # Slow and regularised by chance and by monotone constraints: what is learned must hold for systems nobody has seen.
 PARAMETERS: Final[dict[str, Any]] = {
     "objective": "binary:logistic",
@@ -102,7 +102,7 @@ def fit(
         calibration = fit_platt(margins, exam.label.astype(np.float64))
         raw = bytes(booster.save_raw("ubj"))
         said = sigmoid(asked.ruled(calibration.log_odds(margins), exam, horizon_s))
-        curve = budget_curve(exam, said)
+        curve = budget_curve(sweep(exam, said))
         horizons.append(Horizon(horizon_s, len(raw), booster.num_boosted_rounds(), calibration, curve))
         boosters.append(raw)
         told(5 + number, total)
@@ -138,14 +138,3 @@ def _with_random_labels(learned: Examples, exam: Exam, asked: Asked, seed: int) 
         parameters={name: value for name, value in PARAMETERS.items() if name != "monotone_constraints"},
         seed=seed,
     )
-
-
-def budget_curve(exam: Exam, probabilities: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """(false alarms per API and day, the score from which so many were raised), rates rising, scores falling."""
-    tried = sweep(exam, probabilities)
-    points: list[tuple[float, float]] = []
-    for rate, threshold in zip(tried.rate.tolist(), tried.thresholds.tolist(), strict=True):
-        if rate > 0 and (not points or (rate > points[-1][0] and threshold < points[-1][1])):
-            points.append((rate, threshold))
-    step = max(1, -(-len(points) // CURVE_POINTS))
-    return tuple(points[::step])

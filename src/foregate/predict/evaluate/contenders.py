@@ -18,7 +18,8 @@ HALF: Final = 0.5
 class Contender:
     """A scorer with a name. `probability`: its scores are calibrated; `horizon_s`: None when it serves every horizon.
 
-    What is not a `baseline` is what the evaluation is about.
+    What is not a `baseline` is what the evaluation is about. `own_budget`: its thresholds follow the false alarms of
+    the system that is judged, as those of alerts do live; else they are what others were measured to need.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Contender:
     baseline: bool = True
     probability: bool = False
     horizon_s: int | None = None
+    own_budget: bool = False
 
 
 def simple_contenders() -> list[Contender]:

@@ -15,7 +15,8 @@ from foregate.predict.evaluate.exam import WHOLE, Exam, Floats, exam_of
 from foregate.predict.evaluate.intervals import RESAMPLES, Resamples
 from foregate.predict.evaluate.leakage import refuse_look_ahead
 from foregate.predict.evaluate.marks import Marks, mark, part_result
-from foregate.predict.evaluate.paging import BUDGETS, Sweep, sweep, threshold_for
+from foregate.predict.evaluate.own_budget import budget_curve, own_thresholds
+from foregate.predict.evaluate.paging import BUDGETS, sweep, threshold_for
 from foregate.predict.evaluate.results import HorizonResult, Report
 from foregate.predict.evaluate.system import System
 from foregate.predict.evaluate.truth import bad_minutes, spells_in
@@ -124,17 +125,18 @@ class _Scored:
 
 def _marks(contender: Contender, sitting: _Sitting, scored: _Scored) -> Marks:
     exam, scores = sitting.exam, scored.of(sitting.part, sitting.exam)
-    here = sweep(exam, scores)
-    if sitting.chosen_on is None:
-        thresholds = [_of_others(exam, here, budget) for budget in BUDGETS]
+    here, systems = sweep(exam, scores), len(exam.names)
+    tried, without = here, list[int | None](range(systems))
+    if sitting.chosen_on is not None:
+        elsewhere = scored.of(sitting.chosen_part, sitting.chosen_on)
+        tried, without = sweep(sitting.chosen_on, elsewhere), [None] * systems
+    if contender.own_budget:
+        curves = [budget_curve(tried, i) for i in without]
+        thresholds = own_thresholds(exam, scores, sitting.part.systems, curves, BUDGETS)
     else:
-        tried = sweep(sitting.chosen_on, scored.of(sitting.chosen_part, sitting.chosen_on))
-        thresholds = [np.full(len(exam.names), threshold_for(tried, budget)) for budget in BUDGETS]
+        found = [[threshold_for(tried, budget, i) for i in without] for budget in BUDGETS]
+        thresholds = np.array(found).reshape(len(BUDGETS), systems)[:, exam.system[exam.row]]
     return mark(contender, exam, scores, dict(zip(BUDGETS, thresholds, strict=True)), here, sitting.draws)
-
-
-def _of_others(exam: Exam, tried: Sweep, budget: float) -> Floats:
-    return np.array([threshold_for(tried, budget, without=i) for i in range(len(exam.names))])
 
 
 def _telling(parts: Sequence[Sequence[System]]) -> list[System]:

@@ -49,9 +49,9 @@ def mark(
     here: Sweep,
     draws: Resamples,
 ) -> Marks:
-    """`thresholds`: budget → one per system; `here`: the same score swept on the exam itself, for the plot."""
+    """`thresholds`: budget → one per moment, (n,); `here`: the same score swept on the exam itself, for the plot."""
     pr_auc = draws.average_precision(exam, scores)
-    pages = {budget: paging(exam, scores, of[exam.system[exam.row]]) for budget, of in thresholds.items()}
+    pages = {budget: paging(exam, scores, of) for budget, of in thresholds.items()}
     recalls = tuple(draws.ratio(_foreseen_by_row(exam, at), exam.events.astype(np.float64)) for at in pages.values())
     budgets = tuple(
         msgspec.structs.replace(_at(exam, at, budget, threshold, interval_of), matched_recall=_matched(here, budget))

@@ -80,9 +80,7 @@ def foreseeable(report: Report) -> tuple[str, ...]:
     failures: dict[str, int] = {}
     foreseen: dict[str, int] = {}
     for part in _alerting(report):
-        for scorer in part.scorers:
-            if scorer.baseline:
-                continue
+        for scorer in [each for each in part.scorers if not each.baseline][:1]:  # the model by the thresholds of others
             for cause, (events, hits) in _by_cause(scorer).items():
                 failures[cause] = failures.get(cause, 0) + events
                 foreseen[cause] = foreseen.get(cause, 0) + hits
