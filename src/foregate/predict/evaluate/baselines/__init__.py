@@ -17,6 +17,7 @@ from foregate.predict.evaluate.baselines.present import (
     persistence,
     static_threshold,
 )
+from foregate.predict.evaluate.baselines.same_features import fit_same_features
 from foregate.predict.evaluate.baselines.trend import p95_trend
 from foregate.predict.evaluate.system import Scorer, System
 
@@ -44,4 +45,5 @@ SIMPLE: Final[dict[str, Scorer]] = {
 LEARNED: Final[dict[str, Fit]] = {
     "logistic regression": fit_logistic,
     "XGBoost, naive": fit_boosted,
+    "logistic regression, our features": fit_same_features,
 }

@@ -6,12 +6,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from foregate.predict.evaluate.baselines.regression import Probability, Rows, fit_regression
 from foregate.predict.evaluate.baselines.simple_windows import RELATIVE, by_entities
 from foregate.predict.evaluate.exam import Exam, Floats, exam_of
 from foregate.predict.evaluate.system import Scorer, System
 from foregate.predict.models.library import xgboost
 
 ROWS_MAX: Final = 200_000  # moments to learn from; of more, so many are drawn
+_STEPS: Final = 300  # of the solver of the regression
 _ROUNDS: Final = 100
 # As one would set it at first: nothing holds it back from learning its entities by heart.
 _PARAMETERS: Final[dict[str, Any]] = {
@@ -22,8 +24,6 @@ _PARAMETERS: Final[dict[str, Any]] = {
     "nthread": 1,
 }
 
-Rows = NDArray[np.float32]
-
 
 def fit_logistic(
     systems: Sequence[System], horizon_s: int, rng: np.random.Generator, *, shuffled: bool = False
@@ -33,22 +33,8 @@ def fit_logistic(
     `shuffled`: learn from labels dealt out at random, to prove that nothing leaks. Raises ValueError when no failure
     can be learned from.
     """
-    from sklearn.linear_model import LogisticRegression
-
     rows, labels = _examples(systems, horizon_s, rng, shuffled=shuffled)
-    known = ~np.isnan(rows)
-    mean = np.nan_to_num(rows).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, rows, mean).astype(np.float64)
-    scale = np.maximum(filled.std(axis=0), 1e-3)
-    model = LogisticRegression(C=0.1, max_iter=300).fit((filled - mean) / scale, labels)
-    weights, bias = model.coef_[0], float(model.intercept_[0])
-
-    def predict(rows: Rows) -> Floats:
-        margin = np.nan_to_num((rows - mean) / scale) @ weights + bias
-        probability: Floats = 1 / (1 + np.exp(-np.clip(margin, -50, 50)))
-        return probability
-
-    return _scorer(predict)
+    return _scorer(fit_regression(rows, labels, rounds=_STEPS))
 
 
 def fit_boosted(
@@ -66,7 +52,7 @@ def fit_boosted(
     return _scorer(predict)
 
 
-def _scorer(predict: Any) -> Scorer:
+def _scorer(predict: Probability) -> Scorer:
     def score(system: System) -> Floats:
         recorded = ~np.isnan(system.of("requests"))
         scores = np.full(recorded.shape, np.nan)

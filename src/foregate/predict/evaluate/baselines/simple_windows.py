@@ -1,4 +1,4 @@
-"""Simple windows: what anybody would compute first. The learned baselines see these and nothing else."""
+"""Simple windows: what anybody would compute first. Two of the learned baselines see nothing else."""
 
 from collections.abc import Iterator
 from dataclasses import replace
