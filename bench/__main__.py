@@ -1,9 +1,9 @@
 """`python -m bench [name …] [--option …]`: the figures that the README quotes. Without names: all but
-the last eight.
+the last nine.
 
 Names: proxy, policies, latency, refused, scale, limits, leave, reload, balance, streams, http2, websocket, ai, abuse,
 cache, bus, formats, ingest, imports, query, archive, journeys, windows, cache-tests, soak, live-lab, lab-minutes,
-predict.
+known, predict.
 Options go to the one that is named; `python -m bench latency --help` lists them. Exit status: 0, or 1 where a goal
 is missed or a figure is not valid. JSON lands in bench/out/.
 """
@@ -35,7 +35,7 @@ ALL = (
     "imports",
     "query",
 )
-NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak", "live-lab", "lab-minutes", "predict")
+NAMES = (*ALL, "archive", "journeys", "windows", "cache-tests", "soak", "live-lab", "lab-minutes", "known", "predict")
 
 
 def main(argv: list[str]) -> int:
