@@ -25,6 +25,7 @@ from foregate.predict.evaluate.contenders import (
 from foregate.predict.evaluate.judge import Part, evaluate
 from foregate.predict.evaluate.results import Report
 from foregate.predict.evaluate.system import System
+from foregate.predict.failures import HORIZON_S
 from foregate.predict.models.model import Model, decode_model
 from foregate.predict.models.scorer import Answers, probabilities
 
@@ -32,6 +33,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 Step = Callable[[int, int], None]
 MODEL_NAME = "foregate"  # among the scores of a report
+ALERTING_NAME = "foregate, own budget"  # the same scores, with thresholds as alerts have them
 
 
 def as_system(of: Written) -> System:
@@ -175,11 +177,16 @@ def model_content(model: Path | None, horizons_s: Sequence[int]) -> bytes:
 
 
 def contenders_of(model: Model, horizons_s: Sequence[int], answers: Answers | None = None) -> list[Contender]:
-    """A model at each of the horizons. `answers`: its own, where some were asked for ahead."""
+    """A model at each of the horizons, and as it alerts. `answers`: its own, where some were asked for ahead."""
     answers = answers or Answers(model)
-    return [
+    contenders = [
         Contender(MODEL_NAME, answers.at(each), baseline=False, probability=True, horizon_s=each) for each in horizons_s
     ]
+    if HORIZON_S in horizons_s:
+        contenders.append(
+            Contender(ALERTING_NAME, answers.at(HORIZON_S), False, True, horizon_s=HORIZON_S, own_budget=True)
+        )
+    return contenders
 
 
 def answers_ahead(content: bytes, systems: Sequence[System], *, jobs: int, step: Step) -> Answers:
