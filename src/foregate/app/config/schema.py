@@ -322,8 +322,9 @@ class Limits(Strict):
 class Alerts(Strict):
     """When to tell people, and whom.
 
-    Without a `threshold` (environment variable ALERT_THRESHOLD) alerts are raised from the score at which the model
-    keeps to `false_alarms_per_day` per API; `organisations` may have their own number.
+    Without a `threshold` (environment variable ALERT_THRESHOLD) alerts are raised from the score that costs
+    `false_alarms_per_day` per API: as the model was measured, and more and more as was counted on the organisation's
+    own APIs. `organisations` may have their own number.
     """
 
     threshold: float | None = Field(None, gt=0, lt=1, description="A score for all; 0.8 pages rarely and late.")
