@@ -11,6 +11,7 @@ from foregate.adapters.embedded.bus import EmbeddedBus
 from foregate.adapters.embedded.findings import EmbeddedFindings
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.analysis import Analysis
+from foregate.app.false_alarms import FalseAlarmFile
 from foregate.app.notify import Notifications
 from foregate.app.signals import Signals
 from foregate.kernel.clock import ManualClock
@@ -65,10 +66,12 @@ class Machine:
             clock=self.clock,
             log=log,
             signals=self.signals,
+            false_alarms=FalseAlarmFile(self.folder / "false-alarms.json", log),
         )
         self.analysis.restore()
 
     def close(self) -> None:
+        self.analysis.close()
         self.notifications.close()
         for store in (self.bus, self.series, self.findings):
             store.close()
@@ -121,6 +124,20 @@ def test_a_restarted_analyzer_goes_on_with_what_it_knew(machine: Machine) -> Non
     assert risk.minutes_seen >= seen
     total = sum(window.stats.requests for window in machine.series.scan(60, START_S - 60, START_S + 600))
     assert total == 4_150, "every event counted exactly once"
+
+
+def test_what_alerts_have_cost_is_kept_while_it_runs_and_taken_up_by_the_next_analyzer(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, lambda: Analyst(Models(bundled_model()), Thresholds()))
+    kept = FalseAlarmFile(tmp_path / "false-alarms.json", structlog.wrap_logger(structlog.ReturnLogger()))
+    machine.live(200)
+    (early,) = kept.read()["o"]
+    machine.live(200)
+    machine.close()
+    (late,) = kept.read()["o"]
+    assert late.time_s > early.time_s
+    machine.open()
+    assert machine.analysis._analyst.false_alarms == kept.read()
+    machine.close()
 
 
 def test_a_verdict_that_could_not_be_stored_is_stored_later(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

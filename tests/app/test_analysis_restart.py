@@ -15,7 +15,8 @@ from foregate.adapters.embedded.changes import EmbeddedChanges
 from foregate.adapters.embedded.series import EmbeddedSeries
 from foregate.app.analysis import SEASON_QUARTERS_MAX
 from foregate.predict import Analyst, Models, Thresholds
-from foregate.predict.analyst import Beside
+from foregate.predict.alerts import Kept
+from foregate.predict.analyst import NO_COUNTS, Beside
 from foregate.predict.features.around import Call
 from foregate.wire import TOPIC_EVENTS
 from foregate.wire.alert import Alert
@@ -45,9 +46,9 @@ class Watched(Analyst):
         self.calls.append(calls)
         super().connect(calls)
 
-    def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly]) -> None:
+    def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly], false_alarms: Kept = NO_COUNTS) -> None:
         self.taken_up = (list(alerts), list(anomalies))
-        super().restore(alerts, anomalies)
+        super().restore(alerts, anomalies, false_alarms)
 
     def learn(self, minutes: Iterable[tuple[Entity, WindowStats]], beside: Beside | None = None) -> None:
         minutes = list(minutes)

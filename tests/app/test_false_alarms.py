@@ -9,7 +9,7 @@ from structlog.testing import CapturingLogger
 from foregate.app.false_alarms import KEEP_EVERY_S, FalseAlarmFile
 from foregate.predict.alerts import Counts
 
-COUNTS = {"acme": Counts("m1", 1_700_000_000.0, 3.5, (0.0, 1.0, 2.0))}
+COUNTS = {"acme": (Counts("m1", 1_700_000_000.0, 3.5, (0.0, 1.0, 2.0)),)}
 
 
 def file(folder: Path, log: CapturingLogger | None = None) -> FalseAlarmFile:
@@ -29,7 +29,7 @@ def test_it_is_written_now_and_then_and_at_the_end(tmp_path: Path) -> None:
     assert not (tmp_path / "false-alarms.json").exists()
     kept.keep(COUNTS, 1_000.0)
     kept.keep({}, 1_000.0 + 2 * KEEP_EVERY_S, at_once=True)
-    newer = {"acme": Counts("m1", 1_700_000_060.0, 4.0, (1.0, 1.0, 2.0))}
+    newer = {"acme": (Counts("m1", 1_700_000_060.0, 4.0, (1.0, 1.0, 2.0)),)}
     kept.keep(newer, 1_000.0 + KEEP_EVERY_S - 1)
     assert file(tmp_path).read() == COUNTS
     kept.keep(newer, 1_000.0 + KEEP_EVERY_S - 1, at_once=True)
@@ -38,7 +38,9 @@ def test_it_is_written_now_and_then_and_at_the_end(tmp_path: Path) -> None:
     assert file(tmp_path).read() == COUNTS
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"acme": 1}', b'{"acme": {"model_version": "m"}}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"acme": 1}', b'[{"acme": []}]', b'{"acme": [{"model_version": "m\xff"}]}', b"\xff\xfe"]
+)
 def test_a_damaged_file_is_said_and_left_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "false-alarms.json").write_bytes(content)
     log = CapturingLogger()
@@ -54,3 +56,12 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_the_next_call_tries_aga
     away.mkdir()
     kept.keep(COUNTS, 1_001.0)
     assert kept.read() == COUNTS
+
+
+def test_one_damaged_organisation_does_not_spoil_the_others(tmp_path: Path) -> None:
+    file(tmp_path).keep(COUNTS, 1_000.0)
+    path = tmp_path / "false-alarms.json"
+    path.write_bytes(path.read_bytes().replace(b"{", b'{"globex":[{"model_version":"m","time_s":null}],', 1))
+    log = CapturingLogger()
+    assert file(tmp_path, log).read() == COUNTS
+    assert "globex" in str(log.calls)

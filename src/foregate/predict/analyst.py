@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foregate.kernel.limits import ENTITIES_MAX
-from foregate.predict.alerts import AlertBook, Candidate, Counts, OwnRecords, Thresholds
+from foregate.predict.alerts import AlertBook, Candidate, Kept, OwnRecords, Thresholds
 from foregate.predict.explain import reasons
 from foregate.predict.failures import HORIZON_S, Failures
 from foregate.predict.features import health, matrix
@@ -31,7 +31,7 @@ LIKELY: Final = 0.5  # a lower score may keep to the budget of false alarms; it 
 QUIET_REQUESTS: Final = 5  # fewer in the last five minutes: there is nothing to judge
 JUDGED_A_TICK: Final = 2_000  # with more entities they take turns, so that each is judged once a minute at least
 TURNS: Final = (1, 2, 3, 6)  # divisors of a minute's six ticks: nobody comes twice while others come once
-NO_COUNTS: Final[Mapping[str, Counts]] = {}
+NO_COUNTS: Final[Kept] = {}
 Beside = Mapping[Entity, Mapping[str, float]]
 Observer = Callable[[str, str, NDArray[np.float32], float], None]
 
@@ -146,13 +146,11 @@ class Analyst:
         self._panel.learn_quarters(start_s, rows)
 
     @property
-    def false_alarms(self) -> Mapping[str, Counts]:
+    def false_alarms(self) -> Kept:
         """What scores have cost each organisation so far: to be kept over a restart."""
         return self._own.counts
 
-    def restore(
-        self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly], false_alarms: Mapping[str, Counts] = NO_COUNTS
-    ) -> None:
+    def restore(self, alerts: Sequence[Alert], anomalies: Sequence[Anomaly], false_alarms: Kept = NO_COUNTS) -> None:
         """Take up the open alerts and anomalies of before a restart, and what scores had cost; before `learn`."""
         self._book.restore(list(alerts))
         self._unusual.restore(list(anomalies))
@@ -283,7 +281,8 @@ class Analyst:
         budget = self._thresholds.budget(org)
         if budget is None or horizon is not model.alerting or not horizon.curve:
             return self._thresholds.of(horizon, org)
-        return self._own.of(org, model.version, horizon.curve).threshold(budget)
+        record = self._own.of(org, model.version, horizon.curve)
+        return record.threshold(budget) if record else self._thresholds.of(horizon, org)
 
     def _count(self, risks: Iterable[Risk], model: Model, time_s: float) -> None:
         """What these scores would have cost, whatever the threshold."""
@@ -295,7 +294,9 @@ class Analyst:
                 scores.append(risk.score)
         for org, (entities, scores) in by_org.items():
             if self._thresholds.budget(org) is not None and model.alerting.curve:
-                self._own.of(org, model.version, model.alerting.curve).observe(time_s, entities, np.array(scores))
+                record = self._own.of(org, model.version, model.alerting.curve)
+                if record is not None:
+                    record.observe(time_s, entities, np.array(scores))
 
     def _unscored(self, tick: Tick, state: RiskState, seen: Seen) -> Risk:
         model = self._models.of(tick.entity.org)

@@ -7,6 +7,7 @@ observation, and the organisation's own beside it (the mean of a Gamma-Poisson p
 Data Analysis", 2013, 2.6).
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -20,14 +21,18 @@ from foregate.wire.budget import Curve
 from foregate.wire.entity import Entity
 
 CURVE_DAYS: Final = 2.0  # so many API days of its own weigh as much as what the model was measured on
-MOVED_MAX: Final = 8.0  # how many times less or more than the curve's a rate may become: a lucky week proves nothing
+MOVED_MAX: Final = 8.0  # how many times less than the curve's a rate may become: a lucky week proves nothing
 BETWEEN: Final = 2  # scores that are followed between two of the curve
 HALF_LIFE_S: Final = 7 * 86_400.0
 SEEN_S_MAX: Final = 120.0  # between two scores of an API more than that was not watched
 CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
 UNSEEN_S: Final = 120.0  # a page may come so late into a first bad minute that has not closed yet
+RECORDS_MAX: Final = 2_000  # organisations that have one; of others the model's curve alone is known
+VERSIONS_MAX: Final = 2  # of an organisation's models whose counts are kept: one may be away for a moment
+GONE_S: Final = 4 * HALF_LIFE_S  # after that what was counted is worth nothing
 _DAY_S: Final = 86_400.0
-_SWEEP_S: Final = 3_600.0  # so seldom room is looked for when there is none
+_SWEEP_S: Final = 3_600.0  # what is gone is looked for so often
+_BUCKET_S: Final = 60.0
 _NEVER: Final = -np.inf
 
 Floats = NDArray[np.float64]
@@ -43,6 +48,9 @@ class Counts(msgspec.Struct, frozen=True):
     time_s: float
     days: float
     false: tuple[float, ...]
+
+
+Kept = Mapping[str, tuple[Counts, ...]]  # by organisation, of its latest models
 
 
 class OwnRecord:
@@ -61,7 +69,14 @@ class OwnRecord:
         self._open = np.empty((0, len(self._scores)), dtype=bool)  # nobody knows yet what became of it
         self._seen = np.empty(0)
         self._days, self._false = 0.0, np.zeros(len(self._scores))
+        # Watched time counts when its pages do: else many APIs would look harmless before any outcome is known.
+        self._awaited: deque[tuple[float, float]] = deque()  # (when it was watched, API days), by the minute
         self._time_s = self._swept_s = _NEVER
+
+    @property
+    def last_s(self) -> float:
+        """When it was shown scores the last time, −∞ when never."""
+        return self._time_s
 
     @property
     def counts(self) -> Counts:
@@ -78,13 +93,15 @@ class OwnRecord:
         """The scores (n,) of healthy APIs at one moment."""
         if time_s < self._time_s - SEEN_S_MAX:  # the clock was set back: what was under way is never judged
             self._paged[:], self._open[:], self._seen[:] = _NEVER, False, _NEVER
+            self._awaited.clear()
             self._time_s = self._swept_s = time_s
         self._forget(time_s)
+        self._sweep(time_s)
         slots = np.array([self._slot(entity, time_s) for entity in entities], dtype=np.intp)
         followed = slots >= 0
         slots, scores = slots[followed], scores[followed]
         since_s = time_s - self._seen[slots]
-        self._days += float(np.where(since_s <= SEEN_S_MAX, np.maximum(since_s, 0.0), 0.0).sum()) / _DAY_S
+        self._watch(time_s, float(np.where(since_s <= SEEN_S_MAX, np.maximum(since_s, 0.0), 0.0).sum()) / _DAY_S)
         self._seen[slots] = time_s
         over = time_s >= self._paged[slots] + self._horizon_s
         pages = (scores[:, None] >= self._scores) & over
@@ -101,8 +118,11 @@ class OwnRecord:
             self._open[slot] &= ~((paged - UNSEEN_S <= onset_s) & (onset_s <= paged + self._horizon_s))
 
     def settle(self, time_s: float) -> None:
-        """Count the pages that nothing came of."""
-        over = self._open & (self._paged + self._horizon_s + CONFIRM_S <= time_s)
+        """Count the pages that nothing came of, and the time in which they might have come."""
+        known_s = time_s - self._horizon_s - CONFIRM_S
+        while self._awaited and self._awaited[0][0] <= known_s:
+            self._days += self._awaited.popleft()[1]
+        over = self._open & (self._paged <= known_s)
         if over.any():
             self._false += over.sum(axis=0)
             self._open &= ~over
@@ -111,7 +131,7 @@ class OwnRecord:
     def rates(self) -> Floats:
         """False alarms per API and day at each score, (K,)."""
         own = (self._measured * CURVE_DAYS + self._false) / (CURVE_DAYS + self._days)
-        return np.clip(own, self._measured / MOVED_MAX, self._measured * MOVED_MAX)
+        return np.maximum(own, self._measured / MOVED_MAX)
 
     def threshold(self, per_day: float) -> float:
         """The lowest score that keeps to so many false alarms per API and day; the strictest if none does.
@@ -127,32 +147,34 @@ class OwnRecord:
             self._days, self._false = self._days * kept, self._false * kept
         self._time_s = max(time_s, self._time_s)
 
-    def _slot(self, entity: Entity, time_s: float) -> int:
-        slot = self._slots.get(entity)
-        if slot is None:
-            slot = self._new(time_s)
-            if slot >= 0:
-                self._slots[entity] = slot
-        return slot
+    def _watch(self, time_s: float, days: float) -> None:
+        if self._awaited and time_s - self._awaited[-1][0] < _BUCKET_S:
+            days += self._awaited.pop()[1]
+        self._awaited.append((time_s, days))
 
-    def _new(self, time_s: float) -> int:
-        """A place for one more API, −1 where there is none. Those that are gone for a day give way."""
-        if len(self._slots) >= self._entities_max:
-            if time_s - self._swept_s >= _SWEEP_S:
-                self._swept_s = time_s
-                gone = [entity for entity, slot in self._slots.items() if self._seen[slot] < time_s - _DAY_S]
-                self._free.extend(self._slots.pop(entity) for entity in gone)
-            if len(self._slots) >= self._entities_max:
-                return -1
+    def _slot(self, entity: Entity, time_s: float) -> int:
+        """The place of an API, −1 where there is none."""
+        slot = self._slots.get(entity)
+        if slot is not None or len(self._slots) >= self._entities_max:
+            return -1 if slot is None else slot
         if not self._free:
             room = max(16, len(self._seen))
             self._free = list(range(len(self._seen) + room - 1, len(self._seen) - 1, -1))
             self._paged = np.concatenate([self._paged, np.full((room, len(self._scores)), _NEVER)])
             self._open = np.concatenate([self._open, np.zeros((room, len(self._scores)), dtype=bool)])
             self._seen = np.concatenate([self._seen, np.full(room, _NEVER)])
-        slot = self._free.pop()
+        slot = self._slots[entity] = self._free.pop()
         self._paged[slot], self._open[slot], self._seen[slot] = _NEVER, False, time_s
         return slot
+
+    def _sweep(self, time_s: float) -> None:
+        """APIs that are gone for a day give way."""
+        if time_s - self._swept_s >= _SWEEP_S:
+            self._swept_s = time_s
+            for entity in [entity for entity, slot in self._slots.items() if self._seen[slot] < time_s - _DAY_S]:
+                slot = self._slots.pop(entity)
+                self._open[slot] = False
+                self._free.append(slot)
 
 
 def _ladder(curve: Curve) -> tuple[Floats, Floats]:
@@ -164,20 +186,29 @@ def _ladder(curve: Curve) -> tuple[Floats, Floats]:
 
 
 class OwnRecords:
-    """Of every organisation. `kept`: the counts of before a restart, by organisation, taken up when they are needed."""
+    """Of every organisation. `kept`: what was counted before a restart, taken up when it is needed.
 
-    def __init__(self, horizon_s: float, kept: Mapping[str, Counts] | None = None) -> None:
+    An organisation that is not judged for a day keeps its counts alone; of more than `RECORDS_MAX` nothing is counted.
+    """
+
+    def __init__(self, horizon_s: float, kept: Kept | None = None) -> None:
         self._horizon_s = horizon_s
-        self._kept = dict(kept or {})
+        self._kept: dict[str, tuple[Counts, ...]] = dict(kept or {})
         self._records: dict[str, OwnRecord] = {}
+        self._swept_s = _NEVER
 
-    def of(self, org: str, model_version: str, curve: Curve) -> OwnRecord:
-        """An organisation's record under the model that judges it now."""
+    def of(self, org: str, model_version: str, curve: Curve) -> OwnRecord | None:
+        """An organisation's record under the model that judges it now; None where there is no room for one."""
         record = self._records.get(org)
-        if record is None or record.model_version != model_version:
-            record = self._records[org] = OwnRecord(model_version, curve, self._horizon_s)
-            if org in self._kept:
-                record.restore(self._kept.pop(org))
+        if record is not None and record.model_version == model_version:
+            return record
+        if record is None and len(self._records) >= RECORDS_MAX:
+            return None
+        if record is not None:
+            self._put_away(org, record)
+        record = self._records[org] = OwnRecord(model_version, curve, self._horizon_s)
+        for counts in self._kept.get(org, ()):
+            record.restore(counts)
         return record
 
     def failed(self, entity: Entity, onset_s: float) -> None:
@@ -190,8 +221,26 @@ class OwnRecords:
         """See `OwnRecord.settle`."""
         for record in self._records.values():
             record.settle(time_s)
+        if not 0.0 <= time_s - self._swept_s < _SWEEP_S:
+            self._swept_s = time_s
+            for org in [org for org, record in self._records.items() if record.last_s < time_s - _DAY_S]:
+                self._put_away(org, self._records.pop(org))
+            for org, kept in list(self._kept.items()):
+                if all(counts.time_s < time_s - GONE_S for counts in kept):
+                    del self._kept[org]
 
     @property
-    def counts(self) -> dict[str, Counts]:
-        """To be kept over a restart."""
-        return self._kept | {org: record.counts for org, record in self._records.items()}
+    def counts(self) -> Kept:
+        """To be kept over a restart: of each organisation the present model's first."""
+        now = {org: self._with(org, record) for org, record in self._records.items()}
+        return {org: counts for org, counts in (self._kept | now).items() if counts}
+
+    def _put_away(self, org: str, record: OwnRecord) -> None:
+        counts = self._with(org, record)
+        if counts and (org in self._kept or len(self._kept) < RECORDS_MAX):
+            self._kept[org] = counts
+
+    def _with(self, org: str, record: OwnRecord) -> tuple[Counts, ...]:
+        """What is kept of an organisation beside this record, and the record where anything was counted."""
+        others = tuple(each for each in self._kept.get(org, ()) if each.model_version != record.model_version)
+        return ((record.counts, *others) if np.isfinite(record.last_s) else others)[:VERSIONS_MAX]

@@ -1,7 +1,7 @@
 """A score that keeps its budget by itself, as alerts do live: thresholds that move with each system's own false alarms.
 
 The starting point is what the score costs on systems that are not judged. From there on `alerts.record` counts, at the
-end of each minute, what is known by then and nothing later: a failure when three of its minutes are over.
+end of each minute, what is known by then and nothing later: a failure when three bad minutes in a row are over.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from foregate.predict.alerts.record import OwnRecord
 from foregate.predict.evaluate.exam import Exam, Floats
 from foregate.predict.evaluate.paging import Sweep
 from foregate.predict.evaluate.system import System
-from foregate.predict.evaluate.truth import Bools
+from foregate.predict.evaluate.truth import Bools, bad_minutes
 from foregate.predict.failures import BAD_IN_A_ROW
 from foregate.wire.budget import Curve
 from foregate.wire.entity import Entity
@@ -55,10 +55,16 @@ def own_thresholds(
 
 
 def _certain(system: System, rows: list[int], minutes: list[int]) -> dict[int, list[tuple[Entity, float]]]:
-    """Which failures are certain at the end of which minute, and when each began."""
+    """Which failures are certain at the end of which minute, and when each began: a spell may begin with stray ones."""
+    bad = bad_minutes(system)
+    third = bad.copy()
+    for back in range(1, BAD_IN_A_ROW):
+        third[:, back:] &= bad[:, :-back]
+        third[:, :back] = False
     known: dict[int, list[tuple[Entity, float]]] = {}
     for row, minute in zip(rows, minutes, strict=True):
-        known.setdefault(minute + BAD_IN_A_ROW - 1, []).append((system.entities[row], minute * _MINUTE_S))
+        at = minute + int(third[row, minute:].argmax())
+        known.setdefault(at, []).append((system.entities[row], minute * _MINUTE_S))
     return known
 
 

@@ -19,8 +19,8 @@ _HOW_TO_READ = (
 )
 _HOW_TO_READ_MEASURED = (
     "Recall, and false alarms per API and day, by the same thresholds in the systems that measure something at any API "
-    "and in those that do not. These systems differ in other things too: the baselines on plain windows read none of these "
-    "signals, so what they gain or lose between two rows is not the signal's doing."
+    "and in those that do not. These systems differ in other things too: the baselines on plain windows read none of "
+    "these signals, so what they gain or lose between two rows is not the signal's doing."
 )
 
 
