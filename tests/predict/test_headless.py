@@ -98,7 +98,7 @@ def test_the_bundled_model_beats_every_baseline_on_systems_it_had_never_seen() -
     report = decode_card((bundled_path().parent / "card.json").read_bytes()).report
     [alerting] = [h for h in report.horizons if h.horizon_s == HORIZON_S]
     for part in alerting.parts:
-        [model] = [s for s in part.scorers if not s.baseline]
+        model = next(s for s in part.scorers if not s.baseline)
         assert model.pr_auc > max(s.pr_auc for s in part.scorers if s.baseline)
         assert model.brier is not None
         assert model.brier_base is not None

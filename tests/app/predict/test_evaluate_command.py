@@ -47,7 +47,7 @@ def test_a_recording_is_judged_and_everything_is_written_twice_the_same(recordin
     }  # fmt: skip
     report = msgspec.json.decode(written[0]["report.json"], type=Report)
     assert (report.seed, [h.horizon_s for h in report.horizons]) == (4, [900])
-    assert len(report.horizons[0].parts[0].scorers) == 10
+    assert len(report.horizons[0].parts[0].scorers) == 11
     assert b"<svg" in written[0]["alarms.svg"]
     assert "| logistic regression |" in written[0]["report.md"].decode()
 
@@ -61,7 +61,7 @@ def test_json_is_printed_alone_and_thresholds_come_from_what_is_learned_from(rec
     told = json.loads(result.stdout)
     assert told["thresholds"] == "thresholds were chosen on 1 other system"
     [horizon] = told["horizons"]  # asked for twice, answered once
-    assert len(horizon["parts"][0]["scorers"]) == 10
+    assert len(horizon["parts"][0]["scorers"]) == 11
 
 
 def test_what_is_judged_may_not_be_learned_from(recording: Path) -> None:
