@@ -14,9 +14,9 @@ from foregate.wire.entity import Entity
 CLOSE_SHARE: Final = 0.5  # an open alert closes when its score stays below half of the threshold …
 CLOSE_TICKS: Final = 6  # … for so many ticks (a minute)
 PEAK_STEP: Final = 0.02  # a peak is told again when it has grown by so much
-_UNSEEN_S: Final = 120.0
+UNSEEN_S: Final = 120.0  # a page may come so late into a first bad minute that has not closed yet
 _AHEAD_S: Final = 60.0  # raised so far in the future: the clock was set back, and no horizon would end it
-_CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
+CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class AlertBook:
             return None
         # An alert is raised up to two minutes into a first bad minute that has not closed yet; what began before that
         # was over when it was raised (and is only being learned again after a restart).
-        if not page.alert.raised_s - _UNSEEN_S <= onset_s <= page.alert.raised_s + self._horizon_s:
+        if not page.alert.raised_s - UNSEEN_S <= onset_s <= page.alert.raised_s + self._horizon_s:
             return None
         return self._update(page, time_s, outcome="failed", failed_s=onset_s, lead_s=onset_s - page.alert.raised_s)
 
@@ -139,7 +139,7 @@ class AlertBook:
         end_s = alert.raised_s + self._horizon_s
         # Its last minute closes up to a minute after the horizon; a spell begun within it needs three bad minutes.
         waits = time_s < end_s + 60 or (suspect_s is not None and suspect_s <= end_s)
-        return time_s >= end_s and not (alert.outcome == "pending" and waits and time_s < end_s + _CONFIRM_S)
+        return time_s >= end_s and not (alert.outcome == "pending" and waits and time_s < end_s + CONFIRM_S)
 
     def _update(self, page: _Page, time_s: float, **fields: object) -> Alert:
         page.alert = replace(page.alert, updated_s=time_s, **fields)

@@ -1,7 +1,7 @@
 """A score that keeps its budget by itself, as alerts do live: thresholds that move with each system's own false alarms.
 
-The starting point is what the score costs on systems that are not judged. From there on `alerts.record` counts, at the
-end of each minute, what is known by then and nothing later: a failure when three bad minutes in a row are over.
+The starting point is what the score costs on systems that are not judged. From there on `alerts.false_alarms` counts,
+at the end of each minute, what is known by then and nothing later: a failure when three bad minutes in a row are over.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from foregate.predict.alerts.record import OwnRecord
+from foregate.predict.alerts.false_alarms import OwnRecord
 from foregate.predict.evaluate.exam import Exam, Floats
 from foregate.predict.evaluate.paging import Sweep
 from foregate.predict.evaluate.system import System
-from foregate.predict.evaluate.truth import Bools, bad_minutes
-from foregate.predict.failures import BAD_IN_A_ROW
+from foregate.predict.evaluate.truth import Bools, bad_minutes, in_a_row
 from foregate.wire.budget import Curve
 from foregate.wire.entity import Entity
 
@@ -56,11 +55,7 @@ def own_thresholds(
 
 def _certain(system: System, rows: list[int], minutes: list[int]) -> dict[int, list[tuple[Entity, float]]]:
     """Which failures are certain at the end of which minute, and when each began: a spell may begin with stray ones."""
-    bad = bad_minutes(system)
-    third = bad.copy()
-    for back in range(1, BAD_IN_A_ROW):
-        third[:, back:] &= bad[:, :-back]
-        third[:, :back] = False
+    third = in_a_row(bad_minutes(system))
     known: dict[int, list[tuple[Entity, float]]] = {}
     for row, minute in zip(rows, minutes, strict=True):
         at = minute + int(third[row, minute:].argmax())

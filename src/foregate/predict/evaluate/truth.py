@@ -63,18 +63,24 @@ def bad_minutes(system: System) -> Bools:
     return bad
 
 
+def in_a_row(bad: Bools) -> Bools:
+    """The minutes (E, N) with which so many bad ones in a row are over that it is a failure."""
+    found = bad.copy()
+    for back in range(1, BAD_IN_A_ROW):
+        found[:, back:] &= bad[:, :-back]
+        found[:, :back] = False
+    return found
+
+
 def spells_in(bad: Bools) -> Spells:
     """The spells of bad minutes (E, N)."""
     entity, minute = np.nonzero(bad)
     if not entity.size:
         return Spells(entity, minute, minute, np.zeros(0, dtype=bool))
     begins = np.append(True, (np.diff(entity) != 0) | (np.diff(minute) > GOOD_BEFORE_MIN))
-    in_a_row = bad.copy()
-    for back in range(1, BAD_IN_A_ROW):
-        in_a_row[:, back:] &= bad[:, :-back]
-        in_a_row[:, :back] = False
+    third = in_a_row(bad)
     at = np.flatnonzero(begins)
-    failed = np.logical_or.reduceat(in_a_row[entity, minute], at)
+    failed = np.logical_or.reduceat(third[entity, minute], at)
     last = minute[np.append(at[1:], len(minute)) - 1]
     return Spells(entity[at], minute[at], last, failed)
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from foregate.predict.alerts import record
-from foregate.predict.alerts.record import Counts, OwnRecord, OwnRecords
+from foregate.predict.alerts import false_alarms
+from foregate.predict.alerts.book import CONFIRM_S
+from foregate.predict.alerts.false_alarms import Counts, OwnRecord, OwnRecords
 from foregate.wire.entity import Entity
 
 T0 = 1_700_000_040.0
@@ -85,9 +86,9 @@ def test_a_page_is_valid_for_one_horizon_and_then_pages_again() -> None:
 def test_an_outcome_is_awaited_until_a_late_failure_would_be_certain() -> None:
     of = made()
     of.observe(T0, [api(1)], np.array([0.95]))
-    of.settle(T0 + HORIZON_S + record.CONFIRM_S - 1)
+    of.settle(T0 + HORIZON_S + CONFIRM_S - 1)
     assert of.counts.false == (0.0,) * K
-    of.settle(T0 + HORIZON_S + record.CONFIRM_S)
+    of.settle(T0 + HORIZON_S + CONFIRM_S)
     assert of.counts.false == (1.0,) * K
 
 
@@ -96,7 +97,7 @@ def test_days_are_counted_while_an_api_is_watched_and_not_over_gaps() -> None:
     for at_s in (0, 60, 120, 4_000, 4_060):
         of.observe(T0 + at_s, [api(1), api(2)], np.array([0.0, 0.0]))
     assert of.counts.days == 0.0, "what becomes of these minutes is not known yet"
-    of.settle(T0 + 4_060 + HORIZON_S + record.CONFIRM_S)
+    of.settle(T0 + 4_060 + HORIZON_S + CONFIRM_S)
     assert of.counts.days * DAY_S == pytest.approx(2 * 180, rel=0.01)
 
 
@@ -186,7 +187,7 @@ def test_an_organisation_that_is_gone_keeps_its_counts_for_a_month_and_no_room()
 
 
 def test_of_more_organisations_than_there_is_room_for_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "RECORDS_MAX", 2)
+    monkeypatch.setattr(false_alarms, "RECORDS_MAX", 2)
     records = OwnRecords(HORIZON_S)
     assert [records.of(org, "m1", CURVE) is None for org in ("a", "b", "c", "a")] == [False, False, True, False]
 
@@ -222,7 +223,7 @@ def test_beyond_the_bound_apis_are_not_followed_until_others_are_gone_for_a_day(
 
 @pytest.fixture
 def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "HALF_LIFE_S", float("inf"))
+    monkeypatch.setattr(false_alarms, "HALF_LIFE_S", float("inf"))
 
 
 @pytest.mark.usefixtures("remembering")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foregate.kernel.limits import ENTITIES_MAX
-from foregate.predict.failures import BAD_IN_A_ROW
+from foregate.predict.alerts.book import CONFIRM_S, UNSEEN_S
 from foregate.wire.budget import Curve
 from foregate.wire.entity import Entity
 
@@ -25,8 +25,6 @@ MOVED_MAX: Final = 8.0  # how many times less than the curve's a rate may become
 BETWEEN: Final = 2  # scores that are followed between two of the curve
 HALF_LIFE_S: Final = 7 * 86_400.0
 SEEN_S_MAX: Final = 120.0  # between two scores of an API more than that was not watched
-CONFIRM_S: Final = (BAD_IN_A_ROW + 2) * 60.0  # how long a failure that began in the horizon may take to be certain
-UNSEEN_S: Final = 120.0  # a page may come so late into a first bad minute that has not closed yet
 RECORDS_MAX: Final = 2_000  # organisations that have one; of others the model's curve alone is known
 VERSIONS_MAX: Final = 2  # of an organisation's models whose counts are kept: one may be away for a moment
 GONE_S: Final = 4 * HALF_LIFE_S  # after that what was counted is worth nothing
@@ -56,7 +54,7 @@ Kept = Mapping[str, tuple[Counts, ...]]  # by organisation, of its latest models
 class OwnRecord:
     """One organisation's, for one model: K scores are followed. Feed it in the order of time.
 
-    Some 1.1 KB per API; further ones than `entities_max` are not followed.
+    Up to 1.1 KB per API; further ones than `entities_max` are not followed.
     """
 
     def __init__(self, model_version: str, curve: Curve, horizon_s: float, *, entities_max: int = ENTITIES_MAX) -> None:
