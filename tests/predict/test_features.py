@@ -211,6 +211,11 @@ def test_latency_is_seen_against_the_time_that_the_gateway_waits() -> None:
     assert np.isnan(_with(lambda i: {})[1]["p95_of_limit_5m"])
 
 
+def test_latency_that_stands_at_the_time_limit_has_reached_it_though_it_grows_no_further() -> None:
+    assert _with(lambda i: {"time_limit_ms": 140.0})[1]["limit_reached_min"] == 0
+    assert _with(lambda i: {"time_limit_ms": 4_000.0})[1]["limit_reached_min"] == 1_440
+
+
 def test_what_is_beyond_what_a_feature_can_tell_is_not_said_to_be_there() -> None:
     def said(name: str, columns: dict[str, float], shape: Shape = STEADY) -> str:
         return FEATURES[FEATURE_NAMES.index(name)].sentence(_with(lambda i: columns, shape, 20)[0], 0)
@@ -253,6 +258,15 @@ def test_who_depends_on_a_service_sees_how_soon_something_of_it_ends() -> None:
     worst = np.zeros((2, len(HEALTH)), dtype=np.float32)
     worst[1, HEALTH.index("ends_per_h")] = ends
     assert around.around(worst)[0, AROUND.index("dependency_ends_per_h")] == pytest.approx(ends)
+
+
+def test_a_certificate_that_has_expired_is_no_end_to_come() -> None:
+    def ends(**columns: float) -> float:
+        return float(health(_with(lambda i: columns)[0])[0, HEALTH.index("ends_per_h")])
+
+    assert ends(cert_left_s=1_800.0) == pytest.approx(2.0)
+    assert np.isnan(ends(cert_left_s=-60.0))
+    assert ends(cert_left_s=-60.0, connections_left=0.5) == pytest.approx(60 / 1_440)
 
 
 def test_the_worst_of_a_service_and_of_what_it_calls_is_seen_by_its_routes() -> None:

@@ -19,7 +19,7 @@ from foregate.predict.features.load import LOAD
 from foregate.predict.features.surroundings import SURROUNDINGS
 from foregate.predict.usual import Floats
 
-REVISION: Final = 3  # raise it when a formula changes under the same name
+REVISION: Final = 4  # raise it when a formula changes under the same name
 FEATURES: Final[tuple[Feature, ...]] = (*LATENCY, *ERRORS, *LOAD, *EXHAUSTION, *SURROUNDINGS)
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
 FEATURE_VERSION: Final = f"{REVISION}-{hashlib.sha256(' '.join(FEATURE_NAMES).encode()).hexdigest()[:8]}"

@@ -89,9 +89,13 @@ def _certificate_sentence(f: Frame, i: int) -> str:
 
 @once
 def ends_per_h(f: Frame) -> Floats:
-    """1 / the hours until the first of all these ends: for those who depend on it. NaN where nothing is known."""
+    """1 / the hours until the first of all these ends: for those who depend on it. NaN where nothing is known.
+
+    A certificate that has expired is no end to come: whoever minds fails already, and the others never will.
+    """
     parts = [lasts(column)(f) for column in STOCKS if column != "budget_left"]  # spending a budget stops nobody
-    first = np.fmin.reduce([*parts, certificate(f)])
+    expires = certificate(f)
+    first = np.fmin.reduce([*parts, np.where(expires > 0, expires, np.float32(np.nan))])
     return bounded(np.float32(60) / np.maximum(first, np.float32(_ENDS_MIN_MIN)), 0, 60)
 
 
@@ -126,6 +130,7 @@ def _limit_reached(f: Frame) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         left = (f.latest("time_limit_ms") - line[:, 0]) / line[:, 1]
         left = np.where(line[:, 1] > 0, left, LASTS_MIN_MAX)
+    left = np.where(line[:, 0] >= f.latest("time_limit_ms"), 0, left)  # attempts are cut off there: it grows no further
     return bounded(np.where(np.isnan(f.latest("time_limit_ms") + line[:, 0]), np.nan, left), 0, LASTS_MIN_MAX)
 
 
