@@ -9,14 +9,21 @@ from foregate.wire.entity import Entity
 CALM = Shape()
 
 
-def alarmed(of: Analyst, apis: int = 12, hours: int = 3) -> list[float]:
-    """Scores from a latency that doubles now and then and never fails; the thresholds as they were told."""
+def alarmed(of: Analyst, apis: int = 12, hours: int = 3, fails_after_min: int | None = None) -> list[float]:
+    """Scores from a latency that is eightfold for a minute in three hours; the thresholds as they were told.
+
+    Nothing ever fails, or so many minutes after each of these, three minutes long.
+    """
     entities = [Entity("demo", f"s{i}", "/x", "test") for i in range(apis)]
     calm, slow = (window(T0, 60, Shape(p50_ms=lambda m, p50=p50: p50)) for p50 in (50.0, 400.0))
+    bad = window(T0, 60, Shape(error_share=lambda m: 0.3))
     told = []
     for m in range(hours * 60):
         at_s = T0 + 60 * m
-        seen = [replace(slow if (m + 37 * i) % 180 == 90 else calm, start_s=at_s) for i in range(apis)]
+        since = [(m + 37 * i - 90) % 180 for i in range(apis)]  # minutes since it was slow
+        failing = range(0) if fails_after_min is None else range(fails_after_min, fails_after_min + 3)
+        kinds = [slow if ago == 0 else bad if ago in failing else calm for ago in since]
+        seen = [replace(kind, start_s=at_s) for kind in kinds]
         of.learn(zip(entities, seen, strict=True))
         ticks = [replace(tick(at_s + 60, CALM), entity=e, w1=w) for e, w in zip(entities, seen, strict=True)]
         told += [risk.horizons[1].threshold for risk in of.judge(ticks).risks if risk.state == "scored"]
@@ -38,3 +45,19 @@ def test_what_was_counted_is_taken_up_after_a_restart() -> None:
     after = Analyst(Models(toy_model()), Thresholds())
     after.restore([], [], before.false_alarms)
     assert alarmed(after, hours=1)[0] == strict
+
+
+def test_pages_that_a_failure_follows_cost_nothing_of_the_budget() -> None:
+    of = Analyst(Models(toy_model()), Thresholds())
+    told = alarmed(of, fails_after_min=5)
+    assert told[-1] < told[0]
+    [counts] = of.false_alarms["demo"]
+    assert max(counts.false) < 2.0, "only what is under way at the end is not known yet"
+
+
+def test_the_score_of_an_api_that_failed_a_moment_ago_is_not_counted_because_nobody_is_paged_for_it() -> None:
+    of = Analyst(Models(toy_model()), Thresholds())
+    alarmed(of, fails_after_min=175)  # slow two minutes after the last bad one
+    [counts] = of.false_alarms["demo"]
+    assert counts.days > 0.5
+    assert max(counts.false) == 0.0

@@ -16,6 +16,11 @@ K = len(SCORES)
 DAY_S = 86_400.0
 
 
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(false_alarms, "HALF_LIFE_S", float("inf"))
+
+
 def api(number: int, org: str = "acme") -> Entity:
     return Entity(org, f"s{number}", "/x", "prod")
 
@@ -114,7 +119,7 @@ def test_however_lucky_a_rate_falls_to_an_eighth_at_most_and_an_unlucky_one_has_
 
 @pytest.mark.parametrize("apis", [50, 1_000])
 def test_many_apis_do_not_look_harmless_before_any_outcome_is_known(apis: int) -> None:
-    of, entities = made(), [api(i) for i in range(apis)]
+    of, entities = made(entities_max=apis), [api(i) for i in range(apis)]
     first = of.threshold(0.5)
     for minute in range(18):
         of.observe(T0 + 60 * minute, entities, np.full(apis, 0.5))
@@ -211,6 +216,23 @@ def test_after_the_clock_was_set_back_pages_are_counted_again() -> None:
     assert of.counts.days == 0.0
 
 
+def test_what_was_watched_before_the_clock_was_set_back_is_counted_neither_now_nor_when_it_is_that_time_again() -> None:
+    of = made()
+    for minute in range(3):
+        of.observe(T0 + 10_000 + 60 * minute, [api(1)], np.array([0.0]))
+    of.observe(T0, [api(1)], np.array([0.0]))
+    of.settle(T0 + 20_000)
+    assert of.counts.days == 0.0
+
+
+def test_no_threshold_lies_below_a_score_that_breaks_the_budget() -> None:
+    """A lower score pages wherever a higher one does; it looks cheaper only because its pages are longer ago."""
+    of = made()
+    of.restore(Counts("m1", T0, 10.0, (0.0,) * 3 + (60.0,) + (0.0,) * 6))
+    assert of.rates[3] > 0.5 >= of.rates[4]
+    assert of.threshold(0.5) == SCORES[2]
+
+
 def test_beyond_the_bound_apis_are_not_followed_until_others_are_gone_for_a_day() -> None:
     of = made(entities_max=2)
     of.observe(T0, [api(1), api(2), api(3)], np.array([0.0, 0.0, 0.95]))
@@ -221,9 +243,13 @@ def test_beyond_the_bound_apis_are_not_followed_until_others_are_gone_for_a_day(
     assert of.counts.false == pytest.approx((1.0,) * K, rel=0.2)
 
 
-@pytest.fixture
-def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(false_alarms, "HALF_LIFE_S", float("inf"))
+@pytest.mark.usefixtures("remembering")
+def test_a_page_of_an_api_that_is_gone_for_a_day_says_nothing_of_the_one_that_takes_its_place() -> None:
+    of = made(entities_max=1)
+    of.observe(T0, [api(1)], np.array([0.95]))
+    of.observe(T0 + 2 * DAY_S, [api(2)], np.array([0.0]))
+    of.settle(T0 + 3 * DAY_S)
+    assert of.counts.false == (0.0,) * K
 
 
 @pytest.mark.usefixtures("remembering")

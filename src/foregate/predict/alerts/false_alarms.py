@@ -170,9 +170,7 @@ class OwnRecord:
         if time_s - self._swept_s >= _SWEEP_S:
             self._swept_s = time_s
             for entity in [entity for entity, slot in self._slots.items() if self._seen[slot] < time_s - _DAY_S]:
-                slot = self._slots.pop(entity)
-                self._open[slot] = False
-                self._free.append(slot)
+                self._free.append(self._slots.pop(entity))
 
 
 def _ladder(curve: Curve) -> tuple[Floats, Floats]:
