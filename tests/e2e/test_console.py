@@ -12,9 +12,12 @@ from tests.control.world import Console, console, entity, make_event, world
 from tests.e2e.conftest import sign_in_link
 from tests.e2e.story import MODEL, Story
 
+from foregate.adapters.embedded.models import EmbeddedModels
+from foregate.app.models.desk import ModelDesk
 from foregate.control.console.files import ASSETS
 from foregate.kernel.clock import SystemClock
-from foregate.wire.risk import Risk
+from foregate.wire.models import InForce
+from foregate.wire.risk import HorizonScore, Risk
 
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -192,6 +195,55 @@ def test_a_lost_console_and_a_silent_predictor_are_shown_and_the_page_comes_back
         with console(here.deps(), port=served.port):
             expect(page.locator(".liveness-live")).to_have_text("Live", timeout=20_000)
             expect(page.locator(".score-value").first).to_contain_text("37")
+        context.close()
+
+
+def test_where_no_model_could_be_loaded_the_page_says_why_and_draws_no_threshold(
+    browser: Browser, tmp_path: Path
+) -> None:
+    why = "model.fgm is damaged: train it anew with `foregate predict train`"
+    registry = EmbeddedModels(tmp_path / "models")
+    registry.put_in_force([InForce("demo", "off", time.time(), why)])
+    with world(tmp_path, SystemClock()) as here:
+        here.feed([make_event(Random(1), "ai", time.time(), 5.0)])
+        here.findings.put_risks([Risk(time.time(), entity("ai"), "learning", None, 900, "off", 15.0, 2.0)])
+        with console(here.deps(models=ModelDesk(registry, SystemClock()))) as served:
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(sign_in_link(served))
+            expect(page.locator(".panel-risks")).to_contain_text(why)
+            expect(page.locator(".panel-charts")).not_to_contain_text("alert above")
+            assert violations(page) == []
+            context.close()
+
+
+def test_the_threshold_in_the_chart_is_the_one_that_false_alarms_moved(browser: Browser, tmp_path: Path) -> None:
+    with world(tmp_path, SystemClock()) as here, console(here.deps()) as served:
+        here.feed([make_event(Random(1), name, time.time(), 5.0) for name in ("ai", "search")])
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(sign_in_link(served))
+        chart = page.locator(".panel-charts")
+        expect(chart).to_contain_text("alert above 80 %")
+        for moved, said in (((0.07, 0.07), "alert above 7.0 %"), ((0.07, 0.3), "Risk of failure")):
+            here.findings.put_risks(
+                [
+                    Risk(
+                        time.time(),
+                        entity(name),
+                        "scored",
+                        0.2,
+                        900,
+                        MODEL,
+                        15.0,
+                        2.0,
+                        horizons=(HorizonScore(900, 0.2, at),),
+                    )
+                    for name, at in zip(("ai", "search"), moved, strict=True)
+                ]
+            )
+            expect(chart).to_contain_text(said)
+        expect(chart).not_to_contain_text("alert above")
         context.close()
 
 

@@ -6,6 +6,7 @@ import type { Line, Mark } from "../charts/options";
 import { milliseconds, percent, rate } from "../lib/format";
 import { column, firstOf, keyOf, timesOf, type Metric, type Scores, type Traffic } from "../state/series";
 import type { State } from "../state/store";
+import { sharedThreshold } from "../state/thresholds";
 import { setView, type View } from "../state/url";
 import { Panel } from "./panel";
 
@@ -31,6 +32,7 @@ export const Charts = memo(function Charts({ state, view }: { state: State; view
   const marks: Mark[] = state.alerts
     .filter((alert) => !view.route || keyOf(alert.entity) === view.route)
     .map((alert) => ({ t: alert.raised_s, tone: alert.outcome === "no_failure" ? "soft" : "bad" }));
+  const threshold = sharedThreshold(state.risks, drawn);
   const where = view.route || "all routes";
   return (
     <Panel
@@ -54,13 +56,13 @@ export const Charts = memo(function Charts({ state, view }: { state: State; view
         />
         <Chart
           title="Risk of failure"
-          hint={state.risks ? `alert above ${percent(state.risks.threshold)}` : ""}
+          hint={threshold === undefined ? "" : `alert above ${percent(threshold)}`}
           times={grid.times}
           lines={drawn.map((route) => ({ label: route, variable: variable(route), values: grid.values(route) }))}
           format={percent}
           topMin={1}
           top={1}
-          {...(state.risks ? { threshold: state.risks.threshold } : {})}
+          {...(threshold === undefined ? {} : { threshold })}
           marks={marks}
           range={range}
         />

@@ -5,8 +5,10 @@ import { Sparkline } from "../charts/sparkline";
 import { ago, duration, percent } from "../lib/format";
 import { keyOf, type ScorePoint, type Scores } from "../state/series";
 import { NO_MODEL, type State } from "../state/store";
+import { thresholdOf } from "../state/thresholds";
 import { setView, type View } from "../state/url";
 import { Contributions } from "./contributions";
+import { WhyNoModel } from "./no-model";
 import { Chip, Empty, Panel } from "./panel";
 
 export function RiskPanel({ state, view, now }: { state: State; view: View; now: number }) {
@@ -25,6 +27,7 @@ export function RiskPanel({ state, view, now }: { state: State; view: View; now:
       note={note}
       actions={risks?.model_version && !off ? <code className="model-version" title="The model that gives these scores">{risks.model_version}</code> : undefined}
     >
+      {off && <WhyNoModel />}
       {!risks || risks.risks.length === 0 ? (
         <Empty>
           {risks ? "No route has been judged yet. Scores begin about two minutes after the first requests." : "Loading…"}
@@ -59,11 +62,6 @@ function order(risks: Risks): RiskOut[] {
     (a, b) =>
       RANK[a.state] - RANK[b.state] || (b.score ?? 0) - (a.score ?? 0) || keyOf(a.entity).localeCompare(keyOf(b.entity)),
   );
-}
-
-/** The score that raises an alert: an organisation may have its own. */
-function thresholdOf(risk: RiskOut, risks: Risks): number {
-  return risk.horizons.find((one) => one.horizon_s === risk.horizon_s)?.threshold ?? risks.threshold;
 }
 
 type RowProps = {
