@@ -243,11 +243,13 @@ def test_beyond_the_bound_apis_are_not_followed_until_others_are_gone_for_a_day(
     assert of.counts.false == pytest.approx((1.0,) * K, rel=0.2)
 
 
-@pytest.mark.usefixtures("remembering")
-def test_a_page_of_an_api_that_is_gone_for_a_day_says_nothing_of_the_one_that_takes_its_place() -> None:
+@pytest.mark.parametrize("heir", [[], [api(2)]])
+def test_a_page_of_an_api_that_is_gone_for_a_day_counts_neither_by_itself_nor_for_who_takes_its_place(
+    heir: list[Entity],
+) -> None:
     of = made(entities_max=1)
     of.observe(T0, [api(1)], np.array([0.95]))
-    of.observe(T0 + 2 * DAY_S, [api(2)], np.array([0.0]))
+    of.observe(T0 + 2 * DAY_S, heir, np.zeros(len(heir)))
     of.settle(T0 + 3 * DAY_S)
     assert of.counts.false == (0.0,) * K
 

@@ -4,9 +4,9 @@ import { Chart } from "../charts/chart";
 import { seriesVariable } from "../charts/colors";
 import type { Line, Mark } from "../charts/options";
 import { milliseconds, percent, rate } from "../lib/format";
+import { sharedThreshold } from "../state/prediction";
 import { column, firstOf, keyOf, timesOf, type Metric, type Scores, type Traffic } from "../state/series";
 import type { State } from "../state/store";
-import { sharedThreshold } from "../state/thresholds";
 import { setView, type View } from "../state/url";
 import { Panel } from "./panel";
 

@@ -3,9 +3,9 @@ import { memo, useState } from "react";
 import type { RiskOut, Risks } from "../api/types";
 import { Sparkline } from "../charts/sparkline";
 import { ago, duration, percent } from "../lib/format";
+import { nothingPredicted, thresholdOf, withoutModel } from "../state/prediction";
 import { keyOf, type ScorePoint, type Scores } from "../state/series";
-import { NO_MODEL, type State } from "../state/store";
-import { thresholdOf } from "../state/thresholds";
+import type { State } from "../state/store";
 import { setView, type View } from "../state/url";
 import { Contributions } from "./contributions";
 import { WhyNoModel } from "./no-model";
@@ -14,7 +14,7 @@ import { Chip, Empty, Panel } from "./panel";
 export function RiskPanel({ state, view, now }: { state: State; view: View; now: number }) {
   const { risks } = state;
   const horizon = risks?.risks[0]?.horizon_s;
-  const off = risks?.model_version === NO_MODEL;
+  const off = nothingPredicted(risks);
   const note = off
     ? "no model is loaded: nothing is predicted"
     : risks && horizon
@@ -134,7 +134,7 @@ function levelOf(risk: RiskOut, threshold: number): Level {
 
 function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; stale: boolean; age: string }) {
   if (stale) return <Chip tone="soft" title="The predictor has been silent since">stale · {age}</Chip>;
-  if (risk.state === "learning" && risk.model_version === NO_MODEL) return <Chip tone="soft">no model</Chip>;
+  if (risk.state === "learning" && withoutModel(risk)) return <Chip tone="soft">no model</Chip>;
   if (risk.state === "learning") {
     return (
       <Chip tone="info">
@@ -150,7 +150,7 @@ function Verdict({ risk, level, stale, age }: { risk: RiskOut; level: Level; sta
 
 function Reasons({ risk, level }: { risk: RiskOut; level: Level }) {
   const raising = risk.contributions.filter((one) => one.shap > 0).slice(0, 2);
-  if (risk.state === "learning" && risk.model_version === NO_MODEL) {
+  if (risk.state === "learning" && withoutModel(risk)) {
     return <p className="risk-reasons soft">Watched for unusual values; without a model no failure is foreseen.</p>;
   }
   if (risk.state === "learning") return <p className="risk-reasons soft">Getting to know what is usual for this route.</p>;

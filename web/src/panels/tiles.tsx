@@ -3,7 +3,8 @@ import { memo, useMemo, type ReactNode } from "react";
 import { Sparkline } from "../charts/sparkline";
 import { milliseconds, percent, rate } from "../lib/format";
 import { column, timesOf } from "../state/series";
-import { NO_MODEL, type State } from "../state/store";
+import { nothingPredicted } from "../state/prediction";
+import type { State } from "../state/store";
 
 export const Tiles = memo(function Tiles({ state }: { state: State }) {
   const { traffic, now, alerts } = state;
@@ -38,7 +39,7 @@ export const Tiles = memo(function Tiles({ state }: { state: State }) {
       <Tile
         label="Open alerts"
         value={state.status ? String(open.length) : "–"}
-        unit={first ? `${first.entity.service} ${first.entity.route}` : state.risks?.model_version === NO_MODEL ? "nothing is predicted" : "no failure foreseen"}
+        unit={first ? `${first.entity.service} ${first.entity.route}` : nothingPredicted(state.risks) ? "nothing is predicted" : "no failure foreseen"}
         tone={open.length > 0 ? "bad" : ""}
       />
     </section>

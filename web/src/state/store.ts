@@ -26,9 +26,6 @@ export type State = {
   events: readonly EventOut[];
 };
 
-/** The model version of verdicts where no model could be loaded: nothing is predicted then. */
-export const NO_MODEL = "off";
-
 const EVENTS_MAX = 200; // of the live tail; the oldest go
 const REFRESH_MS = 15_000; // how often long ranges, which the stream does not carry, are asked for again
 const BATCH_MS = 40; // messages that come together are shown together

@@ -1,10 +1,10 @@
 """What alerts have cost an organisation: its own record of false alarms, at every score that could be its threshold.
 
 A model's curve says what a score costs on systems that it was measured on. Other systems fail more seldom, or make more
-noise, and the same score costs a fifth or twice as much there. So each score of the curve is followed as if it were the
-threshold: when it would have paged, and whether a failure came. The rate is that of the curve, worth `CURVE_DAYS` of
-observation, and the organisation's own beside it (the mean of a Gamma-Poisson posterior; Gelman and others, "Bayesian
-Data Analysis", 2013, 2.6).
+noise, and the same score costs a fifth to a half, or twice as much there. So each score of the curve is followed as if it
+were the threshold: when it would have paged, and whether a failure came. The rate is that of the curve, worth
+`CURVE_DAYS` of observation, and the organisation's own beside it (the mean of a Gamma-Poisson posterior; Gelman and
+others, "Bayesian Data Analysis", 2013, 2.6).
 """
 
 from collections import deque
@@ -170,7 +170,9 @@ class OwnRecord:
         if time_s - self._swept_s >= _SWEEP_S:
             self._swept_s = time_s
             for entity in [entity for entity, slot in self._slots.items() if self._seen[slot] < time_s - _DAY_S]:
-                self._free.append(self._slots.pop(entity))
+                slot = self._slots.pop(entity)
+                self._open[slot] = False  # nobody saw what became of its page
+                self._free.append(slot)
 
 
 def _ladder(curve: Curve) -> tuple[Floats, Floats]:

@@ -91,7 +91,7 @@ def _certificate_sentence(f: Frame, i: int) -> str:
 def ends_per_h(f: Frame) -> Floats:
     """1 / the hours until the first of all these ends: for those who depend on it. NaN where nothing is known.
 
-    A certificate that has expired is no end to come: whoever minds fails already, and the others never will.
+    A certificate that has expired is no end to come: who minds fails already, and the others have not minded.
     """
     parts = [lasts(column)(f) for column in STOCKS if column != "budget_left"]  # spending a budget stops nobody
     expires = certificate(f)
@@ -130,7 +130,8 @@ def _limit_reached(f: Frame) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         left = (f.latest("time_limit_ms") - line[:, 0]) / line[:, 1]
         left = np.where(line[:, 1] > 0, left, LASTS_MIN_MAX)
-    left = np.where(line[:, 0] >= f.latest("time_limit_ms"), 0, left)  # attempts are cut off there: it grows no further
+    # It has been reached, whichever way it goes: attempts are cut off there, so the trend may well say that it stands.
+    left = np.where(line[:, 0] >= f.latest("time_limit_ms"), 0, left)
     return bounded(np.where(np.isnan(f.latest("time_limit_ms") + line[:, 0]), np.nan, left), 0, LASTS_MIN_MAX)
 
 
