@@ -240,9 +240,9 @@ def test_the_threshold_in_the_chart_is_the_one_that_false_alarms_moved(browser: 
         here.findings.put_risks([risk("ai", 0.06), failing])
         expect(chart).to_contain_text("alert above 6.0 %")
         here.findings.put_risks([Risk(time.time(), entity("search"), "learning", None, 900, "off", 15.0, 2.0)])
-        page.get_by_role("button", name="search /search").click()
+        page.get_by_role("button", name="search /search", exact=True).click()
         expect(chart).to_contain_text("alert above 6.0 %")  # one organisation has lost its model, the others have not
-        page.get_by_role("button", name="search /search").click()
+        page.get_by_role("button", name="search /search", exact=True).click()
         here.findings.put_risks([risk("ai", 0.06), risk("search", 0.3)])
         expect(chart).not_to_contain_text("alert above")
         page.context.close()

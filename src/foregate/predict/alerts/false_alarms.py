@@ -1,7 +1,7 @@
 """What alerts have cost an organisation: its own record of false alarms, at every score that could be its threshold.
 
 A model's curve says what a score costs on systems that it was measured on. Other systems fail more seldom, or make more
-noise, and the same score costs a fifth to a half, or twice as much there. So each score of the curve is followed as if it
+noise, and the same score costs a fifth or twice as much there. So each score of the curve is followed as if it
 were the threshold: when it would have paged, and whether a failure came. The rate is that of the curve, worth
 `CURVE_DAYS` of observation, and the organisation's own beside it (the mean of a Gamma-Poisson posterior; Gelman and
 others, "Bayesian Data Analysis", 2013, 2.6).
